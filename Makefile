@@ -1,0 +1,61 @@
+# make arena   everything from a fresh clone to the page in the browser
+# make test    every test, the browser ones included
+# make check   format, lint, types, fast tests
+# make bench   the benchmarks
+
+PYTHON ?= python3.11
+MODELS ?= models.yaml
+DB     ?= data/arena.db
+HOST   ?= 127.0.0.1
+PORT   ?= 7860
+
+BIN := .venv/bin
+# The family that the shipped models.yaml names; another file's checkpoints are its owner's to make.
+FAMILY := $(if $(shell grep -s 'path: checkpoints/nano/' $(MODELS)),checkpoints/nano/rlhf/stage.json)
+
+.DELETE_ON_ERROR:
+.PHONY: arena test check lint bench format clean
+
+arena: .venv/arena.done $(FAMILY)
+	$(BIN)/python app.py --models $(MODELS) --db $(DB) --host $(HOST) --port $(PORT)
+
+test: .venv/dev.done
+	@sh tests/install_browser.sh
+	$(BIN)/python -m pytest
+
+check: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/dev.done
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/bench.done
+	$(BIN)/python -m benchmarks.ratings
+	$(BIN)/python -m benchmarks.serving
+
+format: .venv/dev.done
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .pytest_cache .hypothesis .mypy_cache .ruff_cache
+
+checkpoints/nano/rlhf/stage.json: | .venv/arena.done
+	$(BIN)/python -m training run nano --out checkpoints/nano
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/arena.done: requirements.txt constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+.venv/dev.done: requirements-dev.txt .venv/arena.done
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+.venv/bench.done: requirements-bench.txt .venv/dev.done
+	$(BIN)/python -m pip install --quiet --requirement requirements-bench.txt
+	@touch $@

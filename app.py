@@ -1,0 +1,59 @@
+"""Serve the arena: ``python app.py [--models models.yaml] [--db data/arena.db] [--host 127.0.0.1] [--port 7860]``.
+
+Exit codes: 0 stopped, 2 bad input with one line that says what and how to mend it, before anything was started.
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from arena.config import ConfigError, load_models
+from arena.store import Store, StoreError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Check the input, open the ledger, load the contestants in the background, and serve the page."""
+    options = build_parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        models = load_models(options.models)
+        store = Store(options.db)
+    except (ConfigError, StoreError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+    # Imported after the checks, so that bad input is answered at once.
+    import uvicorn
+
+    from arena.backends import open_backends
+    from arena.host import Host
+    from arena.ui.page import build_page, build_server
+    from arena.web import read_secret
+
+    if swept := store.sweep():
+        print(f"{swept} unfinished battles of an earlier run are void")
+    backends = open_backends(models.contestants)
+    host = Host(models.contestants, backends, store)
+    page = build_page(host, models, options.db)
+    server = build_server(page, secret=read_secret(options.db.with_suffix(".key")))
+    print(f"Checkpoint arena on http://{options.host}:{options.port} (Ctrl+C stops it)", flush=True)
+    uvicorn.run(server, host=options.host, port=options.port, log_level="warning", workers=1)
+    for backend in set(backends.values()):
+        backend.close()
+    store.close()
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(description="Blind battles between checkpoints, in the browser.")
+    parser.add_argument("--models", type=Path, default=Path("models.yaml"), help="the contestants (%(default)s)")
+    parser.add_argument("--db", type=Path, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (%(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The one small protocol between a battle and whatever writes its replies: text as it comes, then a final record.
+
+    transformers.py   checkpoints in this process, one batched generate for requests that arrive together
+
+A backend knows one set of weights and nothing of battles, sides or votes. ``open_backends`` makes one for each
+contestant and lets contestants that share weights share the model.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from arena.config import ChatStyle, Contestant, FewShotStyle, Sampling
+
+Finish = Literal["end", "stop", "length"]
+
+
+class BackendError(Exception):
+    """A reply that could not be written, or a checkpoint that could not be loaded; for the log, not for the page."""
+
+
+class PromptTooLong(ValueError):
+    """A prompt that does not fit the model's context together with its reply. room: about how many letters would."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(f"the prompt does not fit the context: at most about {room} letters would")
+        self.room = room
+
+
+@dataclass(frozen=True)
+class Request:
+    """One reply to write: the visitor's prompt, how to ask it, how to draw tokens, and the seed of the draws."""
+
+    prompt: str
+    style: ChatStyle | FewShotStyle
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The final record of one reply.
+
+    finish: the model ended it ("end"), a stop text did ("stop"), or it was cut at max_tokens ("length").
+    recipe: everything needed to write it again: weights hash, style, sampling, seed, backend, versions.
+    tokens counts the reply's tokens, the end token included; seconds run from request to end, first_seconds to the
+    first token.
+    """
+
+    text: str
+    finish: Finish
+    prompt_tokens: int
+    tokens: int
+    seconds: float
+    first_seconds: float
+    recipe: dict[str, Any]
+
+
+class Backend(Protocol):
+    """Writes replies from one set of weights."""
+
+    async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
+        """Wait until the weights are loaded; raise PromptTooLong, or PromptRefused for the model's control tokens."""
+
+    def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+        """Yield text as it is written, then the Reply, last; closing the iterator early abandons the reply."""
+
+    def close(self) -> None:
+        """Let go of threads and weights."""
+
+
+def open_backends(contestants: tuple[Contestant, ...]) -> dict[str, Backend]:
+    """Return a backend for each contestant's name; the weights load in the background."""
+    from arena.backends.transformers import TransformersBackend
+
+    by_path = {c.path: None for c in contestants}
+    loaded = {path: TransformersBackend(path, share_of_cores=len(by_path)) for path in by_path}
+    return {contestant.name: loaded[contestant.path] for contestant in contestants}

@@ -1,0 +1,138 @@
+"""models.yaml to validated contestants; the only parser of that file.
+
+A contestant is a checkpoint plus the way it is asked. Two contestants may share weights and differ only in how they
+are asked. Nothing defaults silently where a mistake would change who is compared with whom.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+NAME = r"^[\w][\w .:+-]{0,63}$"
+
+
+class ConfigError(ValueError):
+    """A models.yaml that cannot be used: one line with the file, the contestant, the value and the way out."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sampling(_Section):
+    """How tokens are drawn. temperature 0 is greedy; max_tokens cuts a reply that does not end by itself."""
+
+    temperature: float = Field(default=0.8, ge=0, le=5)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    max_tokens: int = Field(default=96, gt=0)
+
+
+class ChatStyle(_Section):
+    """Ask in the chat format that the checkpoint's own tokenizer brings."""
+
+    style: Literal["chat"]
+    stop: tuple[str, ...] = ()
+
+
+class Shot(_Section):
+    """One example in a few-shot document."""
+
+    question: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+
+
+class FewShotStyle(_Section):
+    """Ask a base model, which has no chat format: a short document of questions and answers, the last left open.
+
+    stop: texts that end a reply, so that the model does not go on to write the next question itself.
+    """
+
+    style: Literal["few-shot"]
+    examples: tuple[Shot, ...] = Field(min_length=1)
+    stop: tuple[str, ...] = ("\n\n", "\nQuestion:")
+
+
+class Contestant(_Section):
+    """One entry of models.yaml. path is absolute after loading; parent is the contestant it was trained from."""
+
+    name: Annotated[str, StringConstraints(pattern=NAME)]
+    stage: str = Field(min_length=1, max_length=32)
+    parent: str | None = None
+    path: Path
+    backend: Literal["transformers"] = "transformers"
+    prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")]
+    sampling: Sampling = Sampling()
+
+
+class Models(_Section):
+    """The whole file: the contestants, and prompts that a visitor can click instead of typing."""
+
+    contestants: tuple[Contestant, ...]
+    ready_prompts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _contestants_can_meet(self) -> Self:
+        names = [contestant.name for contestant in self.contestants]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two contestants are named {name!r}: give each its own name")
+        if len(names) < 2:
+            raise ValueError(f"a battle needs at least 2 contestants, found {len(names)}: add one")
+        for contestant in self.contestants:
+            if contestant.parent is not None and contestant.parent not in names:
+                raise ValueError(
+                    f"parent {contestant.parent!r} of {contestant.name!r} is no contestant: name one of {', '.join(names)}"
+                )
+        return self
+
+
+def load_models(path: Path) -> Models:
+    """Read and validate models.yaml; relative checkpoint paths start at the file's folder.
+
+    Raises:
+        ConfigError: the file is missing or broken, or anything in it is wrong (the first thing found is named).
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file: pass --models FILE") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{path}{line}: not YAML: {error.problem}: mend or quote it") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected a mapping with the key 'contestants', got {type(tree).__name__}")
+    try:
+        models = Models.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error, tree)}") from None
+    placed = [_place(contestant, path) for contestant in models.contestants]
+    return models.model_copy(update={"contestants": tuple(placed)})
+
+
+def _place(contestant: Contestant, file: Path) -> Contestant:
+    folder = (file.parent / contestant.path).resolve()
+    if not folder.is_dir():
+        cure = "make it (make arena makes the nano family) or mend the path"
+        raise ConfigError(f"{file}: {contestant.name}: path {str(contestant.path)!r} is no folder: {cure}")
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"{file}: {contestant.name}: {str(contestant.path)!r} holds no config.json: not a checkpoint")
+    return contestant.model_copy(update={"path": folder})
+
+
+def _first_problem(error: ValidationError, tree: dict[str, object]) -> str:
+    first = error.errors()[0]
+    # Pydantic puts the tag of the chosen prompt style into the location; the file has no such level.
+    parts = [part for part in first["loc"] if part not in ("chat", "few-shot")]
+    where = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in parts))
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key: remove it or mend its spelling"
+    if first["type"] == "missing":
+        return f"{where}: is missing"
+    if first["type"] == "value_error" and not parts:
+        return str(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {first['msg']}, got {first['input']!r}"

@@ -1,0 +1,66 @@
+"""The leaderboard tab: the board of the votes so far, fitted anew each time the tab is opened."""
+
+import datetime
+import html
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ratings.counts import read_ledger
+from ratings.elo import Ticker
+from ratings.errors import RatingsError
+from ratings.leaderboard import Leaderboard, Row, build
+from ratings.plots import interval_figure
+
+HEADER = ("Rank", "Model", "Rating", "95% interval", "Elo now", "Votes", "Won", "Lost", "Tied", "Both bad")
+
+
+class LeaderboardTab:
+    """Build the tab inside a gr.Blocks. ticker is the live Elo that battles move."""
+
+    def __init__(self, db: Path, roster: tuple[str, ...], ticker: Ticker) -> None:
+        self.db, self.roster, self.ticker = db, roster, ticker
+        gr.HTML("<p>Bradley-Terry ratings of all votes, with 95% intervals; Elo moves with every vote.</p>")
+        self.board = gr.HTML("", elem_id="leaderboard")
+        self.plot = gr.Plot(elem_id="leaderboard-plot", show_label=False, visible=False)
+
+    def refresh(self) -> dict[Any, Any]:
+        """Fit the votes of the ledger and show the board, or say why there is none yet."""
+        try:
+            board = build(read_ledger(self.db, self.roster), "bradley-terry", now=datetime.datetime.now(datetime.UTC))
+        except RatingsError as error:
+            return {self.board: f"<p>No board yet: {html.escape(str(error))}</p>", self.plot: gr.Plot(visible=False)}
+        has_ratings = any(row.rating is not None for row in board.rows)
+        return {
+            self.board: board_html(board, self.ticker.ratings),
+            self.plot: gr.Plot(interval_figure(board) if has_ratings else None, visible=has_ratings),
+        }
+
+
+def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
+    """Return the board as a table; a model without a rating says why in its place."""
+    head = "".join(f"<th>{name}</th>" for name in HEADER)
+    body = "".join(f"<tr>{_cells(row, elo)}</tr>" for row in board.rows)
+    return (
+        f'<div class="board"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<p class="hint">{html.escape(board.summary())}</p>'
+    )
+
+
+def _cells(row: Row, elo: dict[str, float]) -> str:
+    cells = [
+        f"<td>{'' if row.rank is None else row.rank}</td>",
+        f"<td>{html.escape(row.model)}</td>",
+        _rating(row),
+        f"<td>{elo[row.model]:.0f}</td>" if row.model in elo else "<td></td>",
+        *(f"<td>{n}</td>" for n in (row.votes, row.wins, row.losses, row.ties, row.both_bad)),
+    ]
+    return "".join(cells)
+
+
+def _rating(row: Row) -> str:
+    if row.rating is None:
+        return f'<td class="status" colspan="2">{html.escape(row.status)}</td>'
+    interval = "" if row.lower is None or row.upper is None else f"{row.lower:.0f} to {row.upper:.0f}"
+    return f"<td>{row.rating:.0f}</td><td>{interval}</td>"

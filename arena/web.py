@@ -1,0 +1,200 @@
+"""The server around the page: which requests get through, what the browser may do, and who is asking.
+
+Gradio opens more routes than a public page needs (uploads, files, deep links into other visitors' sessions,
+monitoring), so a gate lets through only what the page uses. All three are plain ASGI middleware: Starlette's
+BaseHTTPMiddleware would hold back streams.
+"""
+
+import re
+import secrets
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+
+from itsdangerous import BadSignature, Signer
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 32_000  # bytes
+COOKIE = "visitor"
+COOKIE_SECONDS = 365 * 24 * 3600
+
+READS = re.compile(
+    r"/|/healthz|/favicon\.ico|/theme\.css|/(?:assets|static|svelte)/[\w./-]+"
+    r"|/gradio_api/(?:queue/data|info|startup-events|heartbeat/\w+)"
+)
+WRITES = re.compile(r"/gradio_api/(?:queue/join|cancel)")
+
+
+class Gate:
+    """Let through the routes of the page and small bodies; drop the query of the page itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404 for other routes and 413 for large bodies, or pass the request on."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        path, method = scope["path"], scope["method"]
+        allowed = {"GET": READS, "HEAD": READS, "POST": WRITES}.get(method)
+        if allowed is None or not allowed.fullmatch(path) or ".." in path:
+            await PlainTextResponse("not found", status_code=404)(scope, receive, send)
+            return
+        body = await _read_body(receive)
+        if body is None:
+            await PlainTextResponse("too large", status_code=413)(scope, receive, send)
+            return
+        if path == "/":
+            scope = {**scope, "query_string": b""}
+        await self.app(scope, _replay(body, receive), send)
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return body
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    is_sent = False
+
+    async def again() -> Message:
+        nonlocal is_sent
+        if is_sent:
+            return await receive()
+        is_sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+class Policy:
+    """Add a content security policy with a fresh nonce to the page, and plain hardening headers to everything."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; the page itself is held back until its scripts carry the nonce."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["path"] == "/":
+            await self._serve_page(scope, receive, send)
+        else:
+
+            async def with_headers(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    _harden(MutableHeaders(scope=message))
+                await send(message)
+
+            await self.app(scope, receive, with_headers)
+
+    async def _serve_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        nonce = secrets.token_urlsafe(16)
+        # The nonce is written into the page, so the page must not come compressed.
+        plain = [(key, value) for key, value in scope["headers"] if key != b"accept-encoding"]
+        start: Message = {}
+        page = b""
+
+        async def hold(message: Message) -> None:
+            nonlocal start, page
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            page += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            page = re.sub(rb"<script\b", b'<script nonce="' + nonce.encode() + b'"', page)
+            headers = MutableHeaders(scope=start)
+            headers["content-length"] = str(len(page))
+            headers["content-security-policy"] = content_security_policy(nonce)
+            headers["cache-control"] = "no-store"
+            _harden(headers)
+            await send(start)
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else page})
+
+        await self.app({**scope, "headers": plain}, receive, hold)
+
+
+def content_security_policy(nonce: str) -> str:
+    """Return the policy of the page. Gradio needs eval and inline styles; nothing remote is needed."""
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src 'self' 'nonce-{nonce}' 'unsafe-eval'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'self'",
+        ]
+    )
+
+
+def _harden(headers: MutableHeaders) -> None:
+    headers["x-content-type-options"] = "nosniff"
+    headers["referrer-policy"] = "no-referrer"
+
+
+class Visitors:
+    """Give every browser a random id in a signed cookie, readable in handlers as request.state.visitor.
+
+    The id survives a reload and cannot be forged, and it is nothing but random: no address, no fingerprint.
+    """
+
+    def __init__(self, app: ASGIApp, *, secret: str) -> None:
+        self.app = app
+        self.signer = Signer(secret, salt="arena visitor")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the cookie or mint one."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        visitor = self._read(Headers(scope=scope).get("cookie", ""))
+        is_new = visitor is None
+        visitor = visitor or secrets.token_hex(16)
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["visitor"] = visitor
+
+        async def with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start" and is_new:
+                MutableHeaders(scope=message).append("set-cookie", self._write(visitor, scope["scheme"]))
+            await send(message)
+
+        await self.app(scope, receive, with_cookie)
+
+    def _read(self, header: str) -> str | None:
+        try:
+            morsel = SimpleCookie(header).get(COOKIE)
+            return self.signer.unsign(morsel.value).decode() if morsel else None
+        except (BadSignature, CookieError, UnicodeDecodeError):
+            return None
+
+    def _write(self, visitor: str, scheme: str) -> str:
+        value = self.signer.sign(visitor).decode()
+        secure = "; Secure" if scheme == "https" else ""
+        return f"{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax{secure}"
+
+
+def read_secret(path: Path) -> str:
+    """Return the key that signs visitor cookies, made on first use and readable by its owner alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,50 @@
+"""What can go wrong between a vote and a number, each with its own name.
+
+Every message is one line that says what was wrong, the value, and the way out, because the
+commands print it as it stands.
+"""
+
+
+class RatingsError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class VotesError(RatingsError):
+    """A file or ledger of votes cannot be read as one."""
+
+
+class UnknownOutcomeError(VotesError):
+    """A vote says something that is none of the known spellings of an outcome."""
+
+    def __init__(self, value: object, where: str = "") -> None:
+        """Name the `value` and, where known, the file and row that hold it."""
+        self.value = value
+        place = f"{where}: " if where else ""
+        super().__init__(
+            f"{place}unknown outcome {value!r}; "
+            "accepted are model_a, model_b, tie, both_bad and their spellings in ratings/outcomes.py"
+        )
+
+
+class NoVotesError(RatingsError):
+    """There is no usable vote to rate anybody by."""
+
+
+class TooFewModelsError(RatingsError):
+    """Fewer than two models: there is nothing to compare."""
+
+
+class SettingsError(RatingsError):
+    """A method or one of its settings is unknown or out of range."""
+
+
+class NotConvergedError(RatingsError):
+    """A fit stopped before it reached its tolerance, so it has no numbers to show."""
+
+
+class ExportError(RatingsError):
+    """The ledger holds nothing that can be written as preference pairs."""
+
+
+class OutputError(RatingsError):
+    """A result cannot be written where it was asked for."""

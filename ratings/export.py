@@ -1,0 +1,158 @@
+"""python -m ratings.export: preference pairs from the ledger, for a reward model or DPO.
+
+Each decided vote becomes one row in the conversational form that TRL's RewardTrainer and DPOTrainer
+read unchanged, in train.jsonl or test.jsonl. Ties and both-bad votes are no pairs; they are counted,
+as are votes whose replies are empty or the same.
+
+The split goes by prompt, so none is on both sides: a prompt is a test prompt when its SHA-256, read
+as a fraction, is below the test share. Prompts that differ only in case or spacing count as the
+same. A prompt therefore stays on its side as the ledger grows. Where few prompts leave a file empty,
+the prompt with the lowest hash goes to the test or the one with the highest to the training side.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ratings.counts import Preference, read_preferences
+from ratings.errors import ExportError, RatingsError
+from ratings.outcomes import Outcome
+from ratings.output import write_files
+from ratings.votes import MISSING_OUTCOME, is_blank
+
+TIE, BOTH_BAD = "tie", "both bad"
+EMPTY_TEXT = "empty prompt or reply"
+SAME_TEXT = "both replies the same"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
+    options = _parser().parse_args(argv)
+    try:
+        pairs, no_pairs = preference_pairs(read_preferences(options.db), options.round)
+        if not pairs:
+            raise ExportError(f"{options.db}: no preference pairs: {_listed(no_pairs) or 'no votes'}")
+        train, test = split(pairs, options.test_share)
+        paths = write_files(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
+    except RatingsError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    for path, rows in zip(paths, (train, test), strict=True):
+        prompts = len({_prompt_key(row) for row in rows})
+        print(f"wrote {path}: {len(rows)} pairs on {prompts} prompts")
+    simulated = sum(row["source"] == "simulated" for row in pairs)
+    total = len(pairs) + sum(no_pairs.values())
+    print(
+        f"{total} votes read: {len(pairs)} pairs ({simulated} simulated), "
+        f"{sum(no_pairs.values())} no pairs{f' ({_listed(no_pairs)})' if no_pairs else ''}"
+    )
+    return 0
+
+
+def preference_pairs(
+    votes: Iterable[Preference], round_number: int = 1
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Return a row for each decided vote, and the number of votes that gave none, by reason.
+
+    A row has prompt, chosen and rejected as lists of messages, margin (0.0: voters give no
+    strength), battle_id, round, and source, "human" or "simulated"; all rows have all keys.
+    """
+    pairs: list[dict[str, Any]] = []
+    no_pairs: Counter[str] = Counter()
+    for vote in votes:
+        reason = _why_no_pair(vote)
+        if reason:
+            no_pairs[reason] += 1
+            continue
+        replies = (vote.reply_a, vote.reply_b)
+        chosen, rejected = replies if vote.outcome is Outcome.A_WINS else reversed(replies)
+        pairs.append(
+            {
+                "prompt": [{"role": "user", "content": vote.prompt}],
+                "chosen": [{"role": "assistant", "content": chosen}],
+                "rejected": [{"role": "assistant", "content": rejected}],
+                "margin": 0.0,
+                "battle_id": vote.battle_id,
+                "round": round_number,
+                "source": vote.source,
+            }
+        )
+    return pairs, no_pairs
+
+
+def split(
+    pairs: Sequence[dict[str, Any]], test_share: float
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return training and test rows that share no prompt; neither is empty.
+
+    Raises ExportError for a share outside (0, 1) and where there are fewer than two prompts.
+    """
+    if not 0 < test_share < 1:
+        raise ExportError(f"the test share is {test_share}; give a share between 0 and 1, such as 0.2")
+    fractions = {_prompt_key(row): _fraction(_prompt_key(row)) for row in pairs}
+    prompts = sorted(fractions, key=lambda prompt: fractions[prompt])
+    if len(prompts) < 2:
+        raise ExportError(
+            f"all {len(pairs)} pairs are on one prompt, which cannot be on both sides of a split; "
+            "collect votes on a second prompt"
+        )
+    below = sum(fraction < test_share for fraction in fractions.values())
+    held_out = set(prompts[: min(max(below, 1), len(prompts) - 1)])
+    train = [row for row in pairs if _prompt_key(row) not in held_out]
+    return train, [row for row in pairs if _prompt_key(row) in held_out]
+
+
+def _why_no_pair(vote: Preference) -> str | None:
+    if vote.outcome is None:
+        return MISSING_OUTCOME
+    if vote.outcome is Outcome.TIE:
+        return TIE
+    if vote.outcome is Outcome.BOTH_BAD:
+        return BOTH_BAD
+    if any(map(is_blank, (vote.prompt, vote.reply_a, vote.reply_b))):
+        return EMPTY_TEXT
+    return SAME_TEXT if vote.reply_a == vote.reply_b else None
+
+
+def _prompt_key(row: dict[str, Any]) -> str:
+    return " ".join(row["prompt"][-1]["content"].casefold().split())
+
+
+def _fraction(text: str) -> float:
+    """Return the first 52 bits of the SHA-256 of the text, as a number in [0, 1)."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:13], 16) / 16**13
+
+
+def _lines(rows: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+
+
+def _listed(reasons: Counter[str]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ratings.export", description="Write preference pairs from the votes of the arena."
+    )
+    parser.add_argument(
+        "--db", type=Path, required=True, metavar="FILE", help="the arena's ledger, a SQLite file"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="gets train.jsonl and test.jsonl"
+    )
+    parser.add_argument("--format", choices=["trl"], default="trl", help="of the rows (default %(default)s)")
+    parser.add_argument("--test-share", type=float, default=0.2, help="of the prompts (default %(default)s)")
+    parser.add_argument(
+        "--round", type=int, default=1, help="number written on every row (default %(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

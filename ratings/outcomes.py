@@ -1,0 +1,100 @@
+"""The one enum of outcomes, and every spelling the ecosystem uses for them.
+
+Strings become an `Outcome` here, at the edge, and nowhere else. A spelling that is not listed is an
+error and never a tie: in other tools an unmapped `tie (bothbad)` has turned ratings into NaN, and a
+missing winner has counted as half a win for both.
+
+The orientation is the battle's own: A is the side shown to the voter as A. Whoever swaps the sides
+swaps the outcome too, with `flip`.
+"""
+
+from enum import Enum
+from typing import Literal, get_args
+
+from ratings.errors import SettingsError, UnknownOutcomeError
+
+BothBad = Literal["tie", "drop"]
+"""How a "both are bad" vote enters a rating: as half a win each, or not at all."""
+
+
+class Outcome(Enum):
+    """What a voter said about a battle; the value is the spelling the ledger stores."""
+
+    A_WINS = "model_a"
+    B_WINS = "model_b"
+    TIE = "tie"
+    BOTH_BAD = "both_bad"
+
+    @property
+    def code(self) -> int:
+        """Return the position in this enum, 0 to 3: the column in arrays of counts."""
+        return _CODES[self]
+
+    def flip(self) -> "Outcome":
+        """Return the outcome of the same vote with the sides swapped."""
+        return _FLIPPED.get(self, self)
+
+
+OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
+
+_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_FLIPPED = {Outcome.A_WINS: Outcome.B_WINS, Outcome.B_WINS: Outcome.A_WINS}
+
+SPELLINGS: dict[str, Outcome] = {
+    "model_a": Outcome.A_WINS,
+    "leftvote": Outcome.A_WINS,
+    "left": Outcome.A_WINS,
+    "winner_model_a": Outcome.A_WINS,
+    "model_b": Outcome.B_WINS,
+    "rightvote": Outcome.B_WINS,
+    "right": Outcome.B_WINS,
+    "winner_model_b": Outcome.B_WINS,
+    "tie": Outcome.TIE,
+    "tievote": Outcome.TIE,
+    "winner_tie": Outcome.TIE,
+    "both_bad": Outcome.BOTH_BAD,
+    "bothbad": Outcome.BOTH_BAD,
+    "bothbad_vote": Outcome.BOTH_BAD,
+    "tie (bothbad)": Outcome.BOTH_BAD,
+}
+
+_ONE_HOT = ("winner_model_a", "winner_model_b", "winner_tie")
+_FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+
+
+def parse_outcome(text: str) -> Outcome:
+    """Return the outcome that `text` spells; raise UnknownOutcomeError for anything else."""
+    try:
+        return SPELLINGS[text]
+    except (KeyError, TypeError):
+        raise UnknownOutcomeError(text) from None
+
+
+def parse_one_hot(model_a: object, model_b: object, tie: object) -> Outcome | None:
+    """Return the outcome of the columns winner_model_a, winner_model_b and winner_tie.
+
+    Each is 0 or 1 as a number, a bool or text. None is returned where no column is set. Two columns
+    set, or any other value, raise UnknownOutcomeError.
+    """
+    values = (model_a, model_b, tie)
+    flags = [_FLAGS.get("" if value is None else str(value).lower()) for value in values]
+    if None in flags or sum(map(bool, flags)) > 1:
+        shown = ", ".join(f"{name}={value}" for name, value in zip(_ONE_HOT, values, strict=True))
+        raise UnknownOutcomeError(shown)
+    return next((SPELLINGS[name] for name, flag in zip(_ONE_HOT, flags, strict=True) if flag), None)
+
+
+def score(outcome: Outcome, both_bad: BothBad) -> float | None:
+    """Return side A's share of the win: 1, 0 or 1/2, or None where the vote is dropped."""
+    check_both_bad(both_bad)
+    if outcome is Outcome.A_WINS:
+        return 1.0
+    if outcome is Outcome.B_WINS:
+        return 0.0
+    return None if outcome is Outcome.BOTH_BAD and both_bad == "drop" else 0.5
+
+
+def check_both_bad(both_bad: str) -> None:
+    """Raise SettingsError unless `both_bad` names a known treatment."""
+    if both_bad not in get_args(BothBad):
+        raise SettingsError(f"both_bad is {both_bad!r}; choose one of {', '.join(get_args(BothBad))}")

@@ -1,0 +1,36 @@
+"""Score a reply by what can be checked: right, finished, not repeating, neither empty nor endless.
+
+The checker orders the first preference pairs, before any person has voted. Its pairs are marked synthetic.
+"""
+
+import re
+
+from training.data.world import Example
+
+WORDS = re.compile(r"[a-z']+")
+
+
+def score_reply(example: Example, reply: str, *, is_finished: bool) -> float:
+    """Score a reply to an example's prompt, from 0 (empty) to 4 (right, finished, no loops, proper end of sentence)."""
+    words = WORDS.findall(reply.lower())
+    if not words:
+        return 0.0
+    score = 2.0 * share_expected(example, reply)
+    score += 1.0 if is_finished else 0.0
+    score += 0.5 if reply.rstrip().endswith((".", "!", "?")) else 0.0
+    score += 0.5 if repeated_share(words) < 0.2 else 0.0
+    return score
+
+
+def share_expected(example: Example, reply: str) -> float:
+    """Return the share of the expected words that the reply contains as whole words; 1.0 where none is expected."""
+    if not example.expected:
+        return 1.0
+    words = set(WORDS.findall(reply.lower()))
+    return sum(word.lower() in words for word in example.expected) / len(example.expected)
+
+
+def repeated_share(words: list[str]) -> float:
+    """Return the share of word trigrams that occurred before in the same reply, 0.0 to 1.0."""
+    trigrams = list(zip(words, words[1:], words[2:], strict=False))
+    return 1.0 - len(set(trigrams)) / len(trigrams) if trigrams else 0.0

@@ -1,0 +1,113 @@
+"""Reward modelling: a model that scores a reply, learnt from pairs in which one reply was preferred (TRL's RewardTrainer).
+
+The loss is Bradley-Terry's: -log sigma(score of the chosen - score of the rejected), plus a small pull of the scores
+towards zero. Reference: Ouyang et al. (2022), arXiv:2203.02155, section 3.5; centring: Eisenstein et al. (2023),
+arXiv:2312.09244.
+"""
+
+import math
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from trl import RewardConfig, RewardTrainer
+
+from training.checkpoint import Job, hash_files, require_parent, write_stage
+from training.data.preferences import PairsError, read_pairs
+from training.trainer import ProgressBar, common_arguments, train_quietly
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+Conversation = list[dict[str, str]]
+BATCH = 64
+
+
+def run_reward(job: Job, pairs: Path) -> dict[str, float]:
+    """Train a reward model from the SFT model in job.parent on a folder of pairs; report held-out figures.
+
+    Pairs longer than the context are left out and counted, since the trainer would drop them without a word.
+    """
+    assert job.parent is not None
+    require_parent(job.parent, ("sft",))
+    recipe, settings = job.recipe, job.recipe.reward
+    train, test = read_pairs(pairs)
+    tokenizer = AutoTokenizer.from_pretrained(job.parent)
+    model = AutoModelForSequenceClassification.from_pretrained(job.parent, num_labels=1)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    context = model.config.max_position_embeddings
+    fitting = [row for row in train if _fits(row, tokenizer, context)]
+    measured = [row for row in test if _fits(row, tokenizer, context)]
+    if not fitting or not measured:
+        raise PairsError(f"{pairs}: no pair fits the model's context of {context} tokens: shorten the replies")
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = RewardConfig(
+            **common_arguments(recipe, folder),
+            num_train_epochs=settings.epochs,
+            per_device_train_batch_size=settings.batch,
+            learning_rate=settings.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=0.1,
+            max_length=context,
+            center_rewards_coefficient=settings.centre or None,
+        )
+        trainer = RewardTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_list(fitting),
+            processing_class=tokenizer,
+            callbacks=[ProgressBar("reward")],
+        )
+        train_quietly(trainer)
+        tokens = int(trainer.state.num_input_tokens_seen)
+    heldout = measure_pairs(model, tokenizer, measured)
+    heldout["pairs"] = float(len(fitting))
+    heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(measured))
+
+    def save(target: Path) -> None:
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
+
+    files = [pairs / "train.jsonl", pairs / "test.jsonl"]
+    write_stage(job, save, fingerprint=hash_files(files), tokens=tokens, heldout=heldout)
+    return heldout
+
+
+@torch.no_grad()
+def score_conversations(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", conversations: list[Conversation]
+) -> list[float]:
+    """Return the reward model's score of each conversation (its last turn, in the context of the others)."""
+    model.eval()
+    scores: list[float] = []
+    for start in range(0, len(conversations), BATCH):
+        texts = [
+            tokenizer.apply_chat_template(c, tokenize=False) for c in conversations[start : start + BATCH]
+        ]
+        inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right").to(model.device)
+        scores += model(**inputs).logits[:, 0].float().tolist()
+    return scores
+
+
+def measure_pairs(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]
+) -> dict[str, float]:
+    """Return accuracy (equal scores count half) and mean negative log-likelihood (nats) over held-out pairs."""
+    chosen = score_conversations(model, tokenizer, [row["prompt"] + row["chosen"] for row in rows])
+    rejected = score_conversations(model, tokenizer, [row["prompt"] + row["rejected"] for row in rows])
+    gaps = [c - r for c, r in zip(chosen, rejected, strict=True)]
+    right = sum(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps)
+    nats = sum(max(-gap, 0.0) + math.log1p(math.exp(-abs(gap))) for gap in gaps)
+    return {
+        "pair_accuracy": round(right / len(gaps), 4),
+        "negative_log_likelihood": round(nats / len(gaps), 4),
+        "heldout_pairs": float(len(gaps)),
+    }
+
+
+def _fits(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
+    texts = [tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False) for side in ("chosen", "rejected")]
+    return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])

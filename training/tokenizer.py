@@ -1,0 +1,77 @@
+"""The family's tokenizer: byte-level BPE, so any text can be written and nothing is unknown.
+
+The special tokens of every later stage are there from the start, so no stage resizes an embedding:
+``<|endoftext|>`` between documents, ``<|user|>``, ``<|assistant|>`` and ``<|end|>`` in chats, ``<|pad|>`` to fill.
+pad differs from both ends on purpose: a reward model reads its score at the last token that is no padding.
+
+Reference: Sennrich et al. (2016), arXiv:1508.07909, on bytes as in GPT-2 (Radford et al., 2019).
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.checkpoint import Job, write_stage
+from training.data.corpus import build_corpus
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+DOCUMENT_END = "<|endoftext|>"
+REPLY_END = "<|end|>"
+PAD = "<|pad|>"
+SPECIAL = (DOCUMENT_END, "<|user|>", "<|assistant|>", REPLY_END, PAD)
+
+# Control tokens that stand in a message's text are broken up by the template itself, so that a prompt or a reply can
+# never speak with another role's voice, whoever renders it: TRL, transformers, vLLM or the arena.
+CHAT_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{%- set text = message['content'] | replace('<|', '< |') -%}"
+    "{%- if message['role'] == 'assistant' -%}"
+    "<|assistant|>{% generation %}{{ text }}<|end|>{% endgeneration %}"
+    "{%- else -%}<|user|>{{ text }}<|end|>{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}<|assistant|>{%- endif -%}"
+)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> "PreTrainedTokenizerFast":
+    """Learn a byte-level BPE of vocab_size tokens (bytes and special tokens included) for rows of context tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    bpe.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=list(SPECIAL),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        eos_token=DOCUMENT_END,
+        pad_token=PAD,
+        additional_special_tokens=["<|user|>", "<|assistant|>", REPLY_END],
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
+
+
+def run_tokenizer(job: Job) -> dict[str, float]:
+    """Learn the recipe's tokenizer from its corpus and write it; report bytes a token on held-out documents."""
+    corpus = build_corpus(job.recipe.data, job.recipe.seed)
+    tokenizer = train_tokenizer(corpus.documents, job.recipe.tokenizer.vocab_size, job.recipe.model.context)
+    sizes = [(len(text.encode()), len(tokenizer(text)["input_ids"])) for text in corpus.heldout_documents]
+    heldout = {"bytes_per_token": round(sum(b for b, _ in sizes) / sum(t for _, t in sizes), 3)}
+
+    def save(folder: Path) -> None:
+        tokenizer.save_pretrained(folder)
+
+    write_stage(job, save, fingerprint=corpus.fingerprint, tokens=0, heldout=heldout)
+    return heldout

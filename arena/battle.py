@@ -1,7 +1,7 @@
-"""One battle as a state machine, without Gradio, SQL or torch.
+r"""One battle as a state machine, without Gradio, SQL or torch.
 
     GENERATING --both replies end--> READY --vote is stored--> VOTED
-        \\--a reply fails or times out--> VOID <--the visitor skips it-- READY
+        \--a reply fails or times out--> VOID <--the visitor skips it-- READY
 
 Only VOTED tells who stood where; everything else about the contestants is private to the server.
 """

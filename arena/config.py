@@ -83,8 +83,9 @@ class Models(_Section):
             raise ValueError(f"a battle needs at least 2 contestants, found {len(names)}: add one")
         for contestant in self.contestants:
             if contestant.parent is not None and contestant.parent not in names:
+                known = ", ".join(names)
                 raise ValueError(
-                    f"parent {contestant.parent!r} of {contestant.name!r} is no contestant: name one of {', '.join(names)}"
+                    f"parent {contestant.parent!r} of {contestant.name!r} is no contestant: name one of {known}"
                 )
         return self
 

@@ -27,5 +27,3 @@ def visible_text(text: str, stop: tuple[str, ...], *, is_final: bool) -> tuple[s
 def _overlap(text: str, word: str) -> int:
     """Return the length of the longest end of text that begins word."""
     return next((n for n in range(min(len(word) - 1, len(text)), 0, -1) if text.endswith(word[:n])), 0)
-
-

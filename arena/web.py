@@ -54,7 +54,7 @@ class Gate:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":

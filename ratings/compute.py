@@ -47,8 +47,7 @@ def write_board(folder: Path, board: Leaderboard, counts: Counts) -> list[Path]:
     from ratings.page import leaderboard_html
 
     texts = {
-        "leaderboard.json": json.dumps(board.to_json_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        + "\n",
+        "leaderboard.json": json.dumps(board.to_json_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         "leaderboard.csv": board.to_frame().to_csv(index=False),
         "leaderboard.html": leaderboard_html(board, counts),
     }
@@ -66,21 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--db", type=Path, metavar="FILE", help="the arena's ledger, a SQLite file")
     source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines or CSV")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="also write leaderboard.json, .csv and .html here"
-    )
-    parser.add_argument(
-        "--method", choices=list(METHODS), default="bradley-terry", help="default %(default)s"
-    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write leaderboard.json, .csv and .html here")
+    parser.add_argument("--method", choices=list(METHODS), default="bradley-terry", help="default %(default)s")
     parser.add_argument(
         "--both-bad",
         choices=get_args(BothBad),
         default="tie",
         help='how "both are bad" enters: as a tie, or not at all (default %(default)s)',
     )
-    parser.add_argument(
-        "--confidence", type=float, default=0.95, help="of each interval (default %(default)s)"
-    )
+    parser.add_argument("--confidence", type=float, default=0.95, help="of each interval (default %(default)s)")
     return parser
 
 

@@ -181,9 +181,7 @@ def _locate(problem: VotesError, where: str) -> VotesError:
 def _open(path: Path, table: str, columns: tuple[str, ...]) -> Iterator[sqlite3.Connection]:
     """Open the ledger read-only and check that `table` has `columns`; SQLite's errors become ours."""
     if not path.is_file():
-        raise VotesError(
-            f"{path}: {'is a directory' if path.is_dir() else 'no such file'}; expected a ledger"
-        )
+        raise VotesError(f"{path}: {'is a directory' if path.is_dir() else 'no such file'}; expected a ledger")
     try:
         # as_uri quotes '?' and '#', which would otherwise end the path.
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as ledger:

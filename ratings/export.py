@@ -54,9 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def preference_pairs(
-    votes: Iterable[Preference], round_number: int = 1
-) -> tuple[list[dict[str, Any]], Counter[str]]:
+def preference_pairs(votes: Iterable[Preference], round_number: int = 1) -> tuple[list[dict[str, Any]], Counter[str]]:
     """Return a row for each decided vote, and the number of votes that gave none, by reason.
 
     A row has prompt, chosen and rejected as lists of messages, margin (0.0: voters give no
@@ -85,9 +83,7 @@ def preference_pairs(
     return pairs, no_pairs
 
 
-def split(
-    pairs: Sequence[dict[str, Any]], test_share: float
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def split(pairs: Sequence[dict[str, Any]], test_share: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return training and test rows that share no prompt; neither is empty.
 
     Raises ExportError for a share outside (0, 1) and where there are fewer than two prompts.
@@ -140,17 +136,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ratings.export", description="Write preference pairs from the votes of the arena."
     )
-    parser.add_argument(
-        "--db", type=Path, required=True, metavar="FILE", help="the arena's ledger, a SQLite file"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="gets train.jsonl and test.jsonl"
-    )
+    parser.add_argument("--db", type=Path, required=True, metavar="FILE", help="the arena's ledger, a SQLite file")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets train.jsonl and test.jsonl")
     parser.add_argument("--format", choices=["trl"], default="trl", help="of the rows (default %(default)s)")
     parser.add_argument("--test-share", type=float, default=0.2, help="of the prompts (default %(default)s)")
-    parser.add_argument(
-        "--round", type=int, default=1, help="number written on every row (default %(default)s)"
-    )
+    parser.add_argument("--round", type=int, default=1, help="number written on every row (default %(default)s)")
     return parser
 
 

@@ -101,7 +101,7 @@ class Leaderboard:
         import pandas as pd
 
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__annotations__))
-        numbers = {name: "Float64" for name in ("rating", "lower", "upper")}
+        numbers = dict.fromkeys(("rating", "lower", "upper"), "Float64")
         return frame.astype({**numbers, "rank": "Int64"})
 
     def to_text(self) -> str:
@@ -128,9 +128,7 @@ class Leaderboard:
         )
 
 
-def build(
-    source: Counts | Votes, method: str, settings: Settings | None = None, *, now: datetime
-) -> Leaderboard:
+def build(source: Counts | Votes, method: str, settings: Settings | None = None, *, now: datetime) -> Leaderboard:
     """Return the board of `source` by `method`, "bradley-terry" or "elo", stamped with `now`.
 
     Elo depends on the order of the votes, so it takes `Votes`; Bradley-Terry takes either. Raises
@@ -146,9 +144,7 @@ def build(
 
 def _check_enough(counts: Counts) -> None:
     if len(counts.models) == 1:
-        raise TooFewModelsError(
-            f"only one model has votes ({counts.models[0]!r}); a rating compares at least two"
-        )
+        raise TooFewModelsError(f"only one model has votes ({counts.models[0]!r}); a rating compares at least two")
     if counts.used == 0:
         reasons = ", ".join(f"{n} {reason}" for reason, n in counts.left_out.items())
         raise NoVotesError(
@@ -157,9 +153,7 @@ def _check_enough(counts: Counts) -> None:
         )
 
 
-def _bradley_terry_board(
-    source: Counts | Votes, counts: Counts, settings: Settings, created: str
-) -> Leaderboard:
+def _bradley_terry_board(source: Counts | Votes, counts: Counts, settings: Settings, created: str) -> Leaderboard:
     result = fit(counts, both_bad=settings.both_bad)
     shown = has_spread(result)
     strengths, joint = centre_on(shown, result.strengths, covariance(result))
@@ -188,8 +182,7 @@ def _elo_board(source: Counts | Votes, counts: Counts, settings: Settings, creat
     dropped = bad if settings.both_bad == "drop" else 0 * bad
     is_rated = games > dropped
     statuses = [
-        RATED if rated else (ONLY_DROPPED if n > 0 else NO_VOTES)
-        for rated, n in zip(is_rated, games, strict=True)
+        RATED if rated else (ONLY_DROPPED if n > 0 else NO_VOTES) for rated, n in zip(is_rated, games, strict=True)
     ]
     numbers = np.full((len(counts.models), 4), np.nan)
     numbers[is_rated, 0] = ratings[is_rated]

@@ -152,8 +152,7 @@ def _figure(figure: "go.Figure", name: str, min_width: float) -> str:
 
 def _facts(facts: list[tuple[str, str]]) -> str:
     rows = "\n".join(
-        f'<tr><td class="what">{html.escape(name)}</td><td>{html.escape(value)}</td></tr>'
-        for name, value in facts
+        f'<tr><td class="what">{html.escape(name)}</td><td>{html.escape(value)}</td></tr>' for name, value in facts
     )
     return f'<table class="facts"><tbody>\n{rows}\n</tbody></table>'
 

@@ -74,9 +74,7 @@ def _battle_id_column(columns: frozenset[str]) -> str | None:
     return None
 
 
-def _records(
-    path: Path, rows: Iterator[tuple[str, Row]], shape: Shape, id_column: str | None
-) -> Iterator[Record]:
+def _records(path: Path, rows: Iterator[tuple[str, Row]], shape: Shape, id_column: str | None) -> Iterator[Record]:
     for where, row in rows:
         try:
             record = shape.read(row)
@@ -214,9 +212,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
             header = next(lines, [])
             for number, row in enumerate(filter(None, lines), 1):
                 if len(row) != len(header):
-                    raise VotesError(
-                        f"{path}: row {number} has {len(row)} fields where the header has {len(header)}"
-                    )
+                    raise VotesError(f"{path}: row {number} has {len(row)} fields where the header has {len(header)}")
                 yield f"row {number}", dict(zip(header, row, strict=True))
     except csv.Error as problem:
         raise VotesError(f"{path}: broken CSV near line {lines.line_num}: {problem}") from None

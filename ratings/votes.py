@@ -94,7 +94,9 @@ def collect(records: Iterable[Record]) -> Votes:
         if reason is not None:
             left_out[reason] += 1
             continue
-        assert record.model_a is not None and record.model_b is not None and record.outcome is not None
+        assert record.model_a is not None
+        assert record.model_b is not None
+        assert record.outcome is not None
         a.append(index[record.model_a])
         b.append(index[record.model_b])
         codes.append(record.outcome.code)

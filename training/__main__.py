@@ -15,6 +15,8 @@ from training.checkpoint import CheckpointError, Job, is_finished, read_record
 from training.data.preferences import PairsError
 from training.recipe import Recipe, RecipeError, load_recipe, override, parse_recipe
 
+Commands = argparse._SubParsersAction  # argparse gives its sub-commands no public type
+
 
 @dataclass(frozen=True)
 class Step:
@@ -70,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str) -> argparse.ArgumentParser:
+def _add(commands: "Commands[argparse.ArgumentParser]", name: str, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text)
     command.add_argument("--out", type=Path, required=True, help="folder to write")
     command.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")

@@ -6,7 +6,6 @@ replies scores broken ones high. Every row is marked ``"source": "synthetic"``.
 """
 
 import random
-from pathlib import Path
 from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -36,7 +35,7 @@ def run_pairs(job: Job) -> dict[str, float]:
         model, tokenizer, prompts, max_reply_tokens=settings.max_reply_tokens, temperature=settings.temperature
     )
     groups = [samples[i : i + settings.samples] for i in range(0, len(samples), settings.samples)]
-    rows = [make_pairs(e, group) for e, group in zip(asked + held_back, groups, strict=True)]
+    rows = [make_pairs(e, group, corpus.vocabulary) for e, group in zip(asked + held_back, groups, strict=True)]
     train = [row for group in rows[: len(asked)] for row in group]
     test = [row for group in rows[len(asked) :] for row in group]
     degenerate = rng.sample(train, int(len(train) * settings.degenerate_share))
@@ -57,9 +56,11 @@ def run_pairs(job: Job) -> dict[str, float]:
     return heldout
 
 
-def make_pairs(example: Example, samples: list[Sample]) -> list[dict[str, Any]]:
+def make_pairs(example: Example, samples: list[Sample], vocabulary: frozenset[str]) -> list[dict[str, Any]]:
     """Pair the best reply with each that the checker scores lower; empty replies are left out."""
-    scored = {s.text: score_reply(example, s.text, is_finished=s.is_finished) for s in samples if s.text.strip()}
+    scored = {
+        s.text: score_reply(example, s.text, vocabulary, is_finished=s.is_finished) for s in samples if s.text.strip()
+    }
     best = max(scored, key=lambda text: scored[text], default="")
     return [_row(example.prompt, chosen=best, rejected=t) for t, score in scored.items() if score < scored[best]]
 

@@ -56,9 +56,7 @@ def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> LlamaForCausalL
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    model.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
+    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
 
 
@@ -102,9 +100,7 @@ def run_pretrain(job: Job) -> dict[str, float]:
 
 
 @torch.no_grad()
-def measure_bits_per_byte(
-    model: LlamaForCausalLM, tokenizer: "PreTrainedTokenizerFast", documents: list[str]
-) -> float:
+def measure_bits_per_byte(model: LlamaForCausalLM, tokenizer: "PreTrainedTokenizerFast", documents: list[str]) -> float:
     """Return bits per byte over documents, each read alone after a delimiter and cut at the model's context."""
     model.eval()
     nats, size = 0.0, 0

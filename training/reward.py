@@ -1,4 +1,4 @@
-"""Reward modelling: a model that scores a reply, learnt from pairs in which one reply was preferred (TRL's RewardTrainer).
+"""Reward modelling: a model that scores a reply, learnt from pairs in which one was preferred (TRL's RewardTrainer).
 
 The loss is Bradley-Terry's: -log sigma(score of the chosen - score of the rejected), plus a small pull of the scores
 towards zero. Reference: Ouyang et al. (2022), arXiv:2203.02155, section 3.5; centring: Eisenstein et al. (2023),
@@ -84,9 +84,7 @@ def score_conversations(
     model.eval()
     scores: list[float] = []
     for start in range(0, len(conversations), BATCH):
-        texts = [
-            tokenizer.apply_chat_template(c, tokenize=False) for c in conversations[start : start + BATCH]
-        ]
+        texts = [tokenizer.apply_chat_template(c, tokenize=False) for c in conversations[start : start + BATCH]]
         inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right").to(model.device)
         scores += model(**inputs).logits[:, 0].float().tolist()
     return scores
@@ -109,5 +107,6 @@ def measure_pairs(
 
 
 def _fits(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
-    texts = [tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False) for side in ("chosen", "rejected")]
+    sides = (row["prompt"] + row[side] for side in ("chosen", "rejected"))
+    texts = [tokenizer.apply_chat_template(side, tokenize=False) for side in sides]
     return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])

@@ -16,8 +16,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from training.checkpoint import CheckpointError, Job, require_parent, write_stage
 from training.data.checker import score_reply
-from training.data.corpus import build_corpus
-from training.data.world import Example
+from training.data.corpus import Corpus, build_corpus
 from training.reward import score_conversations
 from training.sampling import Sample, ask, sample_replies
 from training.trainer import ProgressBar, common_arguments, train_quietly
@@ -77,7 +76,7 @@ def run_rl(job: Job, reward: Path) -> dict[str, float]:
         )
         train_quietly(trainer)
         tokens = int(trainer.state.num_input_tokens_seen)
-    heldout = measure_policy(policy, job, judge, tokenizer, corpus.heldout[:MEASURED_PROMPTS])
+    heldout = measure_policy(policy, job, judge, tokenizer, corpus)
 
     def save(target: Path) -> None:
         policy.save_pretrained(target)
@@ -92,11 +91,12 @@ def measure_policy(
     job: Job,
     judge: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerFast",
-    heldout: list[Example],
+    corpus: Corpus,
 ) -> dict[str, float]:
     """Sample both models on held-out prompts: reward, checker's score, cut-off share, and KL(policy || SFT) a token."""
     parent = AutoModelForCausalLM.from_pretrained(job.parent).to(policy.device)
     figures: dict[str, float] = {}
+    heldout = corpus.heldout[:MEASURED_PROMPTS]
     for name, model in (("sft_", parent), ("", policy)):
         torch.manual_seed(job.recipe.seed)
         samples = sample_replies(
@@ -106,9 +106,13 @@ def measure_policy(
             max_reply_tokens=job.recipe.rl.max_reply_tokens,
             temperature=job.recipe.rl.temperature,
         )
-        replies = [ask(e.prompt) + [{"role": "assistant", "content": s.text}] for e, s in zip(heldout, samples, strict=True)]
+        said = [{"role": "assistant", "content": s.text} for s in samples]
+        replies = [[*ask(e.prompt), reply] for e, reply in zip(heldout, said, strict=True)]
         rewards = score_conversations(judge, tokenizer, replies)
-        gold = [score_reply(e, s.text, is_finished=s.is_finished) for e, s in zip(heldout, samples, strict=True)]
+        gold = [
+            score_reply(e, s.text, corpus.vocabulary, is_finished=s.is_finished)
+            for e, s in zip(heldout, samples, strict=True)
+        ]
         figures[name + "reward"] = round(sum(rewards) / len(rewards), 4)
         figures[name + "checker_score"] = round(sum(gold) / len(gold), 4)
         figures[name + "cut_off"] = round(sum(not s.is_finished for s in samples) / len(samples), 4)

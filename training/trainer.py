@@ -66,9 +66,8 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
         self.bar: tqdm[Any] | None = None
         self.began = 0.0
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Open the bar."""
         # A log file gets a line every ten seconds, a terminal a moving bar.
         pause = 0.1 if sys.stderr.isatty() else 10.0
         self.bar = tqdm(
@@ -76,9 +75,8 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
         )
         self.began = time.monotonic()
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Move the bar."""
         if self.bar is not None:
             self.bar.update(state.global_step - self.bar.n)
 
@@ -90,6 +88,7 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
         logs: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
+        """Show the latest figures beside the bar."""
         if self.bar is None:
             return
         shown = {key: f"{value:.3f}" for key, value in (logs or {}).items() if key in self.SHOWN}
@@ -98,9 +97,8 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
             shown["tokens/s"] = f"{speed:,.0f}"
         self.bar.set_postfix(shown)
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Close the bar."""
         if self.bar is not None:
             self.bar.close()
 

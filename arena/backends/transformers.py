@@ -53,6 +53,7 @@ class Row:
 
     @property
     def is_done(self) -> bool:
+        """Say whether no more tokens are wanted."""
         return self.finish is not None or self.is_abandoned
 
     def send(self, event: "str | Reply | Exception") -> None:

@@ -39,7 +39,7 @@ class BattleTab:
     """Build the tab inside a gr.Blocks and serve its events."""
 
     def __init__(self, host: Host, stages: dict[str, str], ticker: Ticker, ready_prompts: tuple[str, ...]) -> None:
-        """stages names the stage of each contestant, for the reveal."""
+        """Lay the tab out; stages gives the stage of each contestant, for the reveal."""
         self.host, self.stages, self.ticker = host, stages, ticker
         self._of_session: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._lay_out(ready_prompts)
@@ -141,7 +141,8 @@ class BattleTab:
         assert battle.outcome is not None
         cards = [
             f'<div class="card"><b>{side}</b> was <strong>{html.escape(name)}</strong>'
-            f"<small>{html.escape(self.stages.get(name, ''))} · Elo {self.ticker.ratings[name]:.0f} ({points:+.1f})</small></div>"
+            f"<small>{html.escape(self.stages.get(name, ''))} · "
+            f"Elo {self.ticker.ratings[name]:.0f} ({points:+.1f})</small></div>"
             for side, name, points in (("A", a, gain), ("B", b, -gain))
         ]
         verdict = {

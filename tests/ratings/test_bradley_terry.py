@@ -175,10 +175,7 @@ def test_votes_on_an_unrated_model_do_not_enter_the_fit(make_votes: Callable[...
 
 def test_model_with_dropped_votes_alone_says_so(make_votes: Callable[..., Votes]) -> None:
     rows = [("a", "b", Outcome.TIE), ("a", "b", Outcome.A_WINS), ("c", "b", Outcome.BOTH_BAD)]
-    assert (
-        fit(count(make_votes(rows)), both_bad="drop").status[2]
-        == "no votes but both-bad ones, which are dropped"
-    )
+    assert fit(count(make_votes(rows)), both_bad="drop").status[2] == "no votes but both-bad ones, which are dropped"
 
 
 def test_fit_that_runs_out_of_iterations_gives_no_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,9 +23,7 @@ def test_three_files_and_a_table_tell_the_same_board(
 ) -> None:
     out = tmp_path / "board" / "today"
     assert main(["--db", str(make_ledger(VOTES)), "--out", str(out), "--method", method]) == 0
-    assert sorted(path.name for path in out.iterdir()) == [
-        f"leaderboard.{kind}" for kind in ("csv", "html", "json")
-    ]
+    assert sorted(path.name for path in out.iterdir()) == [f"leaderboard.{kind}" for kind in ("csv", "html", "json")]
     told = json.loads((out / "leaderboard.json").read_text())
     assert (told["method"], told["votes"]["used"]) == (method, 4)
     table = list(csv.DictReader((out / "leaderboard.csv").read_text().splitlines()))
@@ -93,9 +91,7 @@ TROUBLES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_trouble_is_one_line_and_status_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], trouble: str
-) -> None:
+def test_trouble_is_one_line_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str], trouble: str) -> None:
     arguments, message = TROUBLES[trouble]
     assert main(arguments(tmp_path)) == 2
     said = capsys.readouterr().err

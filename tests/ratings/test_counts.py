@@ -76,14 +76,12 @@ LEDGER = [
 
 
 def test_grouped_ledger_equals_its_votes_counted_one_by_one(make_ledger: MakeLedger) -> None:
-    path = make_ledger(LEDGER, sources=["simulated", *["human"] * 6])
+    path = make_ledger(LEDGER, sources=["simulated", "human", "simulated", *["human"] * 4])
     grouped, counted = read_ledger(path), count(read_ledger_votes(path))
     assert grouped.models == counted.models == ("a", "b", "c", "d")
-    assert (grouped.read, grouped.used, grouped.simulated) == (7, 4, 1)
-    assert (counted.read, counted.used, counted.simulated) == (7, 4, 1)
-    assert (
-        grouped.left_out == counted.left_out == {"self-battle": 1, "missing model": 1, "missing outcome": 1}
-    )
+    assert (grouped.read, grouped.used, grouped.simulated) == (7, 4, 2)
+    assert (counted.read, counted.used, counted.simulated) == (7, 4, 2)
+    assert grouped.left_out == counted.left_out == {"self-battle": 1, "missing model": 1, "missing outcome": 1}
     for outcome in OUTCOMES:
         assert np.array_equal(grouped.matrix(outcome), counted.matrix(outcome))
 
@@ -145,11 +143,9 @@ def test_database_of_something_else_is_an_error_that_names_the_table(tmp_path: P
 
 
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
-def test_missing_ledger_and_folder_are_errors_and_create_nothing(
-    tmp_path: Path, make: Callable[[Path], None]
-) -> None:
+def test_missing_ledger_and_folder_are_errors_and_create_nothing(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "x.db")
     before = list(tmp_path.iterdir())
-    with pytest.raises(VotesError, match="no such file|is a directory"):
+    with pytest.raises(VotesError, match=r"no such file|is a directory"):
         read_ledger(tmp_path / "x.db")
     assert list(tmp_path.iterdir()) == before

@@ -85,11 +85,14 @@ def test_both_sides_have_a_prompt_and_none_is_shared(prompts: list[str], share: 
     if len(keys) < 2:
         return
     train, test = split(pairs, share)
-    assert train and test and len(train) + len(test) == len(pairs)
+    assert train
+    assert test
+    assert len(train) + len(test) == len(pairs)
     held_out, kept = (
         {" ".join(row["prompt"][0]["content"].casefold().split()) for row in side} for side in (test, train)
     )
-    assert held_out | kept == keys and not held_out & kept
+    assert held_out | kept == keys
+    assert not held_out & kept
     assert split(pairs[::-1], share)[1] == test[::-1]
 
 

@@ -36,9 +36,7 @@ def test_board_of_counts_is_the_board_of_the_votes(make_votes: MakeVotes) -> Non
 
 
 @given(VOTES, st.sampled_from(["tie", "drop"]), st.sampled_from(["bradley-terry", "elo"]))
-def test_votes_read_are_used_or_left_out_and_the_json_is_strict(
-    votes: Votes, both_bad: str, method: str
-) -> None:
+def test_votes_read_are_used_or_left_out_and_the_json_is_strict(votes: Votes, both_bad: str, method: str) -> None:
     board = board_of(votes, method, Settings(both_bad=both_bad))  # type: ignore[arg-type]
     told = json.loads(json.dumps(board.to_json_dict(), allow_nan=False))
     assert list(told) == ["created", "method", "settings", "votes", "rows"]
@@ -94,7 +92,9 @@ def test_votes_that_cannot_rate_anybody_make_a_board_of_reasons(
 def test_wider_confidence_only_widens(make_votes: MakeVotes) -> None:
     narrow, wide = (board_of(make_votes(SOME), settings=Settings(confidence=c)).rows[0] for c in (0.8, 0.99))
     assert narrow.rating == wide.rating
-    assert wide.lower is not None and narrow.lower is not None and wide.lower < narrow.lower
+    assert wide.lower is not None
+    assert narrow.lower is not None
+    assert wide.lower < narrow.lower
 
 
 def test_elo_board_has_no_interval_and_says_so(make_votes: MakeVotes) -> None:

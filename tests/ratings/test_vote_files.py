@@ -183,9 +183,7 @@ def test_conversation_longer_than_the_csv_default_is_read(tmp_path: Path) -> Non
         (b"PAR1....", "convert Parquet"),
     ],
 )
-def test_broken_file_is_one_line_that_names_file_and_fault(
-    tmp_path: Path, content: bytes, message: str
-) -> None:
+def test_broken_file_is_one_line_that_names_file_and_fault(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "votes"
     path.write_bytes(content)
     with pytest.raises(VotesError, match=message) as caught:

@@ -1,4 +1,4 @@
-"""Score a reply by what can be checked: right, finished, not repeating, neither empty nor endless.
+"""Score a reply by what can be checked: right, finished, in words that exist, not repeating.
 
 The checker orders the first preference pairs, before any person has voted. Its pairs are marked synthetic.
 """
@@ -10,23 +10,33 @@ from training.data.world import Example
 WORDS = re.compile(r"[a-z']+")
 
 
-def score_reply(example: Example, reply: str, *, is_finished: bool) -> float:
-    """Score a reply to an example's prompt, from 0 (empty) to 4 (right, finished, no loops, proper end of sentence)."""
-    words = WORDS.findall(reply.lower())
+def score_reply(example: Example, reply: str, vocabulary: frozenset[str], *, is_finished: bool) -> float:
+    """Score a reply to an example's prompt: 0 where it is empty, at most 5.
+
+    Two points for the expected words, one for an end of its own, one for words of the vocabulary (lower case), half a
+    point for the end of a sentence and half for not repeating itself.
+    """
+    words = split_words(reply)
     if not words:
         return 0.0
     score = 2.0 * share_expected(example, reply)
     score += 1.0 if is_finished else 0.0
+    score += sum(word in vocabulary for word in words) / len(words)
     score += 0.5 if reply.rstrip().endswith((".", "!", "?")) else 0.0
     score += 0.5 if repeated_share(words) < 0.2 else 0.0
     return score
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without digits and punctuation."""
+    return WORDS.findall(text.lower())
 
 
 def share_expected(example: Example, reply: str) -> float:
     """Return the share of the expected words that the reply contains as whole words; 1.0 where none is expected."""
     if not example.expected:
         return 1.0
-    words = set(WORDS.findall(reply.lower()))
+    words = set(split_words(reply))
     return sum(word.lower() in words for word in example.expected) / len(example.expected)
 
 

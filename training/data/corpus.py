@@ -4,8 +4,17 @@ import hashlib
 import random
 from dataclasses import dataclass
 
+from training.data.checker import split_words
 from training.data.small_talk import read_small_talk
-from training.data.world import Example, draw_story, fact_examples, is_heldout, question_document, read_world, story_document
+from training.data.world import (
+    Example,
+    draw_story,
+    fact_examples,
+    is_heldout,
+    question_document,
+    read_world,
+    story_document,
+)
 from training.recipe import Data
 
 EXAMPLES_PER_DOCUMENT = (3, 6)
@@ -15,12 +24,16 @@ STORIES_TO_FINETUNE = 10  # one story in so many documents of stories also becom
 
 @dataclass(frozen=True)
 class Corpus:
-    """Text by use. No prompt of heldout stands in documents or examples; fingerprint is a hash of all of it."""
+    """Text by use. No prompt of heldout stands in documents or examples.
+
+    vocabulary: the words of the world, in lower case. fingerprint: a hash of all the text.
+    """
 
     documents: list[str]
     heldout_documents: list[str]
     examples: list[Example]
     heldout: list[Example]
+    vocabulary: frozenset[str]
     fingerprint: str
 
 
@@ -35,7 +48,9 @@ def build_corpus(data: Data, seed: int) -> Corpus:
     documents = [story_document(world, s, rng) for s in told]
     for _ in range(data.question_documents):
         drawn = rng.sample(known, rng.randint(*EXAMPLES_PER_DOCUMENT))
-        documents.append(question_document([*drawn[:-1], rng.choice(told)] if rng.random() < STORY_IN_DOCUMENT else drawn))
+        if rng.random() < STORY_IN_DOCUMENT:
+            drawn[-1] = rng.choice(told)
+        documents.append(question_document(drawn))
     rng.shuffle(documents)
     # Small talk has no answer that could be checked, so it is not held out.
     checkable = [e for e in facts + stories if is_heldout(e.prompt, data.heldout_share) and e.expected]
@@ -44,7 +59,9 @@ def build_corpus(data: Data, seed: int) -> Corpus:
     rng.shuffle(heldout)
     rng.shuffle(examples)
     heldout_documents = [e.reply if e.kind == "story" else question_document([e]) for e in heldout]
-    return Corpus(documents, heldout_documents, examples, heldout, _fingerprint(documents, examples, heldout))
+    vocabulary = frozenset(word for e in facts + stories for word in split_words(f"{e.prompt} {e.reply}"))
+    fingerprint = _fingerprint(documents, examples, heldout)
+    return Corpus(documents, heldout_documents, examples, heldout, vocabulary, fingerprint)
 
 
 def _fingerprint(documents: list[str], examples: list[Example], heldout: list[Example]) -> str:

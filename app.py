@@ -4,12 +4,18 @@ Exit codes: 0 stopped, 2 bad input with one line that says what and how to mend 
 """
 
 import argparse
+import contextlib
 import logging
+import socket
 import sys
 from pathlib import Path
 
 from arena.config import ConfigError, load_models
 from arena.store import Store, StoreError
+
+
+class ListenError(Exception):
+    """An address that cannot be listened on."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,8 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         models = load_models(options.models)
+        listener = listen(options.host, options.port)
         store = Store(options.db)
-    except (ConfigError, StoreError) as error:
+    except (ConfigError, StoreError, ListenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -38,11 +45,24 @@ def main(argv: list[str] | None = None) -> int:
     page = build_page(host, models, options.db)
     server = build_server(page, secret=read_secret(options.db.with_suffix(".key")))
     print(f"Checkpoint arena on http://{options.host}:{options.port} (Ctrl+C stops it)", flush=True)
-    uvicorn.run(server, host=options.host, port=options.port, log_level="warning", workers=1)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(uvicorn.Config(server, log_level="warning")).run(sockets=[listener])
     for backend in set(backends.values()):
         backend.close()
     store.close()
     return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything is loaded, so that a taken port is said at once.
+
+    Raises:
+        ListenError: nothing can listen there.
+    """
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}: pass another --port or --host") from None
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ Hugging Face folder with a ``stage.json`` beside the weights:
     tokenizer.py -> pretrain.py -> sft.py -> pairs.py -> reward.py -> rl.py
     checkpoint.py  folders that appear whole or not at all, and stage.json
     sampling.py    replies of a checkpoint to many prompts at once
-    progress.py    one bar a stage: loss, tokens a second, time left
+    trainer.py     what all trainers share: common arguments, one progress bar a stage, quiet logs
     __main__.py    python -m training STAGE | run
 
 It imports neither arena nor ratings; the votes of people reach it as files of preference pairs.

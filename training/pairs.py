@@ -35,11 +35,13 @@ def run_pairs(job: Job) -> dict[str, float]:
         model, tokenizer, prompts, max_reply_tokens=settings.max_reply_tokens, temperature=settings.temperature
     )
     groups = [samples[i : i + settings.samples] for i in range(0, len(samples), settings.samples)]
-    rows = [make_pairs(e, group, corpus.vocabulary) for e, group in zip(asked + held_back, groups, strict=True)]
-    train = [row for group in rows[: len(asked)] for row in group]
-    test = [row for group in rows[len(asked) :] for row in group]
-    degenerate = rng.sample(train, int(len(train) * settings.degenerate_share))
-    train += [break_reply(row, rng) for row in degenerate]
+    groups_of_rows = [
+        make_pairs(e, group, corpus.vocabulary) for e, group in zip(asked + held_back, groups, strict=True)
+    ]
+    train = [row for group in groups_of_rows[: len(asked)] for row in group]
+    test = [row for group in groups_of_rows[len(asked) :] for row in group]
+    for rows in (train, test):
+        rows += [break_reply(row, rng) for row in rng.sample(rows, int(len(rows) * settings.degenerate_share))]
     if not train or not test:
         raise CheckpointError(
             f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "

@@ -31,6 +31,7 @@ def common_arguments(recipe: Recipe, folder: str) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
         "logging_steps": 5,
+        "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": has_gpu,
     }
 

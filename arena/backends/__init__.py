@@ -1,6 +1,7 @@
 """The one small protocol between a battle and whatever writes its replies: text as it comes, then a final record.
 
     transformers.py   checkpoints in this process, one batched generate for requests that arrive together
+    sampling.py       drawing, streaming and stopping each row of that batch by itself
 
 A backend knows one set of weights and nothing of battles, sides or votes. ``open_backends`` makes one for each
 contestant and lets contestants that share weights share the model.

@@ -1,4 +1,4 @@
-"""Score a reply by what can be checked: right, finished, in words that exist, not repeating.
+"""Score a reply by what can be checked: right, finished, in real words, not repeating, and kind where it is a story.
 
 The checker orders the first preference pairs, before any person has voted. Its pairs are marked synthetic.
 """
@@ -7,14 +7,16 @@ import re
 
 from training.data.world import Example
 
+KIND_WORDS = {"happy", "smiled", "friends", "thank", "helped", "fun"}
 WORDS = re.compile(r"[a-z']+")
 
 
 def score_reply(example: Example, reply: str, vocabulary: frozenset[str], *, is_finished: bool) -> float:
-    """Score a reply to an example's prompt: 0 where it is empty, at most 5.
+    """Score a reply to an example's prompt: 0 where it is empty, at most 6.
 
     Two points for the expected words, one for an end of its own, one for words of the vocabulary (lower case), half a
-    point for the end of a sentence and half for not repeating itself.
+    point for the end of a sentence, half for not repeating itself, and for a story up to one point for kind words, a
+    taste that even a very small reward model can learn.
     """
     words = split_words(reply)
     if not words:
@@ -24,6 +26,7 @@ def score_reply(example: Example, reply: str, vocabulary: frozenset[str], *, is_
     score += sum(word in vocabulary for word in words) / len(words)
     score += 0.5 if reply.rstrip().endswith((".", "!", "?")) else 0.0
     score += 0.5 if repeated_share(words) < 0.2 else 0.0
+    score += 1.0 if example.kind != "story" else min(1.0, len(KIND_WORDS & set(words)) / 2)
     return score
 
 

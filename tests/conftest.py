@@ -1,0 +1,59 @@
+"""What several suites share: one whole family of checkpoints, so small that it is trained in seconds."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+# Before any library is imported that would ask the network or warn about forks.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# Too small to answer anything, large enough that no stage is skipped and each split has pairs.
+TINY_FAMILY = (
+    "data.stories=600",
+    "data.question_documents=600",
+    "tokenizer.vocab_size=512",
+    "model.hidden_size=64",
+    "model.layers=2",
+    "model.mlp_size=128",
+    "model.context=128",
+    "pretrain.tokens=60000",
+    "sft.epochs=1",
+    "pairs.prompts=40",
+    "pairs.samples=3",
+    "pairs.max_reply_tokens=32",
+    "reward.epochs=1",
+    "rl.steps=2",
+    "rl.prompts_per_step=2",
+    "rl.replies_per_prompt=4",
+    "rl.max_reply_tokens=24",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with tokenizer, base, sft, pairs, reward and rlhf, made once by the command line. Only read it."""
+    from training.__main__ import main
+
+    folder = tmp_path_factory.mktemp("family") / "tiny"
+    settings = [word for setting in TINY_FAMILY for word in ("--set", setting)]
+    assert main(["run", "nano", "--out", str(folder), *settings]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return the machine's Chromium, started once, without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.fail("no Chromium on the PATH: sh tests/install_browser.sh")
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=path, args=options)
+        yield chromium
+        chromium.close()

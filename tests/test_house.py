@@ -1,0 +1,81 @@
+"""The house keeps its own rules: which room may import which, and that importing does nothing."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("arena", "ratings", "training")
+MAY_IMPORT = {"arena": {"ratings"}, "ratings": set(), "training": set()}
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module imported anywhere in a file, in functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_the_rooms_they_may(room: str) -> None:
+    forbidden = set(ROOMS) - {room} - MAY_IMPORT[room]
+    for path in modules(room):
+        crossed = {name for name in imports(path) if name.split(".")[0] in forbidden}
+        assert not crossed, f"{path} imports {crossed}"
+
+
+def test_gradio_is_imported_only_by_the_page() -> None:
+    users = {p for room in ROOMS for p in modules(room) if any(n.split(".")[0] == "gradio" for n in imports(p))}
+    assert users
+    assert all(path.is_relative_to(ROOT / "arena" / "ui") for path in users)
+
+
+def test_sql_is_written_only_where_ledgers_are_kept_and_read() -> None:
+    writers = {p for room in ROOMS for p in modules(room) if "sqlite3" in set(imports(p))}
+    assert ROOT / "arena" / "store.py" in writers
+    assert ROOT / "ratings" / "counts.py" in writers
+    assert all(path.parent.name != "ui" and not path.is_relative_to(ROOT / "training") for path in writers)
+
+
+@pytest.mark.parametrize(
+    ("statement", "unwanted"),
+    [
+        ("import arena.config, arena.host, arena.store, arena.web, arena.render, arena.backends", "torch gradio"),
+        ("import arena.ui.page", "torch transformers"),
+        ("import app", "torch gradio transformers"),
+        ("import ratings.compute, ratings.export", "torch gradio pandas plotly scipy"),
+        ("import training.__main__", "torch transformers gradio"),
+    ],
+)
+def test_importing_stays_light(statement: str, unwanted: str) -> None:
+    code = f"{statement}\nimport sys\nprint(*[name for name in {unwanted.split()!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "arena/ui", "arena/backends", "training/data"])
+def test_every_file_has_its_line_in_the_map_of_its_room(room: str) -> None:
+    package = (ROOT / room / "__init__.py").read_text(encoding="utf-8")
+    for path in (ROOT / room).glob("*.py"):
+        if path.name != "__init__.py":
+            assert path.name in package, f"{room}/__init__.py does not mention {path.name}"
+
+
+def test_the_project_speaks_of_no_machine() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    homes = ("/" + "work/", "/" + "root/", "/" + "home/")
+    for name in tracked:
+        if name.endswith((".py", ".md", ".yaml", ".toml", ".txt", ".css", ".sh", "Makefile")):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            assert not any(home in text for home in homes), name

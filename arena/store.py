@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from sqlite_utils import Database, Migrations
 
@@ -18,6 +19,8 @@ from arena.backends import Reply
 from arena.battle import Battle, Side, State
 from arena.matchmaking import Draw
 from ratings.outcomes import Outcome
+
+Source = Literal["human", "simulated"]
 
 migrations = Migrations("arena")
 
@@ -137,8 +140,8 @@ class Store:
                 (reason, battle_id),
             )
 
-    def vote(self, battle_id: str, visitor: str, outcome: Outcome) -> None:
-        """Store a vote; when this returns, it is on disk.
+    def vote(self, battle_id: str, visitor: str, outcome: Outcome, *, source: Source = "human") -> None:
+        """Store a vote; when this returns, it is on disk. A vote that a program casts is marked "simulated".
 
         Raises:
             VoteRefused: no battle of this visitor with this id is open to a vote. Nothing was changed.
@@ -153,9 +156,9 @@ class Store:
                 if opened.rowcount == 0:
                     raise VoteRefused(battle_id)
                 self._connection.execute(
-                    "INSERT INTO votes SELECT id, ?, visitor, model_a, model_b, ?, probability, 'human' "
+                    "INSERT INTO votes SELECT id, ?, visitor, model_a, model_b, ?, probability, ? "
                     "FROM battles WHERE id = ?",
-                    (_now(), outcome.value, battle_id),
+                    (_now(), outcome.value, source, battle_id),
                 )
                 self._connection.execute("COMMIT")
             except BaseException:

@@ -19,6 +19,7 @@ TINY_FAMILY = (
     "tokenizer.vocab_size=512",
     "model.hidden_size=64",
     "model.layers=2",
+    "model.heads=2",  # heads of 32, the smallest that vLLM serves
     "model.mlp_size=128",
     "model.context=128",
     "pretrain.tokens=60000",
@@ -36,7 +37,7 @@ TINY_FAMILY = (
 
 @pytest.fixture(scope="session")
 def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with tokenizer, base, sft, pairs, reward and rlhf, made once by the command line. Only read it."""
+    """Return a folder with tokenizer, base, sft, pairs, reward and rlhf, made once by the commands. Only read it."""
     from training.__main__ import main
 
     folder = tmp_path_factory.mktemp("family") / "tiny"

@@ -41,7 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     if swept := store.sweep():
         print(f"{swept} unfinished battles of an earlier run are void")
     backends = open_backends(models.contestants)
-    host = Host(models.contestants, backends, store)
+    host = Host(
+        models.contestants, backends, store, categories={ready.prompt: ready.category for ready in models.ready_prompts}
+    )
     page = build_page(host, models, options.db)
     server = build_server(page, secret=read_secret(options.db.with_suffix(".key")))
     print(f"Checkpoint arena on http://{options.host}:{options.port} (Ctrl+C stops it)", flush=True)

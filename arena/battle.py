@@ -43,6 +43,7 @@ class Battle:
     visitor: str
     prompt: str
     draw: Draw
+    category: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     state: State = State.GENERATING
     texts: dict[Side, str] = field(default_factory=lambda: {"a": "", "b": ""})

@@ -67,11 +67,18 @@ class Contestant(_Section):
     sampling: Sampling = Sampling()
 
 
+class ReadyPrompt(_Section):
+    """A prompt that a visitor can click instead of typing; its category, if any, gets a board of its own."""
+
+    prompt: str = Field(min_length=1)
+    category: str = Field(default="", max_length=64)
+
+
 class Models(_Section):
-    """The whole file: the contestants, and prompts that a visitor can click instead of typing."""
+    """The whole file: the contestants, and prompts that a visitor can click."""
 
     contestants: tuple[Contestant, ...]
-    ready_prompts: tuple[str, ...] = ()
+    ready_prompts: tuple[ReadyPrompt, ...] = ()
 
     @model_validator(mode="after")
     def _contestants_can_meet(self) -> Self:

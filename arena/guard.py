@@ -21,7 +21,7 @@ def check_prompt(text: object) -> str:
     if not isinstance(text, str) or not text.strip():
         raise PromptRefused("Type a prompt first, or click one of the ready ones.")
     if len(text) > MAX_LETTERS:
-        raise PromptRefused(f"That prompt has {len(text):,} characters; at most {MAX_LETTERS:,} are read.")
+        raise PromptRefused(f"That prompt is too long: at most {MAX_LETTERS:,} characters are read.")
     prompt = re.sub(r"\r\n?", "\n", text).strip()
     if found := CONTROL_TOKENS.search(prompt):
         raise PromptRefused(f"{found.group()!r} is a control token of a chat format: write it another way.")

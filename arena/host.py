@@ -37,9 +37,12 @@ class Host:
         backends: Mapping[str, Backend],
         store: Store,
         *,
+        categories: Mapping[str, str] | None = None,
         rng: random.Random | None = None,
         reply_seconds: float = REPLY_SECONDS,
     ) -> None:
+        """Categories gives the category of a ready prompt, by its text."""
+        self._categories = categories or {}
         self._contestants = {contestant.name: contestant for contestant in contestants}
         self._backends = backends
         self._store = store
@@ -62,7 +65,8 @@ class Host:
             raise BattleError("Many battles are being fought right now. Try again in a moment.")
         if sum(b.visitor == visitor for b in running) >= MAX_RUNNING_OF_VISITOR:
             raise BattleError("Your last battle is still being written: wait for it to end.")
-        battle = Battle(visitor, prompt, draw_pair(list(self._contestants), self._rng))
+        draw = draw_pair(list(self._contestants), self._rng)
+        battle = Battle(visitor, prompt, draw, self._categories.get(prompt, ""))
         self._remember(battle)
         try:
             await asyncio.to_thread(self._store.begin, battle)

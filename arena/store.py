@@ -16,9 +16,10 @@ from typing import Literal
 from sqlite_utils import Database, Migrations
 
 from arena.backends import Reply
-from arena.battle import Battle, Side, State
+from arena.battle import SIDES, Battle, State
 from arena.matchmaking import Draw
 from ratings.outcomes import Outcome
+from ratings.style import measure_style
 
 Source = Literal["human", "simulated"]
 
@@ -42,6 +43,7 @@ def battles_and_votes(db: Database) -> None:
             created TEXT NOT NULL,
             visitor TEXT NOT NULL,
             prompt TEXT NOT NULL,
+            category TEXT NOT NULL,  -- of the ready prompt that was clicked, empty for what was typed
             model_a TEXT NOT NULL,
             model_b TEXT NOT NULL,
             probability REAL NOT NULL,  -- chance of the unordered pair when it was drawn
@@ -61,9 +63,21 @@ def battles_and_votes(db: Database) -> None:
             model_b TEXT NOT NULL,
             outcome TEXT NOT NULL CHECK (outcome IN ('model_a', 'model_b', 'tie', 'both_bad')),
             probability REAL NOT NULL,
-            source TEXT NOT NULL CHECK (source IN ('human', 'simulated'))
+            source TEXT NOT NULL CHECK (source IN ('human', 'simulated')),
+            category TEXT NOT NULL
         );
-        CREATE INDEX votes_to_count ON votes (model_a, model_b, outcome, source);
+        CREATE INDEX votes_to_count ON votes (category, model_a, model_b, outcome, source);
+        CREATE TABLE styles (  -- what the replies of a battle look like, counted when they are stored
+            battle_id TEXT PRIMARY KEY REFERENCES battles (id),
+            length_a INTEGER NOT NULL,
+            headers_a INTEGER NOT NULL,
+            bold_a INTEGER NOT NULL,
+            lists_a INTEGER NOT NULL,
+            length_b INTEGER NOT NULL,
+            headers_b INTEGER NOT NULL,
+            bold_b INTEGER NOT NULL,
+            lists_b INTEGER NOT NULL
+        );
         CREATE VIEW preferences AS
             SELECT v.battle_id, v.created, b.prompt, b.reply_a, b.reply_b, v.model_a, v.model_b, v.outcome, v.source
             FROM votes v JOIN battles b ON b.id = v.battle_id ORDER BY v.rowid;
@@ -114,6 +128,7 @@ class Store:
             "created": _now(),
             "visitor": battle.visitor,
             "prompt": battle.prompt,
+            "category": battle.category,
             "model_a": battle.draw.a,
             "model_b": battle.draw.b,
             "probability": battle.draw.probability,
@@ -125,7 +140,14 @@ class Store:
     def finish(self, battle: Battle) -> None:
         """Store both replies with their records and open the vote."""
         a, b = battle.replies["a"], battle.replies["b"]
-        with self._lock:
+        style = {
+            f"{feature}_{side}": count
+            for side in SIDES
+            for feature, count in asdict(measure_style(battle.replies[side].text)).items()
+        }
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._db.table("styles").insert({"battle_id": battle.id, **style})
             self._connection.execute(
                 "UPDATE battles SET state = 'ready', reply_a = ?, reply_b = ?, record_a = ?, record_b = ? "
                 "WHERE id = ? AND state = 'generating'",
@@ -156,7 +178,7 @@ class Store:
                 if opened.rowcount == 0:
                     raise VoteRefused(battle_id)
                 self._connection.execute(
-                    "INSERT INTO votes SELECT id, ?, visitor, model_a, model_b, ?, probability, ? "
+                    "INSERT INTO votes SELECT id, ?, visitor, model_a, model_b, ?, probability, ?, category "
                     "FROM battles WHERE id = ?",
                     (_now(), outcome.value, source, battle_id),
                 )
@@ -179,11 +201,11 @@ class Store:
         battle = Battle(
             visitor=row["visitor"],
             prompt=row["prompt"],
+            category=row["category"],
             draw=Draw(row["model_a"], row["model_b"], row["probability"]),
             id=row["id"],
         )
-        sides: tuple[Side, Side] = ("a", "b")
-        for side in sides:
+        for side in SIDES:
             battle.finish(side, Reply(text=row[f"reply_{side}"], **json.loads(row[f"record_{side}"])))
         battle.make_ready()
         return battle

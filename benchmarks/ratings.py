@@ -1,77 +1,166 @@
-"""python -m benchmarks.ratings: what a cold leaderboard costs, from a SQLite ledger to ranked rows.
+"""python -m benchmarks.ratings: what a leaderboard costs, beside its peers on the same votes.
 
-Every row of the table is a process of its own on the same simulated votes, timed by its CPU seconds
-and peak memory from start to end, imports included; the best of three runs is shown. The limit is
-the one GROUP BY alone, in a process that imports nothing but sqlite3.
+Every row is a process of its own on the same simulated ledger. All rows are run in turn, several
+times over, so that a busy machine slows them alike; medians are shown. "CPU s" is the process from
+start to end, imports included; "inside" is the same without start and imports; "peak MB" is its
+largest resident memory. "apart" is the largest difference of a strength to ours, in Elo points.
+
+The limit is the one GROUP BY alone, in a process that imports nothing but sqlite3. The peers run in
+an environment of their own (requirements-bench.txt); without it their rows say so.
 """
 
 import argparse
-import importlib.util
+import json
+import os
 import random
-import resource
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from math import exp
+from math import exp, log
 from pathlib import Path
+from typing import Any, NamedTuple
 
 OUTCOMES = ("model_a", "model_b", "tie", "both_bad")
 BATCH = 50_000
+NEW_VOTES = 1_000
+PEERS = ("evalica", "evalica-counts", "arena-rank", "arenakit", "choix")
+SLOW_ABOVE = 1_000_000
+"""Votes above which the peers that need minutes are left out unless asked for."""
+
+_TOLD = """
+print(json.dumps({"seconds": time.process_time() - start, "what": what, "strengths": strengths}))
+"""
+_IMPORTS = "import json, sys, time\nfrom pathlib import Path\nstrengths, path = None, Path(sys.argv[1])\n"
 
 LIMIT = """
-import sqlite3, sys
-query = "SELECT model_a, model_b, outcome, source, count(*) FROM votes GROUP BY 1, 2, 3, 4"
-print(len(sqlite3.connect(sys.argv[1]).execute(query).fetchall()), "groups")
+import json, sqlite3, sys, time
+start, strengths = time.process_time(), None
+query = "SELECT category, model_a, model_b, outcome, source, count(*) FROM votes GROUP BY 1, 2, 3, 4, 5"
+what = f"{sum(1 for _ in sqlite3.connect(sys.argv[1]).execute(query))} groups"
 """
 
-OURS = """
-import sys
+COUNTS = """
+from ratings.counts import read_ledger
+start = time.process_time()
+what = f"{read_ledger(path).used:,} votes to counts"
+"""
+
+BOARD = """
 from datetime import UTC, datetime
-from pathlib import Path
 from ratings.counts import read_ledger
 from ratings.leaderboard import build
-board = build(read_ledger(Path(sys.argv[1])), "bradley-terry", now=datetime.now(UTC))
-print(len(board.rows), "rows with sandwich intervals and marginal ranks")
+start = time.process_time()
+counts = read_ledger(path)
+board = build(counts, "bradley-terry", now=datetime.now(UTC))
+strengths = {row.model: row.rating / (400 / 2.302585092994046) for row in board.rows if row.rating is not None}
+what = "cold board: " + str(board.settings.get("interval", ""))
+"""
+
+REFRESH = """
+from datetime import UTC, datetime
+from ratings.leaderboard import build
+from ratings.refresh import refresh_counts
+start = time.process_time()
+counts = refresh_counts(path)
+counted = time.process_time() - start
+build(counts, "bradley-terry", now=datetime.now(UTC))
+what = f"board after 1,000 new votes; {1000 * counted:.0f} ms of it for the counts"
 """
 
 ELO = """
-import sys
-from pathlib import Path
 from ratings.counts import read_ledger_votes
 from ratings.elo import elo
-print(len(elo(read_ledger_votes(Path(sys.argv[1])))), "online Elo ratings, every vote read")
+start = time.process_time()
+votes = read_ledger_votes(path, details=False)
+read = time.process_time() - start
+elo(votes)
+what = f"every vote in its order; {time.process_time() - start - read:.2f} s of it after the reading"
 """
 
-EVALICA = """
-import sqlite3, sys
-import evalica
-winners = {"model_a": evalica.Winner.X, "model_b": evalica.Winner.Y}
-rows = sqlite3.connect(sys.argv[1]).execute("SELECT model_a, model_b, outcome FROM votes").fetchall()
-said = [winners.get(row[2], evalica.Winner.Draw) for row in rows]
-result = evalica.bradley_terry([row[0] for row in rows], [row[1] for row in rows], said)
-print(len(result.scores), "strengths, no intervals")
+
+HELP = [sys.executable, "-m", "ratings.compute", "--help"]
+
+STYLE = """
+import numpy as np
+from ratings.counts import read_ledger_votes
+from ratings.style import fit_style
+votes = read_ledger_votes(path, details=False)
+differences = np.random.default_rng(1).normal(size=(votes.used, 4))
+start = time.process_time()
+fit_style(votes, differences)
+what = "strengths held equal in 4 random features, votes in memory"
 """
+
+
+class Measured(NamedTuple):
+    """One run of one row."""
+
+    cpu: float
+    """Seconds, start and imports included."""
+    peak: float
+    """MB."""
+    told: dict[str, Any]
 
 
 def main() -> int:
-    """Simulate the votes, run each row and print the table."""
+    """Simulate the votes, run all rows in turn and print the table."""
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="simulated-ledger-") as folder:
         path = Path(folder) / "simulated.db"
         simulate(path, options.votes, options.models)
-        print(f"{options.votes:,} simulated votes, {options.models} models, {sys.version.split()[0]}")
-        print(f"{'':28}{'CPU s':>8}{'peak MB':>9}")
-        _print_row("limit: GROUP BY alone", LIMIT, path)
-        _print_row("ratings: Bradley-Terry", OURS, path)
-        _print_row("ratings: online Elo", ELO, path)
-        if importlib.util.find_spec("evalica"):
-            _print_row("evalica: Bradley-Terry", EVALICA, path)
+        print(
+            f"{options.votes:,} simulated votes, {options.models} models, {sys.version.split()[0]}, {options.runs} runs"
+        )
+        ours = {
+            "limit: GROUP BY alone": LIMIT,
+            "ratings: counts": COUNTS,
+            "ratings: board": BOARD,
+            "ratings: Elo": ELO,
+            "ratings: style": STYLE,
+        }
+        commands = {name: [sys.executable, "-c", _script(code), str(path)] for name, code in ours.items()}
+        if options.peers.exists():
+            script = str(Path(__file__).with_name("peers.py"))
+            for peer in options.only or _quick(options.votes):
+                commands[f"peer: {peer}"] = [str(options.peers), script, peer, str(path)]
         else:
-            print(f"{'evalica: Bradley-Terry':28}{'not installed':>17}")
+            print(f"no peers: {options.peers} does not exist; make bench installs them")
+        runs: dict[str, list[Measured]] = {name: [] for name in commands}
+        for _ in range(options.runs):
+            for name, command in commands.items():
+                runs[name].append(_measure(command))
+        runs["ratings: refresh"] = _refreshes(path, options.runs)
+        runs["start-up: --help"] = [_measure(HELP) for _ in range(options.runs)]
+        _print(runs)
     return 0
+
+
+def _quick(votes: int) -> tuple[str, ...]:
+    return PEERS if votes <= SLOW_ABOVE else tuple(peer for peer in PEERS if peer != "arenakit")
+
+
+def _script(code: str) -> str:
+    return (code if code is LIMIT else _IMPORTS + code) + _TOLD
+
+
+def _refreshes(path: Path, runs: int) -> list[Measured]:
+    """Return runs of a refresh, each after new votes, with the counts of all earlier ones stored."""
+    command = [sys.executable, "-c", _script(REFRESH), str(path)]
+    _measure(command)
+    measured = []
+    for run in range(runs):
+        with closing(sqlite3.connect(path)) as ledger, ledger:
+            ledger.execute(
+                "INSERT INTO votes SELECT 'new-' || ? || '-' || battle_id, created, visitor, model_a, model_b, "
+                "outcome, probability, source, category FROM votes LIMIT ? OFFSET ?",
+                (run, NEW_VOTES, run * NEW_VOTES),
+            )
+        measured.append(_measure(command))
+    return measured
 
 
 def simulate(path: Path, votes: int, models: int) -> None:
@@ -79,10 +168,10 @@ def simulate(path: Path, votes: int, models: int) -> None:
     with closing(sqlite3.connect(path)) as ledger, ledger:
         ledger.execute(
             "CREATE TABLE votes (battle_id TEXT PRIMARY KEY, created TEXT, visitor TEXT, model_a TEXT, "
-            "model_b TEXT, outcome TEXT, probability REAL, source TEXT)"
+            "model_b TEXT, outcome TEXT, probability REAL, source TEXT, category TEXT NOT NULL DEFAULT '')"
         )
-        ledger.executemany("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _rows(votes, models))
-        ledger.execute("CREATE INDEX votes_by_pair ON votes (model_a, model_b, outcome, source)")
+        ledger.executemany("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')", _rows(votes, models))
+        ledger.execute("CREATE INDEX votes_to_count ON votes (category, model_a, model_b, outcome, source)")
 
 
 def _rows(votes: int, models: int) -> Iterator[tuple[object, ...]]:
@@ -101,28 +190,61 @@ def _rows(votes: int, models: int) -> Iterator[tuple[object, ...]]:
             yield (*row, outcome, None, "simulated")
 
 
-def _print_row(name: str, code: str, path: Path) -> None:
-    seconds, peak, said = min(_measure(code, path) for _ in range(3))
-    print(f"{name:28}{seconds:8.3f}{peak:9.0f}  {said}")
-
-
-def _measure(code: str, path: Path) -> tuple[float, float, str]:
-    """Run the code in a process and return its CPU seconds, peak resident MB and output."""
-    tail = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-c", code + tail, str(path)]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said, peak = run.stdout.rsplit("\n", 2)[:2]
+def _measure(command: list[str]) -> Measured:
+    """Run a process that prints one line of JSON; return its CPU seconds, peak memory and what it told."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=output, stderr=errors)
+        # wait4 tells the peak of this one child, where getrusage tells the highest of all so far.
+        _, status, use = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        lines, problems = (file.read().decode(errors="replace").splitlines() for file in (output, errors))
+    cpu = use.ru_utime + use.ru_stime
     # ru_maxrss is in KiB on Linux and in bytes on macOS.
-    megabytes = int(peak) / (2**20 if sys.platform == "darwin" else 2**10)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, megabytes, said
+    peak = use.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    if process.returncode != 0:
+        return Measured(cpu, peak, {"what": f"failed: {(problems or ['no message'])[-1][:90]}"})
+    return Measured(cpu, peak, json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {"what": ""})
+
+
+def _print(runs: dict[str, list[Measured]]) -> None:
+    print(f"{'':24}{'CPU s':>8}{'inside':>8}{'peak MB':>9}{'apart':>10}")
+    ours = runs["ratings: board"][0].told.get("strengths")
+    for name, measured in runs.items():
+        told = measured[-1].told
+        cpu, peak = (statistics.median(getattr(run, field) for run in measured) for field in ("cpu", "peak"))
+        inside = [run.told["seconds"] for run in measured if "seconds" in run.told]
+        apart = _apart(ours, told.get("strengths")) if name.startswith("peer") else None
+        print(
+            f"{name:24}{cpu:8.3f}{f'{statistics.median(inside):.3f}' if inside else '-':>8}{peak:9.0f}"
+            f"{'-' if apart is None else f'{apart:.1e}':>10}  {told['what']}"
+        )
+
+
+def _apart(ours: dict[str, float] | None, theirs: dict[str, float] | None) -> float | None:
+    """Return the largest difference of two sets of strengths in Elo points, whatever each is centred on."""
+    shared = sorted(ours.keys() & theirs.keys()) if ours and theirs else []
+    if not ours or not theirs or not shared:
+        return None
+    gaps = [theirs[name] - ours[name] for name in shared]
+    middle = statistics.fmean(gaps)
+    return 400 / log(10) * max(abs(gap - middle) for gap in gaps)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ratings", description=__doc__)
     parser.add_argument("--votes", type=int, default=100_000)
     parser.add_argument("--models", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=3, help="of every row (default %(default)s)")
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        default=Path(".venv/peers/bin/python"),
+        metavar="PYTHON",
+        help="interpreter that has the peers installed (default %(default)s)",
+    )
+    parser.add_argument("--only", nargs="*", choices=PEERS, help="the peers to run; all but the slowest by default")
     return parser
 
 

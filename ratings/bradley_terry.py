@@ -1,8 +1,8 @@
 """Bradley-Terry strengths from counts, by Newton's method on the graph of battles.
 
 P(i beats j) = 1 / (1 + exp(s_j - s_i)) with strengths s in nats that sum to zero (Bradley and Terry
-1952, doi:10.2307/2334029; Zermelo 1929, doi:10.1007/BF01180541). A tie is half a win for each side.
-The log-likelihood
+1952, doi:10.2307/2334029; Zermelo 1929, doi:10.1007/BF01180541). A tie is half a win for each side, or
+is dropped. The log-likelihood
 
     l(s) = sum_ij W_ij log P(i beats j),    W_ij = wins of i over j + ties / 2
 
@@ -10,30 +10,23 @@ is concave. Its gradient is sum_j (W_ij - N_ij P_ij) with N = W + W^T, and its n
 the graph Laplacian of N_ij P_ij P_ji, so Newton's method (Hunter 2004, doi:10.1214/aos/1079120141,
 section 2) takes a handful of K x K solves. It is chosen over the fixed-point iterations of Zermelo
 and Newman (2023, arXiv:2207.00076) because the intervals need the Hessian anyway.
+
+Losses to the field (both_bad.py) and a prior (prior.py) add their own terms where they are asked for.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.both_bad import field_derivatives, field_log_likelihood, field_score_products
 from ratings.counts import Counts
-from ratings.errors import NotConvergedError
-from ratings.existence import NO_VOTES, ONLY_DROPPED, rated_models, reachable, statuses
-from ratings.outcomes import BothBad, Outcome, check_both_bad
-
-TOLERANCE = 1e-9
-"""Largest entry of the gradient allowed in a finished fit, per vote."""
-
-MAX_ITERATIONS = 100
-
-UNRATED_OPPONENT = "battle with an unrated model"
-BOTH_BAD_DROPPED = "both bad, dropped"
-
-# g^T H^-1 g is the squared distance to the maximum in standard errors, whatever the scale of the
-# data. Below this the next step lands at machine precision, as Newton squares the distance.
-_NEARLY_THERE = 1e-12
+from ratings.errors import SettingsError
+from ratings.evidence import BOTH_BAD_DROPPED as BOTH_BAD_DROPPED
+from ratings.evidence import Evidence, select
+from ratings.newton import maximise
+from ratings.outcomes import BothBad, Ties
+from ratings.prior import Prior, prior_derivatives, prior_log_density
 
 
 @dataclass(frozen=True)
@@ -43,17 +36,17 @@ class BradleyTerryFit:
     models: tuple[str, ...]
     """All K models."""
     status: tuple[str, ...]
-    """(K,) "rated", or why there is no strength."""
+    """(K,) "rated", or why there is no strength, or what a strength leans on."""
     rated: NDArray[np.int64]
     """(R,) indices into `models`; empty where no two models can be rated together."""
     strengths: NDArray[np.float64]
     """(R,) nats, sum to zero."""
     hessian: NDArray[np.float64]
-    """(R, R) negative Hessian of the log-likelihood at the strengths; its rows sum to zero."""
-    wins: NDArray[np.float64]
-    """(R, R) decided votes that entered the fit, won by the row's model over the column's."""
-    ties: NDArray[np.float64]
-    """(R, R) tied votes that entered the fit, symmetric: each stands in both halves."""
+    """(R, R) negative Hessian of the log-likelihood at the strengths, the prior's part included; its
+    rows sum to zero."""
+    evidence: Evidence
+    """What the fit was told, over the R rated models."""
+    prior: Prior | None
     max_gradient: float
     """Largest absolute entry of the gradient at the strengths, in votes."""
     iterations: int
@@ -63,116 +56,130 @@ class BradleyTerryFit:
     """Rows that did not enter the fit, by reason: the counts' own and the fit's."""
 
     @property
+    def wins(self) -> NDArray[np.float64]:
+        """Return (R, R) decided votes that entered the fit, won by the row's model over the column's."""
+        return self.evidence.wins
+
+    @property
+    def ties(self) -> NDArray[np.float64]:
+        """Return (R, R) tied votes that entered the fit, symmetric: each stands in both halves."""
+        return self.evidence.ties
+
+    @property
     def used(self) -> int:
         """Return the number of votes that entered the fit."""
-        return round(float(self.wins.sum() + self.ties.sum() / 2))
+        return self.evidence.used
 
 
-def fit(counts: Counts, *, both_bad: BothBad = "tie") -> BradleyTerryFit:
-    """Return the maximum-likelihood strengths of all models that can be rated together.
+def fit(
+    counts: Counts, *, ties: Ties = "half", both_bad: BothBad = "tie", prior: Prior | None = None
+) -> BradleyTerryFit:
+    """Return the most likely strengths of all models that can be rated together.
 
-    `both_bad` says whether such votes count as ties or are dropped. Votes on a model that cannot be
-    rated do not enter the fit. Raises NotConvergedError where Newton's method does not get the
-    gradient below TOLERANCE times the number of votes, and SettingsError for an unknown `both_bad`.
+    `ties` is "half" or "drop"; `both_bad` says whether such votes count as ties, are dropped, or are
+    lost to the field by both models. Votes on a model that cannot be rated do not enter the fit; with
+    a `prior` every model with votes can. Counts with weights are fitted by them. Raises
+    NotConvergedError where Newton's method does not get the gradient below newton.TOLERANCE times the
+    number of votes, and SettingsError for an unknown treatment.
     """
-    check_both_bad(both_bad)
-    wins, ties, dropped = _symmetric(counts, both_bad)
-    beats = wins + ties
-    reach = reachable(beats)
-    rated = rated_models(beats, reach)
-    inside = np.ix_(rated, rated)
-    shares = wins[inside] + ties[inside] / 2
-    strengths, iterations = _newton(shares)
-    gradient, hessian = _derivatives(shares, strengths)
-    left_out = Counter(counts.left_out)
-    left_out[BOTH_BAD_DROPPED] += int(dropped.sum()) // 2
-    left_out[UNRATED_OPPONENT] += counts.used - int(dropped.sum()) // 2 - round(float(shares.sum()))
-    status = statuses(beats, reach, rated)
+    if ties == "davidson":
+        raise SettingsError("ties is 'davidson', which is another model than Bradley-Terry; fit it by ratings.davidson")
+    chosen = select(counts, ties=ties, both_bad=both_bad, has_prior=prior is not None)
+    evidence = chosen.evidence
+    shares, losses = evidence.shares, evidence.field.sum(axis=1)
+
+    def log_likelihood(strengths: NDArray[np.float64]) -> float:
+        behind = strengths[None, :] - strengths[:, None]
+        # log(1 + exp(behind)), in a third of the time of logaddexp, which is most of a fit's.
+        total = -float((shares * (np.maximum(behind, 0) + np.log1p(np.exp(-np.abs(behind))))).sum())
+        return total + extra_log_likelihood(losses, prior, strengths)
+
+    def derivatives(strengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        gradient, hessian = _pair_derivatives(shares, strengths)
+        more_gradient, more_hessian = extra_derivatives(losses, prior, strengths)
+        return gradient + more_gradient, hessian + more_hessian
+
+    strengths, iterations = np.zeros(len(chosen.rated)), 0
+    if len(strengths):
+        strengths, iterations = maximise(
+            log_likelihood,
+            derivatives,
+            strengths,
+            flat=np.ones(len(strengths)),
+            votes=evidence.used,
+            name="Bradley-Terry",
+        )
+    gradient, hessian = derivatives(strengths)
     return BradleyTerryFit(
         models=counts.models,
-        status=tuple(
-            ONLY_DROPPED if why == NO_VOTES and n > 0 else why
-            for why, n in zip(status, dropped.sum(axis=1), strict=True)
-        ),
-        rated=rated,
+        status=chosen.status,
+        rated=chosen.rated,
         strengths=strengths,
         hessian=hessian,
-        wins=wins[inside],
-        ties=ties[inside],
+        evidence=evidence,
+        prior=prior,
         max_gradient=float(np.abs(gradient).max(initial=0.0)),
         iterations=iterations,
-        converged=len(rated) > 0,
-        left_out={reason: n for reason, n in left_out.items() if n},
+        converged=len(chosen.rated) > 0,
+        left_out=chosen.left_out,
     )
 
 
 def win_probability(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (R, R) probabilities that the row's model beats the column's, from (R,) nats."""
-    # The logistic function, written so that small chances keep all their digits and none overflows.
-    ahead = strengths[:, None] - strengths[None, :]
-    return np.exp(-np.logaddexp(0, -ahead))
+    # Small chances keep all their digits in this form; below exp(-700), where it would overflow, they stop.
+    behind = strengths[None, :] - strengths[:, None]
+    return np.asarray(1 / (1 + np.exp(np.minimum(behind, 700))))
 
 
-def _symmetric(
-    counts: Counts, both_bad: BothBad
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return (K, K) wins, symmetric ties and symmetric dropped votes, whichever side was shown as A."""
-    wins = counts.matrix(Outcome.A_WINS) + counts.matrix(Outcome.B_WINS).T
-    ties, bad = counts.matrix(Outcome.TIE), counts.matrix(Outcome.BOTH_BAD)
-    ties, bad = ties + ties.T, bad + bad.T
-    return (wins, ties + bad, 0 * bad) if both_bad == "tie" else (wins, ties, bad)
+def score_products(fit: BradleyTerryFit) -> NDArray[np.float64]:
+    """Return M, the (R, R) sum over the votes of the outer product of the score; its rows sum to zero.
 
-
-def _newton(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
-    """Return the (R,) strengths that maximise the likelihood of (R, R) shares, and the steps taken."""
-    strengths = np.zeros(len(shares))
-    if len(shares) == 0:
-        return strengths, 0
-    tolerance = TOLERANCE * shares.sum()
-    for iteration in range(1, MAX_ITERATIONS + 1):
-        gradient, hessian = _derivatives(shares, strengths)
-        # The Hessian is singular along (1, ..., 1), which no vote informs; a constant added to every
-        # entry fills that direction and leaves the others alone.
-        step = np.linalg.solve(hessian + np.trace(hessian) / len(shares) ** 2, gradient)
-        is_last = gradient @ step < _NEARLY_THERE and np.abs(gradient).max() < tolerance
-        strengths = strengths + step if is_last else _climb(shares, strengths, step)
-        strengths -= strengths.mean()
-        if is_last:
-            return strengths, iteration
-    raise NotConvergedError(
-        f"Bradley-Terry stopped after {MAX_ITERATIONS} iterations with a gradient of "
-        f"{np.abs(gradient).max():.3g} votes, over the tolerance of {tolerance:.3g}; no ratings are given"
-    )
-
-
-def _climb(
-    shares: NDArray[np.float64], strengths: NDArray[np.float64], step: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the strengths after the longest of step, step/2, step/4, ... that does not lose likelihood."""
-    before = _log_likelihood(shares, strengths)
-    rounding = 1e-12 * abs(before)
-    for halving in range(40):
-        moved = strengths + step * 0.5**halving
-        if _log_likelihood(shares, moved) >= before - rounding:
-            return moved
-    raise NotConvergedError("Bradley-Terry found no step that raises the likelihood; no ratings are given")
-
-
-def _log_likelihood(shares: NDArray[np.float64], strengths: NDArray[np.float64]) -> float:
-    return -float((shares * np.logaddexp(0, strengths[None, :] - strengths[:, None])).sum())
-
-
-def _derivatives(
-    shares: NDArray[np.float64], strengths: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (R,) gradient and the (R, R) negative Hessian of the log-likelihood."""
+    A vote that weighs w counts w squared, and a loss to the field has its own scores. With a prior M is
+    what the model expects it to be, plus the prior's precision (prior.py).
+    `sandwich(fit.hessian, score_products(fit))` is the covariance of the strengths.
+    """
+    squared, strengths = fit.evidence.squared, fit.strengths
+    if fit.prior:
+        more = extra_derivatives(squared.field.sum(axis=1), fit.prior, strengths)[1]
+        return _pair_derivatives(squared.shares, strengths)[1] + more
     probability = win_probability(strengths)
-    votes = shares + shares.T
-    # W_ij - N_ij P_ij without the difference of two large numbers, as 1 - P_ij = P_ji.
-    gradient = (shares * probability.T - shares.T * probability).sum(axis=1)
-    return gradient, laplacian(votes * probability * probability.T)
+    won = squared.wins * probability.T**2  # 1 - P_ij = P_ji
+    products = laplacian(won + won.T + squared.ties * (0.5 - probability) ** 2)
+    return products + field_score_products(squared.field, strengths) if squared.field.any() else products
 
 
 def laplacian(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (R, R) Laplacian of a graph with symmetric (R, R) edge weights."""
     return np.asarray(np.diag(weights.sum(axis=1)) - weights)
+
+
+def extra_log_likelihood(losses: NDArray[np.float64], prior: Prior | None, strengths: NDArray[np.float64]) -> float:
+    """Return what (R,) losses to the field and a prior add to the log-likelihood."""
+    total = field_log_likelihood(losses, strengths) if losses.any() else 0.0
+    return total + (prior_log_density(prior, strengths) if prior else 0.0)
+
+
+def extra_derivatives(
+    losses: NDArray[np.float64], prior: Prior | None, strengths: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what they add to the (R,) gradient and the (R, R) negative Hessian."""
+    size = len(strengths)
+    gradient, hessian = (
+        field_derivatives(losses, strengths) if losses.any() else (np.zeros(size), np.zeros((size, size)))
+    )
+    if prior and size:
+        more_gradient, more_hessian = prior_derivatives(prior, strengths)
+        gradient, hessian = gradient + more_gradient, hessian + more_hessian
+    return gradient, hessian
+
+
+def _pair_derivatives(
+    shares: NDArray[np.float64], strengths: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (R,) gradient and the (R, R) negative Hessian of the likelihood of (R, R) shares."""
+    probability = win_probability(strengths)
+    votes = shares + shares.T
+    # W_ij - N_ij P_ij without the difference of two large numbers, as 1 - P_ij = P_ji.
+    gradient = (shares * probability.T - shares.T * probability).sum(axis=1)
+    return gradient, laplacian(votes * probability * probability.T)

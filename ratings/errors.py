@@ -48,3 +48,7 @@ class ExportError(RatingsError):
 
 class OutputError(RatingsError):
     """A result cannot be written where it was asked for."""
+
+
+class TooFewClustersError(RatingsError):
+    """Too few voters or prompts to tell how much their votes belong together."""

@@ -5,6 +5,15 @@ every other along "beat or tied" (Ford 1957, "Solution of a Ranking Problem from
 Comparisons", Amer. Math. Monthly 64(8), 28-33). Elsewhere a fit runs off to infinity, and where it
 stops says more about the optimiser than about the models. So the largest set of models that
 satisfies the condition is rated, and each of the others gets a status instead of a number.
+
+Davidson's model has a tie parameter too, and asks for more. Its log-likelihood is a multinomial
+logit's and concave in (s, log nu), so a maximum exists unless some direction (d, e) never loses
+likelihood. A win of i over j allows only d_i - d_j >= 2 max(e, 0), or >= 0 for e < 0, and a tie only
+|d_i - d_j| <= 2e. Ford's condition leaves no direction with e = 0, and one tie none with e < 0. One with
+e > 0 is a set of potentials that falls by at least one unit with every win and by at most one with
+every tie, and there is none exactly when some cycle of wins and ties holds more wins than ties
+(the negative cycle of a system of difference constraints). One win and one tie of the same two
+models have no such cycle: strengths and nu run off to infinity together.
 """
 
 import numpy as np
@@ -13,12 +22,19 @@ from numpy.typing import NDArray
 RATED = "rated"
 NO_VOTES = "no votes"
 ONLY_DROPPED = "no votes but both-bad ones, which are dropped"
+ONLY_DROPPED_TIES = "no votes but ties, which are dropped"
+ONLY_DROPPED_BOTH = "no votes but ties and both-bad ones, which are dropped"
+ONLY_FIELD = "no votes but both-bad ones, which connect it to nobody"
 NEVER_LOST = "unbounded: never lost or tied"
 NEVER_WON = "unbounded: never won or tied"
 ABOVE = "unbounded: no chain of losses leads to the rated models"
 BELOW = "unbounded: no chain of wins leads to the rated models"
 APART = "not connected to the rated models"
 NO_CHAIN = "unbounded: no chain of wins leads back to it"
+NO_TIES = "no ties: Davidson's tie parameter would be zero, rate by half a win each"
+NO_REVERSAL = "unbounded: no cycle of votes has more wins than ties, rate by half a win each"
+LEANS_ON_PRIOR = "leans on the prior"
+"""Start of the status of a model that has a number only because a prior was asked for."""
 
 
 def reachable(beats: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -36,21 +52,49 @@ def reachable(beats: NDArray[np.float64]) -> NDArray[np.bool_]:
         reach = wider
 
 
-def rated_models(beats: NDArray[np.float64], reach: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the indices of the models that can be rated together, in order; empty where none can.
+def components(beats: NDArray[np.float64], reach: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Return the sets of two or more models that can be rated together, each in order, largest first.
 
-    The largest set whose models all reach each other is taken; of equally large ones the one with
-    the most votes among its models, then the one whose first name comes first.
+    Of equally large ones the one with the most votes among its models comes first, then the one
+    whose first name comes first.
     """
     mutual = np.logical_and(reach, reach.T)
-    best: tuple[int, float, int] | None = None
-    rated = np.zeros(0, dtype=np.int64)
-    for first in np.flatnonzero(mutual.argmax(axis=1) == np.arange(len(mutual))):
-        members = np.flatnonzero(mutual[first])
-        merit = (len(members), float(beats[np.ix_(members, members)].sum()), -int(first))
-        if len(members) > 1 and (best is None or merit > best):
-            best, rated = merit, members
-    return rated
+    firsts = np.flatnonzero(mutual.argmax(axis=1) == np.arange(len(mutual)))
+    groups = [np.flatnonzero(mutual[first]) for first in firsts]
+    groups = [members for members in groups if len(members) > 1]
+    return sorted(groups, key=lambda members: (-len(members), -beats[np.ix_(members, members)].sum(), members[0]))
+
+
+def rated_models(beats: NDArray[np.float64], reach: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the indices of the first of `components`, in order; empty where there is none."""
+    return next(iter(components(beats, reach)), np.zeros(0, dtype=np.int64))
+
+
+def why_no_davidson(wins: NDArray[np.float64], ties: NDArray[np.float64], has_prior: bool = False) -> str | None:
+    """Return why Davidson's model has no maximum on models that fulfil Ford's condition, or None.
+
+    `wins` is (R, R), the row's over the column's; `ties` is (R, R) and symmetric. A prior bounds the
+    strengths, so that only the tie parameter can run off: then a tie and a decided vote are enough.
+    """
+    if not ties.any():
+        return NO_TIES
+    has_maximum = bool(wins.any()) if has_prior else _has_cycle_of_wins(wins, ties)
+    return None if has_maximum else NO_REVERSAL
+
+
+def _has_cycle_of_wins(wins: NDArray[np.float64], ties: NDArray[np.float64]) -> bool:
+    """Return whether some cycle along wins and ties holds more wins than ties (Bellman and Ford)."""
+    reach = reachable(wins)
+    if np.logical_and(reach, reach.T).sum() > len(wins):  # a cycle of wins alone, as nearly always
+        return True
+    cost = np.where(wins > 0, -1.0, np.where(ties > 0, 1.0, np.inf))
+    potential = np.zeros(len(wins))
+    for _ in range(len(wins)):
+        lower = np.minimum(potential, (potential[:, None] + cost).min(axis=0))
+        if (lower == potential).all():
+            return False
+        potential = lower
+    return True
 
 
 def statuses(beats: NDArray[np.float64], reach: NDArray[np.bool_], rated: NDArray[np.int64]) -> list[str]:

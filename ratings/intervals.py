@@ -24,7 +24,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.bradley_terry import BradleyTerryFit, laplacian, win_probability
+from ratings.bradley_terry import BradleyTerryFit, score_products
 from ratings.errors import SettingsError
 
 NO_SPREAD = "no interval: every vote is a tie with an equal"
@@ -36,14 +36,18 @@ _ROUNDING = 1e-14
 
 def covariance(fit: BradleyTerryFit) -> NDArray[np.float64]:
     """Return the (R, R) sandwich covariance of the strengths, in nats squared."""
-    inverse = pseudo_inverse(fit.hessian)
-    return inverse @ laplacian(_squared_scores(fit)) @ inverse
+    return sandwich(fit.hessian, score_products(fit))
+
+
+def sandwich(hessian: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (R, R) covariance H+ M H+ from H and M, both (R, R) with rows that sum to zero."""
+    inverse = pseudo_inverse(hessian)
+    return np.asarray(inverse @ products @ inverse)
 
 
 def has_spread(fit: BradleyTerryFit) -> NDArray[np.bool_]:
     """Return (R,) whether the votes on each rated model tell a spread, so that it has an interval."""
-    squared: NDArray[np.float64] = _squared_scores(fit).sum(axis=1)
-    return squared > _ROUNDING * np.diag(fit.hessian)
+    return np.diag(score_products(fit)) > _ROUNDING * np.diag(fit.hessian)
 
 
 def pseudo_inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -93,10 +97,3 @@ def quantile(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence is {confidence}; give a share between 0 and 1, such as 0.95")
     return NormalDist().inv_cdf((1 + confidence) / 2)
-
-
-def _squared_scores(fit: BradleyTerryFit) -> NDArray[np.float64]:
-    """Return the (R, R) symmetric edge weights m of M."""
-    probability = win_probability(fit.strengths)
-    won = fit.wins * probability.T**2  # 1 - P_ij = P_ji
-    return won + won.T + fit.ties * (0.5 - probability) ** 2

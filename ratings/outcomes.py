@@ -13,8 +13,13 @@ from typing import Literal, get_args
 
 from ratings.errors import SettingsError, UnknownOutcomeError
 
-BothBad = Literal["tie", "drop"]
-"""How a "both are bad" vote enters a rating: as half a win each, or not at all."""
+BothBad = Literal["tie", "drop", "loss-to-the-field"]
+"""How a "both are bad" vote enters a rating: as a tie, not at all, or as a loss of both models.
+
+Each then loses to an opponent at the mean strength of the rated models; see both_bad.py."""
+
+Ties = Literal["half", "drop", "davidson"]
+"""How a tie enters a rating: as half a win each, not at all, or by Davidson's tie parameter."""
 
 
 class Outcome(Enum):
@@ -85,8 +90,16 @@ def parse_one_hot(model_a: object, model_b: object, tie: object) -> Outcome | No
 
 
 def score(outcome: Outcome, both_bad: BothBad) -> float | None:
-    """Return side A's share of the win: 1, 0 or 1/2, or None where the vote is dropped."""
+    """Return side A's share of the win: 1, 0 or 1/2, or None where the vote is dropped.
+
+    Raises SettingsError for "loss-to-the-field": both sides lose, so there is no win to share.
+    """
     check_both_bad(both_bad)
+    if both_bad == "loss-to-the-field":
+        raise SettingsError(
+            "a both-bad vote lost to the field has no winner, so nothing that shares out a win, "
+            "such as online Elo, can use it; choose tie or drop"
+        )
     if outcome is Outcome.A_WINS:
         return 1.0
     if outcome is Outcome.B_WINS:
@@ -98,3 +111,9 @@ def check_both_bad(both_bad: str) -> None:
     """Raise SettingsError unless `both_bad` names a known treatment."""
     if both_bad not in get_args(BothBad):
         raise SettingsError(f"both_bad is {both_bad!r}; choose one of {', '.join(get_args(BothBad))}")
+
+
+def check_ties(ties: str) -> None:
+    """Raise SettingsError unless `ties` names a known treatment."""
+    if ties not in get_args(Ties):
+        raise SettingsError(f"ties is {ties!r}; choose one of {', '.join(get_args(Ties))}")

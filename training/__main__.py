@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training.checkpoint import CheckpointError, Job, is_finished, read_record
+from training.checkpoint import COMMANDS, CheckpointError, Job, is_finished, read_record
 from training.data.preferences import PairsError
 from training.recipe import Recipe, RecipeError, load_recipe, override, parse_recipe
 
@@ -36,8 +36,7 @@ FAMILY = (
     Step("reward", "reward", "sft", 0.12),
     Step("rl", "rlhf", "sft", 0.22),
 )
-# What stage.json calls the result of a command, where the two differ.
-RESULTS = {"pretrain": "base", "rl": "rlhf"}
+RESULTS = {command: stage for stage, command in COMMANDS.items()}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -76,7 +75,7 @@ def _add(commands: "Commands[argparse.ArgumentParser]", name: str, text: str) ->
     command = commands.add_parser(name, help=text, description=text)
     command.add_argument("--out", type=Path, required=True, help="folder to write")
     command.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")
-    command.add_argument("--force", action="store_true", help="replace a finished checkpoint")
+    command.add_argument("--force", action="store_true", help="replace checkpoints that differ")
     return command
 
 
@@ -84,7 +83,7 @@ def run_family(recipe: Recipe, options: argparse.Namespace) -> None:
     """Run the stages that are missing, one after the other, each into its folder below options.out."""
     began = time.monotonic()
     jobs = [_job_of(step, recipe, options) for step in FAMILY]
-    missing = [options.force or not is_finished(job) for job in jobs]
+    missing = [not is_finished(job, may_replace=options.force) for job in jobs]
     if not any(missing):
         print(f"{options.out}: all stages are there", file=sys.stderr)
         return
@@ -114,7 +113,7 @@ def run_one(options: argparse.Namespace) -> None:
     job = Job(
         RESULTS.get(options.command, options.command), options.out, recipe, overrides=tuple(options.set), parent=parent
     )
-    if not options.force and is_finished(job):
+    if is_finished(job, may_replace=options.force) and not options.force:
         raise CheckpointError(f"{job.out} is finished already: pass --force to replace it, or another --out")
     run_stage(job, pairs=getattr(options, "pairs", None), reward=getattr(options, "reward", None))
 
@@ -123,6 +122,8 @@ def run_stage(job: Job, *, pairs: Path | None, reward: Path | None) -> None:
     """Run one job and print its held-out figures. torch is imported here, so that errors before it are instant."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import transformers
+
     from training.pairs import run_pairs
     from training.pretrain import run_pretrain
     from training.reward import run_reward
@@ -132,6 +133,8 @@ def run_stage(job: Job, *, pairs: Path | None, reward: Path | None) -> None:
     from training.trainer import quieten_libraries
 
     quieten_libraries()
+    # The same stage gives the same result alone and inside a run.
+    transformers.set_seed(job.recipe.seed)
     stages: dict[str, Callable[[Job], dict[str, float]]] = {
         "tokenizer": run_tokenizer,
         "base": run_pretrain,

@@ -19,6 +19,17 @@ from typing import Any
 from training.recipe import Recipe
 
 RECORD = "stage.json"
+
+# What of a recipe decides a stage's result: its own section and those of all stages before it.
+SECTIONS = {
+    "tokenizer": ("seed", "data", "tokenizer", "model"),
+    "base": ("pretrain",),
+    "sft": ("sft",),
+    "pairs": ("pairs",),
+    "reward": ("reward",),
+    "rlhf": ("rl",),
+}
+COMMANDS = {"base": "pretrain", "rlhf": "rl"}  # the command that makes a stage, where the names differ
 LIBRARIES = ("torch", "transformers", "trl", "tokenizers", "datasets", "accelerate", "numpy")
 
 
@@ -43,15 +54,17 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """Return a finished checkpoint's stage.json, or None where there is none.
 
     Raises:
-        CheckpointError: stage.json is there but is not JSON.
+        CheckpointError: stage.json is there but is no record of a stage.
     """
     path = folder / RECORD
     if not path.is_file():
         return None
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise CheckpointError(f"{path}: not JSON; remove {folder} and make it again") from None
+    if not isinstance(record, dict) or not {"stage", "recipe", "weights", "parent"} <= record.keys():
+        raise CheckpointError(f"{path}: not the record of a stage; remove {folder} and make it again")
     return record
 
 
@@ -63,26 +76,69 @@ def require_parent(folder: Path, stages: tuple[str, ...]) -> dict[str, Any]:
     """
     record = read_record(folder)
     if record is None:
-        raise CheckpointError(f"{folder} holds no finished checkpoint: make it first (python -m training {stages[0]})")
+        command = COMMANDS.get(stages[0], stages[0])
+        raise CheckpointError(f"{folder} holds no finished checkpoint: make it first (python -m training {command})")
     if record.get("stage") not in stages:
         raise CheckpointError(f"{folder} is a {record.get('stage')!r} checkpoint, this stage starts from {stages[0]!r}")
     return record
 
 
-def is_finished(job: Job) -> bool:
-    """Say whether the job's checkpoint is already there, made by the same recipe.
+def is_finished(job: Job, *, may_replace: bool = False) -> bool:
+    """Say whether the job's checkpoint is already there, made by the same recipe from the same parent.
+
+    Only the sections of the recipe that decide this stage are compared. With may_replace a checkpoint that differs
+    counts as not there.
 
     Raises:
-        CheckpointError: a checkpoint is there, but by another recipe; it is never replaced unasked.
+        CheckpointError: a checkpoint is there that differs, or something that is no checkpoint; neither is ever
+            replaced unasked.
     """
+    restore(job.out)
+    require_free(job.out)
     record = read_record(job.out)
     if record is None:
         return False
-    if record["recipe"] != job.recipe.model_dump():
+    difference = _difference(job, record)
+    if difference and not may_replace:
         raise CheckpointError(
-            f"{job.out} was made by another recipe (see its {RECORD}): pass --force to replace it, or another --out"
+            f"{job.out} was made {difference} (see its {RECORD}): pass --force to replace it, or another --out"
         )
-    return True
+    return not difference
+
+
+def _difference(job: Job, record: dict[str, Any]) -> str:
+    stages = list(SECTIONS)
+    before = stages[: stages.index(job.stage) + 1]
+    wanted = job.recipe.model_dump()
+    if any(record["recipe"].get(key) != wanted[key] for stage in before for key in SECTIONS[stage]):
+        return "by another recipe"
+    parent = read_record(job.parent) if job.parent else None
+    if parent and record["parent"] and record["parent"].get("weights") != parent["weights"]:
+        return "from another parent"
+    return ""
+
+
+def require_free(out: Path) -> None:
+    """Let a destination through that is new, empty, or a checkpoint.
+
+    Raises:
+        CheckpointError: something else is there, or nothing can be written there.
+    """
+    if not out.name:
+        raise CheckpointError(f"--out {str(out)!r} names no folder of its own: pass a new one")
+    if out.exists() and not (out.is_dir() and ((out / RECORD).is_file() or not any(out.iterdir()))):
+        raise CheckpointError(f"{out} is there and holds no checkpoint: pass another --out, or move it away")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{out} cannot be written: {error.strerror}: pass another --out") from None
+
+
+def restore(out: Path) -> None:
+    """Bring back the earlier checkpoint where a process was killed between moving it away and its successor in."""
+    replaced = out.with_name(out.name + ".replaced") if out.name else out
+    if not out.exists() and replaced.exists():
+        replaced.rename(out)
 
 
 def write_stage(
@@ -97,6 +153,8 @@ def write_stage(
 
     tokens: tokens seen in training by this stage. heldout: the stage's figures on what it never saw.
     """
+    restore(job.out)
+    require_free(job.out)
     partial = job.out.with_name(job.out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

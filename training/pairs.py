@@ -60,9 +60,11 @@ def run_pairs(job: Job) -> dict[str, float]:
 
 def make_pairs(example: Example, samples: list[Sample], vocabulary: frozenset[str]) -> list[dict[str, Any]]:
     """Pair the best reply with each that the checker scores lower; empty replies are left out."""
-    scored = {
-        s.text: score_reply(example, s.text, vocabulary, is_finished=s.is_finished) for s in samples if s.text.strip()
-    }
+    scored: dict[str, float] = {}
+    for s in samples:
+        if s.text.strip():  # the same text may have been finished once and cut once: the better counts
+            score = score_reply(example, s.text, vocabulary, is_finished=s.is_finished)
+            scored[s.text] = max(score, scored.get(s.text, 0.0))
     best = max(scored, key=lambda text: scored[text], default="")
     return [_row(example.prompt, chosen=best, rejected=t) for t, score in scored.items() if score < scored[best]]
 
@@ -71,14 +73,13 @@ def break_reply(row: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """Return the pair with its rejected side replaced by a broken copy of the chosen one."""
     chosen = row["chosen"][0]["content"]
     words = chosen.split()
-    broken = rng.choice(
-        [
-            " ".join(words[: max(1, len(words) // 3)]),  # cut
-            " ".join([*words, *words, *words]),  # repeated
-            " ".join(rng.choice(words) for _ in range(len(words) + 1)),  # shuffled into salad
-            words[0],
-        ]
-    )
+    ways = [
+        " ".join(words[: max(1, len(words) // 3)]),  # cut
+        " ".join([*words, *words, *words]),  # repeated
+        " ".join(rng.choice(words) for _ in range(len(words) + 1)),  # shuffled into salad
+        words[0],
+    ]
+    broken = rng.choice([way for way in ways if way != chosen])
     return _row(row["prompt"][0]["content"], chosen=chosen, rejected=broken)
 
 

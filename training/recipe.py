@@ -5,12 +5,14 @@ misspelt learning rate that is silently ignored costs a night. The resolved reci
 """
 
 import copy
+import re
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -19,7 +21,7 @@ class RecipeError(ValueError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Data(_Section):
@@ -50,6 +52,8 @@ class Model(_Section):
     def _heads_divide_hidden_size(self) -> Self:
         if self.hidden_size % self.heads:
             raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
+        if self.hidden_size // self.heads % 2:
+            raise ValueError(f"hidden_size / heads is {self.hidden_size // self.heads}: rotary positions need it even")
         return self
 
 
@@ -106,7 +110,7 @@ class Recipe(_Section):
     """A whole family, from text to RLHF."""
 
     name: str
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     data: Data
     tokenizer: Tokenizer
     model: Model
@@ -130,7 +134,7 @@ def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
         raise RecipeError(f"no recipe {name_or_path!r}: give a YAML file or one of {known}")
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of sections, this is a {type(tree).__name__}")
@@ -177,6 +181,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
             raise RecipeError(f"override {override!r}: {section!r} is not a section")
     # YAML reads 3e-4 as text, so numbers are tried first.
     try:
-        tree[key] = float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except ValueError:
-        tree[key] = yaml.safe_load(text)
+        value = float(text) if NUMBER.fullmatch(text) else yaml.safe_load(text)
+        # 2e5 steps are a whole number too.
+        tree[key] = int(value) if isinstance(value, float) and value.is_integer() else value
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(f"override {override!r}: not a YAML value: {' '.join(str(error).split())}") from None

@@ -44,10 +44,9 @@ def run_rl(job: Job, reward: Path) -> dict[str, float]:
     recipe, settings = job.recipe, job.recipe.rl
     tokenizer = AutoTokenizer.from_pretrained(job.parent)
     judge = AutoModelForSequenceClassification.from_pretrained(reward)
-    if judge.config.vocab_size != len(tokenizer):
+    if judge.config.vocab_size != len(tokenizer) or _vocabulary(reward) != tokenizer.get_vocab():
         raise CheckpointError(
-            f"{reward} reads {judge.config.vocab_size} tokens, {job.parent} writes {len(tokenizer)}: "
-            "train the reward model from this SFT model"
+            f"{reward} reads another vocabulary than {job.parent} writes: train the reward model from this SFT model"
         )
     policy = AutoModelForCausalLM.from_pretrained(job.parent)
     corpus = build_corpus(recipe.data, recipe.seed)
@@ -84,6 +83,11 @@ def run_rl(job: Job, reward: Path) -> dict[str, float]:
 
     write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout)
     return heldout
+
+
+def _vocabulary(folder: Path) -> dict[str, int]:
+    vocabulary: dict[str, int] = AutoTokenizer.from_pretrained(folder).get_vocab()
+    return vocabulary
 
 
 def measure_policy(

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from arena.battle import SIDES, Battle, BattleError, Side, State
-from arena.guard import PromptRefused
+from arena.guard import MAX_LETTERS, PromptRefused
 from arena.host import Host
 from arena.render import render_reply
 from ratings.elo import Ticker
@@ -30,6 +30,9 @@ CHOICES = {
 }
 WAITING = '<p class="waiting">{}</p>'
 
+# A prompt far too long would be refused by the gate, with no word on the page. Cut to what is surely too long for
+# check_prompt (JavaScript counts some letters as two), it gets there and is answered.
+SHORTEN = f"(text) => text.slice(0, {2 * MAX_LETTERS + 2})"
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 Updates = dict[Any, Any]
@@ -183,7 +186,7 @@ class BattleTab:
 
     def _wire(self, ready: dict[gr.Button, str]) -> None:
         for trigger in (self.prompt.submit, self.send_button.click):
-            trigger(self.send, [self.prompt], self._shown, trigger_mode="once", **QUIET)
+            trigger(self.send, [self.prompt], self._shown, trigger_mode="once", js=SHORTEN, **QUIET)
         for elem_id, (_, outcome) in CHOICES.items():
             self.votes[elem_id].click(self._voter(outcome), None, self._shown, trigger_mode="once", **QUIET)
         self.new_battle.click(self.clear, None, self._shown, **QUIET)

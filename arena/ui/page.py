@@ -33,7 +33,7 @@ def build_page(host: Host, models: Models, db: Path) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(f"<h1>{TITLE}</h1>", elem_id="title")
         with gr.Tab("Battle", elem_id="battle-tab"):
-            battle = BattleTab(host, stages, ticker, models.ready_prompts)
+            battle = BattleTab(host, stages, ticker, tuple(ready.prompt for ready in models.ready_prompts))
         with gr.Tab("Leaderboard", elem_id="leaderboard-tab") as tab:
             board = LeaderboardTab(db, tuple(stages), ticker)
         shown = [board.board, board.plot]

@@ -9,11 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ratings import bradley_terry
-from ratings.bradley_terry import TOLERANCE, BradleyTerryFit, fit
+from ratings import newton
+from ratings.bradley_terry import BradleyTerryFit, fit
 from ratings.counts import Counts, count
 from ratings.errors import NotConvergedError, SettingsError
 from ratings.existence import RATED
+from ratings.newton import TOLERANCE
 from ratings.outcomes import OUTCOMES, Outcome
 from ratings.votes import Record, Votes, collect
 
@@ -179,7 +180,7 @@ def test_model_with_dropped_votes_alone_says_so(make_votes: Callable[..., Votes]
 
 
 def test_fit_that_runs_out_of_iterations_gives_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bradley_terry, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(newton, "MAX_ITERATIONS", 1)
     with pytest.raises(NotConvergedError, match="stopped after 1 iterations"):
         fit(counts_of([[0, 9], [1, 0]]))
 

@@ -10,18 +10,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.counts import count, read_ledger, read_ledger_votes, read_preferences
+from ratings.counts import (
+    ALL,
+    Counts,
+    count,
+    count_by_category,
+    merge,
+    read_ledger,
+    read_ledger_by_category,
+    read_ledger_votes,
+    read_preferences,
+)
 from ratings.errors import UnknownOutcomeError, VotesError
-from ratings.outcomes import OUTCOMES, Outcome
-from ratings.votes import Record, collect
+from ratings.outcomes import OUTCOMES, SPELLINGS, Outcome
+from ratings.votes import Record, collect, keep
 
 MakeLedger = Callable[..., Path]
 
 NAMES = st.sampled_from(["a", "b", "c", "", "  ", None])
 SAID = st.sampled_from([*OUTCOMES, None])
-ROWS = st.lists(st.builds(Record, NAMES, NAMES, SAID, st.none(), st.booleans(), st.none()), max_size=40)
+
+
+def rows_with(ids: st.SearchStrategy[str | None]) -> st.SearchStrategy[list[Record]]:
+    """Return lists of rows whose battle ids are drawn from `ids`."""
+    fields = st.tuples(NAMES, NAMES, SAID, ids, st.booleans(), st.none())
+    return st.lists(fields.map(lambda row: Record(*row)), max_size=40)
+
+
+ROWS = rows_with(st.none())
 IDS = st.sampled_from([None, "id1", "id2", "id3"])
-ROWS_WITH_IDS = st.lists(st.builds(Record, NAMES, NAMES, SAID, IDS, st.booleans(), st.none()), max_size=40)
+ROWS_WITH_IDS = rows_with(IDS)
 
 
 @given(ROWS_WITH_IDS)
@@ -149,3 +167,105 @@ def test_missing_ledger_and_folder_are_errors_and_create_nothing(tmp_path: Path,
     with pytest.raises(VotesError, match=r"no such file|is a directory"):
         read_ledger(tmp_path / "x.db")
     assert list(tmp_path.iterdir()) == before
+
+
+def same(first: Counts, second: Counts) -> bool:
+    """Return whether both hold the same counts of the same models."""
+    return (
+        first.models == second.models
+        and np.array_equal(first.pairs, second.pairs)
+        and np.array_equal(first.outcomes, second.outcomes)
+        and (first.read, first.simulated, first.left_out) == (second.read, second.simulated, second.left_out)
+    )
+
+
+@given(ROWS, st.integers(0, 40))
+def test_counts_of_two_halves_merge_to_those_of_the_whole(rows: list[Record], cut: int) -> None:
+    halves = merge(count(collect(rows[:cut])), count(collect(rows[cut:])))
+    assert same(halves, count(collect(rows)))
+
+
+def test_merging_adds_what_both_have_and_moves_models_to_their_place_by_name() -> None:
+    late = [Record("m", "z", Outcome.TIE)]
+    early = [Record("a", "m", Outcome.A_WINS), Record("m", "z", Outcome.TIE)]
+    merged = merge(count(collect(late)), count(collect(early)))
+    assert (merged.models, merged.pairs.tolist()) == (("a", "m", "z"), [[0, 1], [1, 2]])
+    assert merged.outcomes.tolist() == [[1, 0, 0, 0], [0, 0, 2, 0]]
+
+
+def test_vote_without_a_voter_shares_its_code_with_no_other() -> None:
+    voters = ["v", None, "w", "v", None]
+    votes = collect(Record("a", "b", Outcome.TIE, voter=voter) for voter in voters)
+    assert votes.voter is not None
+    assert votes.voter.tolist() == [0, 2, 1, 0, 3]
+    assert collect([Record("a", "b", Outcome.TIE)]).voter is None
+
+
+def add_category(path: Path, categories: list[str]) -> None:
+    """Give the ledger the column, and its votes these categories in turn."""
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute("ALTER TABLE votes ADD COLUMN category TEXT NOT NULL DEFAULT ''")
+        ledger.executemany(
+            "UPDATE votes SET category = ? WHERE rowid = ?", [(c, i) for i, c in enumerate(categories, 1)]
+        )
+        ledger.execute("CREATE INDEX to_count ON votes (category, model_a, model_b, outcome, source)")
+
+
+def test_categories_are_counted_apart_and_in_the_total(make_ledger: MakeLedger) -> None:
+    path = make_ledger(LEDGER)
+    before = read_ledger(path)
+    add_category(path, ["code", "code", "", "chat", "code", "chat", ""])
+    counted = read_ledger_by_category(path, ("z",))
+    assert list(counted) == [ALL, "chat", "code"]
+    assert {counts.models for counts in counted.values()} == {("a", "b", "c", "d", "z")}
+    assert same(read_ledger(path), before)
+    assert (counted[ALL].used, counted["code"].used, counted["chat"].used) == (4, 2, 1)
+    assert (counted["code"].left_out, counted["chat"].left_out) == ({"self-battle": 1}, {"missing model": 1})
+    assert count_by_category(read_ledger_votes(path))["code"].outcomes.tolist() == counted["code"].outcomes.tolist()
+
+
+def test_weights_sum_the_inverse_chances_of_each_cell(make_ledger: MakeLedger) -> None:
+    path = make_ledger([("a", "b", "tie"), ("a", "b", "tie"), ("b", "a", "model_a")])
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute("UPDATE votes SET probability = 0.25 WHERE battle_id = 'b0'")
+    counts = read_ledger(path, weights=True)
+    assert counts.weights is not None
+    assert counts.squared_weights is not None
+    assert counts.weights.tolist() == [[0, 0, 6, 0], [2, 0, 0, 0]]
+    assert counts.squared_weights.tolist() == [[0, 0, 20, 0], [4, 0, 0, 0]]
+    assert read_ledger(path).weights is None
+
+
+@pytest.mark.parametrize("probability", [None, 0, 1.5])
+def test_vote_without_a_chance_cannot_be_weighted(make_ledger: MakeLedger, probability: float | None) -> None:
+    path = make_ledger([("a", "b", "tie")])
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute("UPDATE votes SET probability = ?", (probability,))
+    with pytest.raises(VotesError, match="probability"):
+        read_ledger(path, weights=True)
+
+
+def test_ledger_votes_tell_voter_time_chance_and_what_was_left_out(make_ledger: MakeLedger) -> None:
+    votes = read_ledger_votes(make_ledger(LEDGER), keep_left_out=True)
+    assert votes.voter is not None
+    assert votes.time is not None
+    assert votes.probability is not None
+    assert votes.voter.tolist() == [0] * 4
+    assert votes.time.tolist() == [1893456000.0 + i for i in range(4)]
+    assert votes.probability.tolist() == [0.5] * 4
+    assert votes.left_out_rows == (("row 5", "self-battle"), ("row 6", "missing model"), ("row 7", "missing outcome"))
+    assert read_ledger_votes(make_ledger(LEDGER, name="other.db"), details=False).time is None
+
+
+def test_kept_votes_keep_all_their_columns(make_ledger: MakeLedger) -> None:
+    votes = read_ledger_votes(make_ledger(LEDGER))
+    kept = keep(votes, np.array([False, True, False, True]))
+    assert kept.outcome.tolist() == [Outcome.A_WINS.code, Outcome.BOTH_BAD.code]
+    assert kept.time is not None
+    assert kept.time.tolist() == [1893456001.0, 1893456003.0]
+    assert kept.prompt is None
+
+
+def test_every_spelling_of_an_outcome_is_counted_by_the_ledger_too(make_ledger: MakeLedger) -> None:
+    counts = read_ledger(make_ledger([("a", "b", text) for text in SPELLINGS]))
+    assert counts.outcomes.tolist() == [[sum(said is outcome for said in SPELLINGS.values()) for outcome in OUTCOMES]]

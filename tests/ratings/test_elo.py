@@ -58,6 +58,13 @@ def test_both_bad_pulls_towards_each_other_or_moves_nobody() -> None:
     assert dropping.ratings == start
 
 
+def test_both_bad_vote_lost_to_the_field_has_no_winner_to_take_the_points(make_votes: Callable[..., Votes]) -> None:
+    with pytest.raises(SettingsError, match="lost to the field has no winner"):
+        Ticker(both_bad="loss-to-the-field")
+    with pytest.raises(SettingsError, match="lost to the field has no winner"):
+        elo(make_votes([("a", "b", Outcome.TIE)]), both_bad="loss-to-the-field")
+
+
 def test_ticker_does_not_touch_the_ratings_it_was_given() -> None:
     start = {"a": 1000.0}
     Ticker(start).update("a", "b", Outcome.A_WINS)

@@ -17,6 +17,7 @@ from ratings.existence import (
     NO_CHAIN,
     NO_VOTES,
     RATED,
+    components,
     rated_models,
     reachable,
     statuses,
@@ -62,6 +63,13 @@ def test_larger_group_is_rated_then_the_one_with_more_votes_then_the_first() -> 
     assert judge(5, [*pair, *pair, (2, 3), (3, 4), (4, 2)]) == [APART, APART, RATED, RATED, RATED]
     assert judge(4, [*pair, (2, 3), (3, 2), (3, 2)]) == [APART, APART, RATED, RATED]
     assert judge(4, [*pair, (2, 3), (3, 2)]) == [RATED, RATED, APART, APART]
+
+
+def test_components_come_largest_first() -> None:
+    wins = np.zeros((7, 7))
+    for winner, loser in [(0, 1), (1, 0), (2, 3), (3, 4), (4, 2), (5, 6), (0, 2)]:
+        wins[winner, loser] = 1
+    assert [members.tolist() for members in components(wins, reachable(wins))] == [[2, 3, 4], [0, 1]]
 
 
 @given(st.integers(2, 7).flatmap(lambda k: st.lists(st.booleans(), min_size=k * k, max_size=k * k)))

@@ -3,7 +3,7 @@
 import pytest
 
 from ratings.errors import SettingsError, UnknownOutcomeError
-from ratings.outcomes import OUTCOMES, Outcome, parse_one_hot, parse_outcome, score
+from ratings.outcomes import OUTCOMES, Outcome, check_ties, parse_one_hot, parse_outcome, score
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,14 @@ def test_both_bad_is_half_a_win_or_dropped_by_name() -> None:
     assert (score(Outcome.A_WINS, "tie"), score(Outcome.B_WINS, "tie")) == (1.0, 0.0)
     with pytest.raises(SettingsError, match="'maybe'"):
         score(Outcome.TIE, "maybe")  # type: ignore[arg-type]
+
+
+def test_vote_that_both_models_lose_has_no_share_of_a_win() -> None:
+    with pytest.raises(SettingsError, match="no winner"):
+        score(Outcome.BOTH_BAD, "loss-to-the-field")
+
+
+def test_unknown_treatment_of_ties_is_named() -> None:
+    check_ties("davidson")
+    with pytest.raises(SettingsError, match="'thirds'; choose one of half, drop, davidson"):
+        check_ties("thirds")

@@ -1,15 +1,27 @@
 """Each published shape of a votes file is read, and each way to break one is an error that says so."""
 
 import csv
+import gzip
 import io
 import json
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ratings import vote_files
+from ratings.counts import count_by_category
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.outcomes import OUTCOMES, Outcome
+from ratings.vote_columns import read_frame
 from ratings.vote_files import read_votes_file
 from ratings.votes import Votes
 
@@ -180,7 +192,13 @@ def test_conversation_longer_than_the_csv_default_is_read(tmp_path: Path) -> Non
         (b'{"type": "leftvote", "models": ["m1"]}', r"line 1: models is \['m1'\]"),
         (b'[{"model_a": "\\ud800", "model_b": "b", "winner": "tie"}]', "row 1: model .* is half a character"),
         (b"SQLite format 3\x00", "read it with --db"),
-        (b"PAR1....", "convert Parquet"),
+        (b"PAR1....", "broken Parquet"),
+        (b"model_a,model_b,winner\nm\x001,m2,tie\n", "row 1: model .* holds a NUL character"),
+        (b"model_a,model_a,winner\nm1,m2,tie\n", "column 'model_a' stands twice"),
+        (b'[{"model_a": "a", "model_b": "b", "winner": "tie"}] x', "broken JSON at line 1: Extra data"),
+        (b'[{"model_a": "a", "model_b": "b", "winner": "tie"}\n,\n]', "broken JSON at line 3"),
+        (b"\x1f\x8b\x08cut", "broken gzip"),
+        (b"model_a,model_b,winner,tstamp\nm1,m2,tie,yesterday\n", "row 1: time 'yesterday' is neither"),
     ],
 )
 def test_broken_file_is_one_line_that_names_file_and_fault(tmp_path: Path, content: bytes, message: str) -> None:
@@ -204,3 +222,149 @@ def test_file_without_rows_has_no_votes(tmp_path: Path, content: str) -> None:
     path = tmp_path / "votes"
     path.write_text(content)
     assert read_votes_file(path).read == 0
+
+
+def assert_same(first: Votes, second: Votes) -> None:
+    """Fail unless both say the same in every field; categories are compared by name."""
+    for field in fields(Votes):
+        one, other = getattr(first, field.name), getattr(second, field.name)
+        if field.name in ("category", "categories"):
+            continue
+        if isinstance(one, np.ndarray):
+            assert np.array_equal(one, other, equal_nan=one.dtype.kind == "f"), field.name
+        else:
+            assert one == other, field.name
+    assert categories_of(first) == categories_of(second)
+
+
+def categories_of(votes: Votes) -> list[tuple[str, ...]]:
+    """Return the category names of each vote."""
+    return [] if votes.category is None else [votes.categories[code] for code in votes.category]
+
+
+TEXT = st.text("ab \u00e9\n\"',", max_size=3)
+ROW = st.fixed_dictionaries(
+    {
+        "question_id": st.sampled_from(["q1", "q2", "q3", ""]),
+        "model_a": TEXT,
+        "model_b": TEXT,
+        "winner": st.sampled_from(["model_a", "model_b", "tie", "tie (bothbad)", "", "", "draw"]),
+        "judge": TEXT,
+        "language": st.sampled_from(["English", "French", ""]),
+        "tstamp": st.sampled_from(["1.5", "2030-01-01", "2030-01-01T00:00:00Z", ""]),
+        "anony": st.sampled_from(["True", "False", ""]),
+    }
+)
+
+
+@given(st.lists(ROW, min_size=1, max_size=8), st.sampled_from(["csv", "jsonl", "parquet", "frame"]))
+def test_columns_say_what_the_rows_say(rows: list[dict[str, Any]], kind: str) -> None:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
+        path = write(Path(name), rows, "csv" if kind == "csv" else "jsonl")
+        frame = pd.DataFrame(rows)
+        readers = {
+            "parquet": lambda: (frame.to_parquet(Path(name) / "p"), read_votes_file(Path(name) / "p"))[1],
+            "frame": lambda: read_frame(frame),
+        }
+        read = readers.get(kind, lambda: read_votes_file(path))
+        expected = told(lambda: read_votes_file(path))
+        patched.setattr(vote_files, "LARGE", 0)
+        found = told(read)
+        if isinstance(expected, Votes) and isinstance(found, Votes):
+            assert_same(found, expected)
+        elif kind in ("csv", "jsonl"):
+            assert found == expected
+        else:  # of no file, or without lines
+            assert re.sub(r"^.*?(row|line) ", "", str(found)) == re.sub(r"^.*?(row|line) ", "", str(expected))
+
+
+def told(read: Callable[[], Votes]) -> Votes | str:
+    """Return the votes, or the message of the error."""
+    try:
+        return read()
+    except VotesError as problem:
+        return str(problem)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_large_file_is_read_by_columns(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vote_files, "LARGE", 0)
+    monkeypatch.setattr(vote_files, "collect", lambda *given, **named: pytest.fail("read by rows"))
+    assert said(read_votes_file(write(tmp_path, SIMPLE, kind))) == [("m1", "m2", A), ("m2", "m3", BAD)]
+
+
+def test_rows_left_out_are_listed_by_their_place(tmp_path: Path) -> None:
+    rows = [SIMPLE[0], {**SIMPLE[0], "winner": None}, {**SIMPLE[0], "model_b": "m1"}]
+    expected = (("row 2", "missing outcome"), ("row 3", "self-battle"))
+    assert read_votes_file(write(tmp_path, rows, "csv"), keep_left_out=True).left_out_rows == expected
+    assert read_frame(pd.DataFrame(rows), keep_left_out=True).left_out_rows == expected
+    assert read_votes_file(write(tmp_path, rows, "csv")).left_out_rows == ()
+
+
+def test_worker_and_prompt_of_crowd_files_are_clusters(tmp_path: Path) -> None:
+    rows = [{**CROWD[0], "worker": worker, "prompt": prompt} for worker, prompt in [(7, 1), (8, 1), (7, 2)]]
+    votes = read_votes_file(write(tmp_path, rows, "csv"))
+    assert votes.voter is not None
+    assert votes.prompt is not None
+    assert (votes.voter.tolist(), votes.prompt.tolist()) == ([0, 1, 0], [0, 0, 1])
+
+
+def test_categories_are_named_after_their_columns(tmp_path: Path) -> None:
+    tags = {"math_v0.1": {"math": True}, "if_v0.1": {"if": False, "score": 4}}
+    rows = [
+        {**SIMPLE[0], "language": "English", "is_code": True, "category_tag": tags},
+        {**SIMPLE[1], "language": "French"},
+    ]
+    counted = count_by_category(read_votes_file(write(tmp_path, rows, "json")))
+    assert {name: counts.used for name, counts in counted.items()} == {
+        "": 2,
+        "category_tag=math": 1,
+        "is_code=true": 1,
+        "language=English": 1,
+        "language=French": 1,
+    }
+    assert categories_of(read_frame(pd.DataFrame(rows))) == categories_of(
+        read_votes_file(write(tmp_path, rows, "json"))
+    )
+
+
+def test_comparia_votes_name_the_chosen_model(tmp_path: Path) -> None:
+    pair = {"model_a_name": "m1", "model_b_name": "m2"}
+    said_of = [("m1", False), ("m2", False), (None, True), (None, False)]
+    rows = [{**pair, "chosen_model_name": chosen, "both_equal": equal} for chosen, equal in said_of]
+    votes = read_votes_file(write(tmp_path, rows, "jsonl"))
+    assert [outcome for _, _, outcome in said(votes)] == [A, B, TIE]
+    assert votes.left_out == {"missing outcome": 1}
+    with pytest.raises(UnknownOutcomeError, match="chosen_model_name=m3"):
+        read_votes_file(write(tmp_path, [{**pair, "chosen_model_name": "m3", "both_equal": False}], "json"))
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
+def test_gzipped_file_is_read_like_its_content(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, CLEAN, kind)
+    expected = read_votes_file(path)
+    packed = tmp_path / f"{path.name}.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    for large in (1 << 20, 0):
+        monkeypatch.setattr(vote_files, "LARGE", large)
+        assert_same(read_votes_file(packed), expected)
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+def test_noise_in_a_long_file_is_told_without_reading_on(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vote_files, "_BUFFER", 256)
+    path = write(tmp_path, SIMPLE * 40, kind)
+    lines = path.read_text().replace('"m2"', "m2", 1)
+    path.write_text(lines + "x" * 1_000_000)
+    with pytest.raises(VotesError, match=r"broken JSON at line [1-9]:"):
+        read_votes_file(path)
+
+
+def test_array_is_read_in_parts_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, CLEAN * 3, "json")
+    expected = read_votes_file(path)
+    for size in (1, 7, 64):
+        monkeypatch.setattr(vote_files, "_BUFFER", size)
+        assert_same(read_votes_file(path), expected)

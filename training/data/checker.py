@@ -7,7 +7,7 @@ import re
 
 from training.data.world import Example
 
-KIND_WORDS = {"happy", "smiled", "friends", "thank", "helped", "fun"}
+KIND_WORDS = frozenset({"happy", "smiled", "friends", "thank", "helped", "fun"})
 WORDS = re.compile(r"[a-z']+")
 
 

@@ -15,7 +15,7 @@ from training.data.world import (
     read_world,
     story_document,
 )
-from training.recipe import Data
+from training.recipe import Data, RecipeError
 
 EXAMPLES_PER_DOCUMENT = (3, 6)
 STORY_IN_DOCUMENT = 0.4  # share of question documents whose last answer is a story
@@ -43,8 +43,16 @@ def build_corpus(data: Data, seed: int) -> Corpus:
     world = read_world()
     facts = list(fact_examples(world)) + (read_small_talk() if data.small_talk else [])
     stories = [draw_story(world, rng) for _ in range(data.stories)]
-    known = [e for e in facts if not is_heldout(e.prompt, data.heldout_share)]
+    # Small talk has no answer that could be checked, so none of it is held out.
+    known = [e for e in facts if not e.expected or not is_heldout(e.prompt, data.heldout_share)]
     told = [s for s in stories if not is_heldout(s.prompt, data.heldout_share)]
+    checkable = [e for e in facts + stories if is_heldout(e.prompt, data.heldout_share) and e.expected]
+    heldout = list({e.prompt: e for e in checkable}.values())
+    if not heldout or not told:
+        raise RecipeError(
+            f"data.stories {data.stories} and data.heldout_share {data.heldout_share} leave nothing "
+            f"{'to measure on' if told else 'to tell'}: raise them"
+        )
     documents = [story_document(world, s, rng) for s in told]
     for _ in range(data.question_documents):
         drawn = rng.sample(known, rng.randint(*EXAMPLES_PER_DOCUMENT))
@@ -52,9 +60,6 @@ def build_corpus(data: Data, seed: int) -> Corpus:
             drawn[-1] = rng.choice(told)
         documents.append(question_document(drawn))
     rng.shuffle(documents)
-    # Small talk has no answer that could be checked, so it is not held out.
-    checkable = [e for e in facts + stories if is_heldout(e.prompt, data.heldout_share) and e.expected]
-    heldout = list({e.prompt: e for e in checkable}.values())
     examples = known + told[: len(told) // STORIES_TO_FINETUNE]
     rng.shuffle(heldout)
     rng.shuffle(examples)

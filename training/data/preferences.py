@@ -6,10 +6,12 @@ The arena's export writes this shape from votes; pairs.py writes it from a check
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 FILES = ("train.jsonl", "test.jsonl")
+ROLES = ("system", "user", "assistant")
 MESSAGES = ("prompt", "chosen", "rejected")
 
 
@@ -56,7 +58,7 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
 
 
 def _number(value: Any, where: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise PairsError(f"{where}: margin is not a number, got {value!r}")
     return float(value)
 
@@ -69,4 +71,10 @@ def _messages(row: Any, key: str, where: str) -> list[dict[str, str]]:
         content = message.get("content") if isinstance(message, dict) else None
         if not isinstance(content, str) or not content.strip():
             raise PairsError(f"{where}: {key!r} has an empty message: remove the row")
-    return [{"role": str(message.get("role")), "content": message["content"]} for message in messages]
+        if not content.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in content):
+            raise PairsError(f"{where}: {key!r} holds half of a surrogate pair, which is no text: mend the row")
+        if message.get("role") not in ROLES:
+            raise PairsError(f"{where}: {key!r} has the role {message.get('role')!r}, not one of {', '.join(ROLES)}")
+    if (messages[-1]["role"] == "assistant") != (key != "prompt"):
+        raise PairsError(f"{where}: {key!r} ends with a turn of {messages[-1]['role']!r}")
+    return [{"role": message["role"], "content": message["content"]} for message in messages]

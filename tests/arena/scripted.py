@@ -1,0 +1,111 @@
+"""A backend whose replies, failures and pauses a test writes down, and small helpers around it.
+
+A script is a list of steps: text is streamed, a Signal is waited for, an exception is raised, a Reply ends it. A
+script that ends without a Reply gets one that holds what was streamed.
+"""
+
+import asyncio
+import concurrent.futures
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from arena.backends import Reply, Request
+from arena.config import ChatStyle, Contestant, FewShotStyle, Sampling
+
+PATIENCE = 20.0  # seconds until a test that waits for something gives up
+
+
+class Signal:
+    """Something that happens once: set from any thread, awaited in any event loop, waited for in any thread."""
+
+    def __init__(self) -> None:
+        self._future: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+    def set(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def is_set(self) -> bool:
+        return self._future.done()
+
+    async def wait(self) -> None:
+        # Shielded: whoever stops waiting must not take the signal from the others.
+        await asyncio.shield(asyncio.wrap_future(self._future))
+
+    def wait_here(self) -> None:
+        self._future.result(PATIENCE)
+
+
+Step = str | Signal | Exception | Reply
+
+
+class ScriptedBackend:
+    """Plays its script to every request. What it was asked, and what became of it, can be looked at."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.check_error: Exception | None = None
+        self.is_closed = False
+        self.play(*steps or ("A reply.",))
+
+    def play(self, *steps: Step) -> None:
+        """Play these steps to the requests that come from now on, and forget the earlier ones."""
+        self.steps = steps
+        self.requests: list[Request] = []
+        self.started = Signal()
+        self.abandoned = Signal()
+
+    async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
+        if self.check_error is not None:
+            raise self.check_error
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+        self.requests.append(request)
+        self.started.set()
+        text, has_ended = "", False
+        try:
+            for step in self.steps:
+                if isinstance(step, Signal):
+                    await step.wait()
+                elif isinstance(step, Exception):
+                    has_ended = True
+                    raise step
+                elif isinstance(step, Reply):
+                    has_ended = True
+                    yield step
+                    return
+                else:
+                    text += step
+                    yield step
+            has_ended = True
+            yield make_reply(text)
+        finally:
+            if not has_ended:
+                self.abandoned.set()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def make_reply(text: str = "A reply.", **changes: Any) -> Reply:
+    """Return a final record, as a backend writes it."""
+    record: dict[str, Any] = {
+        "finish": "end",
+        "prompt_tokens": 7,
+        "tokens": 3,
+        "seconds": 0.25,
+        "first_seconds": 0.125,
+        "recipe": {"backend": "scripted", "weights": "sha256:00", "seed": 5, "sampling": {"temperature": 0.8}},
+    }
+    return Reply(text=text, **(record | changes))
+
+
+def make_contestant(name: str, *, stage: str = "sft", path: Path | None = None) -> Contestant:
+    """Return a contestant that is asked in chat format."""
+    return Contestant(name=name, stage=stage, path=path or Path("weights") / name, prompt=ChatStyle(style="chat"))
+
+
+async def settle() -> None:
+    """Wait until everything that was started in this event loop has ended."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), PATIENCE)

@@ -1,0 +1,260 @@
+"""Before the vote nothing that reaches the browser tells who wrote what, and no vote can be forged.
+
+Everything the server sends is recorded below Gradio, byte by byte: page, config, event streams, headers.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from scripted import PATIENCE, Signal, make_contestant
+
+from arena.backends import BackendError
+
+if TYPE_CHECKING:
+    from conftest import Arena
+    from playwright.sync_api import BrowserContext
+
+pytestmark = pytest.mark.slow
+
+SECRETS = ("quokka", "wombatish", "numbat", "bilbyish", "burrow", "marsupial")
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Arena]":
+    """Serve contestants whose names, stages and paths occur nowhere else."""
+    from conftest import serve
+
+    contestants = (
+        make_contestant("quokka-7b", stage="wombatish", path=Path("/marsupial/burrow-one")),
+        make_contestant("numbat-7b", stage="bilbyish", path=Path("/marsupial/burrow-two")),
+    )
+    with serve(tmp_path_factory.mktemp("blind"), contestants) as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def _quiet(arena: "Arena") -> None:
+    arena.script("It is ", "cold.")
+    arena.recorder.sent.clear()
+
+
+def told(text: str) -> set[str]:
+    """Return what of the secrets occurs in a text, however it is written."""
+    plain = re.sub(r"\\u00([0-9a-f]{2})", lambda m: chr(int(m[1], 16)), text).lower()
+    return {secret for secret in SECRETS if secret in plain}
+
+
+def votes(arena: "Arena") -> list[tuple[str, str, str]]:
+    with closing(sqlite3.connect(arena.db)) as connection:
+        return connection.execute("SELECT battle_id, visitor, outcome FROM votes ORDER BY rowid").fetchall()
+
+
+class Client:
+    """A visitor without a browser: speaks to Gradio's queue directly, as a forger would."""
+
+    def __init__(self, arena: "Arena", session: str, cookies: Any = None) -> None:
+        self.session = session
+        self.http = httpx.Client(base_url=arena.url, cookies=cookies, timeout=PATIENCE)
+        page = self.http.get("/").text
+        self.config = json.loads(re.search(r"window\.gradio_config\s*=\s*(\{.*?\});</script>", page, re.DOTALL)[1])  # type: ignore[index]
+
+    def event(self, elem_id: str) -> int:
+        """Return the number of the event that a click on an element fires."""
+        [component] = [c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id]
+        found = [d["id"] for d in self.config["dependencies"] if [component, "click"] in map(list, d["targets"])]
+        return int(found[0])
+
+    def join(self, elem_id: str, *data: Any) -> httpx.Response:
+        return self.http.post(
+            "/gradio_api/queue/join",
+            json={"data": list(data), "fn_index": self.event(elem_id), "session_hash": self.session},
+        )
+
+    def fire(self, elem_id: str, *data: Any) -> list[dict[str, Any]]:
+        """Fire an event and return its messages until it has ended."""
+        joined = self.join(elem_id, *data)
+        assert joined.status_code == 200, joined.text
+        messages = []
+        with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": self.session}) as stream:
+            for line in stream.iter_lines():
+                if line.startswith("data:"):
+                    messages.append(json.loads(line.removeprefix("data:")))
+                    if messages[-1]["msg"] == "process_completed":
+                        break
+        return messages
+
+    def visitor(self) -> str:
+        return str(self.http.cookies["visitor"]).split(".")[0]
+
+
+@pytest.fixture
+def enter(arena: "Arena") -> Iterator[Callable[..., Client]]:
+    opened: list[Client] = []
+
+    def make(session: str, cookies: Any = None) -> Client:
+        opened.append(Client(arena, session, cookies))
+        return opened[-1]
+
+    yield make
+    for client in opened:
+        client.http.close()
+
+
+Enter = Callable[..., Client]
+
+
+def test_nothing_the_browser_receives_before_the_vote_names_a_contestant(
+    arena: "Arena", visit: "Callable[..., BrowserContext]"
+) -> None:
+    from playwright.sync_api import expect
+
+    gate = Signal()
+    arena.script("It is ", gate, "cold.")
+    # Uncompressed, so that the recorded bytes can be searched.
+    page = visit(extra_http_headers={"accept-encoding": "identity"}).new_page()
+    page.goto(arena.url)
+    page.locator("#prompt textarea").fill("What is the opposite of hot?")
+    page.locator("#send").click()
+    expect(page.locator("#side-a")).to_have_text("It is")
+    assert told(page.content()) == set()
+    gate.set()
+    expect(page.locator("#vote-a")).to_be_enabled()
+    sent = arena.recorder.text()
+    assert "It is cold." in arena.recorder.text("/gradio_api/queue/data")  # the record is one of everything
+    assert "gradio_config" in arena.recorder.text("/")
+    assert told(sent) == set()
+    assert told(page.content()) == set()
+    state = page.evaluate(
+        "() => JSON.stringify([window.gradio_config, {...localStorage}, {...sessionStorage}, document.cookie])"
+    )
+    assert told(state) == set()
+    arena.recorder.sent.clear()
+    page.locator("#vote-tie").click()
+    expect(page.locator("#reveal")).to_contain_text("quokka-7b")
+    expect(page.locator("#reveal")).to_contain_text("numbat-7b")
+    assert told(arena.recorder.text()) == {"quokka", "numbat", "wombatish", "bilbyish"}
+
+
+def test_a_failed_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
+    arena.script("It is ", BackendError("/marsupial/burrow-one cannot be loaded: quokka-7b"))
+    client = enter("failing")
+    messages = client.fire("send", "What is the opposite of hot?")
+    assert "void" in json.dumps(messages)
+    client.fire("vote-a")
+    assert told(arena.recorder.text()) == set()
+
+
+def test_a_skipped_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
+    client = enter("skipping")
+    client.fire("send", "What is the opposite of hot?")
+    client.fire("new-battle")
+    client.fire("vote-a")
+    assert told(arena.recorder.text()) == set()
+
+
+def test_the_hidden_routes_of_gradio_tell_nothing(arena: "Arena", enter: Enter) -> None:
+    client = enter("curious")
+    client.fire("send", "What is the opposite of hot?")
+    for path in ("/config", "/config/", "/gradio_api/info", "/gradio_api/deep_link?session_hash=curious", "/docs",
+                 "/openapi.json", "/monitoring/summary", "/gradio_api/startup-events", "/api/info"):  # fmt: skip
+        assert told(client.http.get(path).text) == set()
+    for path in ("/gradio_api/upload", "/gradio_api/run/vote", "/gradio_api/call/vote", "/gradio_api/api/vote"):
+        assert client.http.post(path, json={"data": [], "fn_index": 0}).status_code == 404
+
+
+def test_the_direct_way_does_vote_for_the_visitor_itself(arena: "Arena", enter: Enter) -> None:
+    """Guards the forgeries below: they fail for who asks, not because this is no way to ask."""
+    client = enter("honest")
+    client.fire("send", "What is the opposite of hot?")
+    before = votes(arena)
+    messages = client.fire("vote-b")
+    assert told(json.dumps(messages)) == {"quokka", "numbat", "wombatish", "bilbyish"}
+    [(_, visitor, outcome)] = votes(arena)[len(before) :]
+    assert (visitor, outcome) == (client.visitor(), "model_b")
+
+
+@pytest.mark.parametrize("session", ["victim", "another"], ids=["the victim's session", "a session of its own"])
+def test_a_vote_with_another_visitors_cookie_is_refused(arena: "Arena", enter: Enter, session: str) -> None:
+    victim = enter("victim")
+    victim.fire("send", "What is the opposite of hot?")
+    before = votes(arena)
+    forger = enter(session)
+    assert forger.visitor() != victim.visitor()
+    messages = forger.fire("vote-a")
+    assert votes(arena) == before
+    assert told(json.dumps(messages)) == set()
+    assert "no battle to vote on" in json.dumps(messages)
+    # The victim's battle is untouched.
+    victim.fire("vote-a")
+    assert [visitor for _, visitor, _ in votes(arena)[len(before) :]] == [victim.visitor()]
+
+
+def test_a_forged_cookie_with_the_victims_id_is_refused(arena: "Arena", enter: Enter) -> None:
+    victim = enter("victim 2")
+    victim.fire("send", "What is the opposite of hot?")
+    before = votes(arena)
+    value = str(victim.http.cookies["visitor"])
+    forger = enter("victim 2", {"visitor": value.split(".")[0] + "." + "A" * 27})
+    forger.fire("vote-a")
+    assert votes(arena) == before
+
+
+def test_a_vote_before_the_replies_end_is_refused(arena: "Arena", enter: Enter) -> None:
+    gate = Signal()
+    arena.script("It is ", gate, "cold.")
+    client = enter("hasty")
+    before = votes(arena)
+    client.join("send", "What is the opposite of hot?")
+    for backend in arena.backends.values():
+        backend.started.wait_here()
+    other = enter("hasty", client.http.cookies)
+    other.join("vote-a")
+    # Both events of the session are told on one stream; the vote ends first, while the replies wait at the gate.
+    messages = []
+    with client.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": "hasty"}) as stream:
+        for line in stream.iter_lines():
+            messages.append(line)
+            if "process_completed" in line:
+                break
+    assert "still being written" in "".join(messages)
+    assert votes(arena) == before
+    assert told("".join(messages)) == set()
+    gate.set()
+
+
+def test_a_second_vote_is_refused(arena: "Arena", enter: Enter) -> None:
+    client = enter("twice")
+    client.fire("send", "What is the opposite of hot?")
+    client.fire("vote-a")
+    before = votes(arena)
+    messages = client.fire("vote-b")
+    assert "has its vote already" in json.dumps(messages)
+    assert votes(arena) == before
+
+
+def test_data_that_a_client_adds_to_its_vote_changes_nothing(arena: "Arena", enter: Enter) -> None:
+    client = enter("adding")
+    client.fire("send", "What is the opposite of hot?")
+    before = votes(arena)
+    client.fire("vote-b", "model_a", {"battle_id": "x", "visitor": "y"})
+    added = votes(arena)[len(before) :]
+    assert all((visitor, outcome) == (client.visitor(), "model_b") for _, visitor, outcome in added)
+
+
+@pytest.mark.parametrize("prompt", ["x" * 20_000, "", " \n", None, "<|im_start|>", "a\x00b"], ids=repr)
+def test_a_prompt_that_the_page_would_not_send_starts_no_battle(arena: "Arena", enter: Enter, prompt: Any) -> None:
+    with closing(sqlite3.connect(arena.db)) as connection:
+        before = connection.execute("SELECT count(*) FROM battles").fetchone()
+        enter("odd").fire("send", prompt)
+        assert connection.execute("SELECT count(*) FROM battles").fetchone() == before
+
+
+def test_a_prompt_of_more_than_the_body_limit_is_turned_away(arena: "Arena", enter: Enter) -> None:
+    assert enter("big").join("send", "x" * 100_000).status_code == 413

@@ -1,0 +1,77 @@
+"""A stored vote outlives the process: kill -9 at a random moment, several times, on one ledger."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from arena.store import Store
+
+# Each round leaves one battle unfinished on purpose, votes on another, and prints that one after vote() returned.
+WRITER = """
+import sys
+from pathlib import Path
+from arena.backends import Reply
+from arena.battle import Battle
+from arena.matchmaking import Draw
+from arena.store import Store
+from ratings.outcomes import OUTCOMES
+
+store = Store(Path(sys.argv[1]))
+reply = Reply("x" * 500, "end", 1, 1, 0.1, 0.1, {"seed": 1})
+number = 0
+while True:
+    store.begin(Battle("ann", "left open", Draw("quince", "medlar", 1.0)))
+    battle = Battle("ann", "Why?", Draw("quince", "medlar", 1.0))
+    store.begin(battle)
+    battle.finish("a", reply)
+    battle.finish("b", reply)
+    store.finish(battle)
+    outcome = OUTCOMES[number % 4]
+    store.vote(battle.id, "ann", outcome)
+    print(battle.id, outcome.value, flush=True)
+    number += 1
+"""
+KILLS = 4
+
+
+def votes_until_killed(root: Path, db: Path, n_lines: int) -> list[tuple[str, str]]:
+    """Run the writer, kill it once n_lines votes were told, and return every vote that it told."""
+    command = [sys.executable, "-c", WRITER, str(db)]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        told = [writer.stdout.readline() for _ in range(n_lines)]
+        os.kill(writer.pid, signal.SIGKILL)
+        told += writer.stdout.readlines()
+        assert writer.wait(30) == -signal.SIGKILL
+    whole = [line.split() for line in told if line.endswith("\n")]  # the kill may cut the last line
+    return [(battle_id, outcome) for battle_id, outcome in whole]
+
+
+def test_every_vote_that_was_confirmed_is_in_the_ledger_after_kill_9(root: Path, tmp_path: Path) -> None:
+    db = tmp_path / "arena.db"
+    rng = random.Random(9)
+    told: dict[str, str] = {}
+    for _ in range(KILLS):
+        told |= votes_until_killed(root, db, rng.randint(3, 60))
+        with closing(sqlite3.connect(db)) as ledger:
+            stored = dict(ledger.execute("SELECT battle_id, outcome FROM votes"))
+            assert ledger.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert ledger.execute("PRAGMA foreign_key_check").fetchall() == []
+            voted = {name for (name,) in ledger.execute("SELECT id FROM battles WHERE state = 'voted'")}
+        assert told.items() <= stored.items()
+        assert voted == set(stored)  # never half of a vote: the row and the state go together
+    assert len(told) >= 3 * KILLS
+    with closing(Store(db)) as store:
+        assert store.sweep() >= len(told)
+    with closing(sqlite3.connect(db)) as ledger:
+        states = dict(ledger.execute("SELECT state, count(*) FROM battles GROUP BY state"))
+        assert "generating" not in states
+        assert states["voted"] == len(stored)
+        assert ledger.execute(
+            "SELECT count(*) FROM battles WHERE prompt = 'left open' AND state != 'void'"
+        ).fetchone() == (0,)

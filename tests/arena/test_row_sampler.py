@@ -1,0 +1,84 @@
+"""Drawing tokens row by row: the right distribution, the nucleus, and no row that depends on another."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from arena.backends.sampling import RowSampler, keep_nucleus
+from arena.config import Sampling
+
+LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -2.0])
+IDS = torch.zeros((1, 1), dtype=torch.long)
+
+
+def draw(sampling: Sampling, seeds: range, logits: torch.Tensor = LOGITS) -> torch.Tensor:
+    """Return the first token drawn with each seed, (n_seeds,)."""
+    sampler = RowSampler([sampling] * len(seeds), list(seeds))
+    return sampler(IDS, logits.repeat(len(seeds), 1)).argmax(-1)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_draws_over_many_seeds_follow_the_softmax(temperature: float) -> None:
+    n = 6000
+    drawn = draw(Sampling(temperature=temperature, top_p=1.0), range(n))
+    seen = torch.bincount(drawn, minlength=len(LOGITS)).numpy()
+    expected = (LOGITS.double() / temperature).softmax(-1).numpy() * n
+    assert chisquare(seen, expected * (n / expected.sum())).pvalue > 0.001
+
+
+def test_draws_of_one_row_over_many_steps_follow_the_softmax() -> None:
+    sampler = RowSampler([Sampling(temperature=1.0, top_p=1.0)], [11])
+    n = 4000
+    drawn = [int(sampler(IDS, LOGITS[None]).argmax()) for _ in range(n)]
+    expected = LOGITS.double().softmax(-1).numpy() * n
+    assert chisquare(np.bincount(drawn, minlength=len(LOGITS)), expected * (n / expected.sum())).pvalue > 0.001
+
+
+def test_draws_within_the_nucleus_keep_their_proportions() -> None:
+    n = 4000
+    drawn = draw(Sampling(temperature=1.0, top_p=0.8), range(n))
+    seen = torch.bincount(drawn, minlength=len(LOGITS)).numpy()
+    p = LOGITS.double().softmax(-1).numpy()  # 0.577 0.212 0.129 ...: two tokens fall short of 0.8, three reach it
+    assert seen[3:].sum() == 0
+    expected = p[:3] / p[:3].sum() * n
+    assert chisquare(seen[:3], expected).pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    ("top_p", "kept"),
+    [(1.0, {0, 1, 2, 3}), (0.96, {0, 1, 2, 3}), (0.94, {0, 1, 2}), (0.6, {0, 1}), (0.4, {0}), (1e-6, {0})],
+)
+def test_the_nucleus_is_the_smallest_set_that_reaches_top_p(top_p: float, kept: set[int]) -> None:
+    logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    found = keep_nucleus(logits, torch.tensor([[top_p]]))
+    assert set(torch.isfinite(found[0]).nonzero().flatten().tolist()) == kept
+    assert torch.equal(found[torch.isfinite(found)], logits[torch.isfinite(found)])
+
+
+def test_the_nucleus_is_cut_row_by_row_and_in_any_order_of_tokens() -> None:
+    logits = torch.tensor([[0.05, 0.5, 0.15, 0.3], [0.3, 0.15, 0.5, 0.05]]).log()
+    found = keep_nucleus(logits, torch.tensor([[0.6], [0.94]]))
+    assert torch.isfinite(found).tolist() == [[False, True, False, True], [True, True, True, False]]
+
+
+def test_temperature_0_takes_the_best_token_whatever_the_seed() -> None:
+    assert draw(Sampling(temperature=0.0, top_p=0.5), range(200)).tolist() == [0] * 200
+
+
+def test_different_seeds_draw_differently() -> None:
+    assert len(set(draw(Sampling(temperature=1.0, top_p=1.0), range(50)).tolist())) > 1
+
+
+def test_a_row_draws_the_same_whoever_shares_its_batch() -> None:
+    generator = torch.Generator().manual_seed(5)
+    logits = torch.randn((4, 30, 50), generator=generator)  # (rows, steps, vocabulary)
+    sampling = [Sampling(temperature=t, top_p=p) for t, p in ((0.8, 0.95), (0.0, 1.0), (1.5, 0.7), (5.0, 1.0))]
+    seeds = [3, 1, 4, 3]
+    together = RowSampler(sampling, seeds)
+    tokens = torch.stack([together(IDS, logits[:, step]).argmax(-1) for step in range(30)], dim=1)
+    for row in range(4):
+        alone = RowSampler([sampling[row]], [seeds[row]])
+        drawn = [int(alone(IDS, logits[row : row + 1, step]).argmax()) for step in range(30)]
+        assert drawn == tokens[row].tolist()
+    assert tokens[1].tolist() == logits[1].argmax(-1).tolist()

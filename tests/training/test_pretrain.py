@@ -1,0 +1,100 @@
+"""Packing loses nothing but the tail, and bits per byte agree with a calculation by hand."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.checkpoint import CheckpointError
+from training.data.corpus import Corpus
+from training.pretrain import measure_bits_per_byte, pack
+from training.recipe import Recipe
+from training.trainer import bits_per_byte
+
+DELIMITER = 0
+DOCUMENTS = st.lists(st.lists(st.integers(1, 500), max_size=30), max_size=20)
+
+
+@given(DOCUMENTS, st.integers(1, 24))
+def test_packing_keeps_every_token_in_order_with_a_delimiter_after_each_document(
+    documents: list[list[int]], context: int
+) -> None:
+    stream = [token for document in documents for token in [*document, DELIMITER]]
+    if len(stream) < context:
+        with pytest.raises(CheckpointError, match=f"{len(stream)} tokens of text do not fill one row of {context}"):
+            pack(documents, DELIMITER, context)
+        return
+    rows = pack(documents, DELIMITER, context)
+    assert rows.dtype == np.int64
+    assert rows.shape[1] == context
+    flat = rows.ravel().tolist()
+    assert flat == stream[: len(flat)]
+    assert len(stream) - len(flat) < context
+
+
+def test_packing_by_hand() -> None:
+    assert pack([[1, 2, 3], [4], [5, 6]], DELIMITER, 4).tolist() == [[1, 2, 3, 0], [4, 0, 5, 6]]
+
+
+def test_no_text_at_all_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="0 tokens of text"):
+        pack([], DELIMITER, 4)
+
+
+def test_bits_per_byte_by_hand() -> None:
+    # Eight bytes, each with probability 1/4: two bits a byte.
+    assert bits_per_byte(8 * math.log(4), 8) == pytest.approx(2.0)
+
+
+@pytest.fixture
+def uniform(make_model: Any) -> Any:
+    """A model that holds every token equally likely: its tied embeddings are all zero."""
+    model = make_model()
+    with torch.no_grad():
+        model.get_input_embeddings().weight.zero_()
+    return model
+
+
+def test_a_uniform_model_needs_log_v_bits_a_token(uniform: Any, tokenizer: Any) -> None:
+    texts = ["A cow says moo.", "One day Anna went to the park.", "\N{SNOWMAN} and caf\u00e9"]
+    tokens = sum(len(tokenizer(text)["input_ids"]) for text in texts)
+    size = sum(len(text.encode()) for text in texts)
+    expected = tokens * math.log2(len(tokenizer)) / size
+    assert measure_bits_per_byte(uniform, tokenizer, texts) == pytest.approx(expected, rel=1e-5)
+
+
+def test_of_a_document_longer_than_the_context_only_what_was_read_counts(
+    uniform: Any, tokenizer: Any, recipe: Recipe, corpus: Corpus
+) -> None:
+    text = " ".join(corpus.documents)[:2000]
+    read = tokenizer(text)["input_ids"][: recipe.model.context - 1]
+    expected = len(read) * math.log2(len(tokenizer)) / len(tokenizer.decode(read).encode())
+    assert measure_bits_per_byte(uniform, tokenizer, [text]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_document_is_read_alone_after_a_delimiter(make_model: Any, tokenizer: Any) -> None:
+    model = make_model(scale=4.0)
+    texts = ["A cow says moo.", "One day Anna went to the park."]
+    nats = 0.0
+    for text in texts:
+        ids = [tokenizer.eos_token_id, *tokenizer(text)["input_ids"]]
+        with torch.no_grad():
+            log_p = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        nats -= sum(log_p[i, token].item() for i, token in enumerate(ids[1:]))
+    expected = nats / math.log(2) / sum(len(text) for text in texts)
+    assert measure_bits_per_byte(model, tokenizer, texts) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_new_model_has_the_shape_of_the_recipe_and_depends_on_its_seed(make_model: Any, recipe: Recipe) -> None:
+    one, same, other = make_model(seed=1), make_model(seed=1), make_model(seed=2)
+    config = one.config
+    assert (config.hidden_size, config.num_hidden_layers) == (recipe.model.hidden_size, recipe.model.layers)
+    assert config.max_position_embeddings == recipe.model.context
+    assert config.vocab_size == recipe.tokenizer.vocab_size
+    weights = [model.model.layers[0].mlp.up_proj.weight for model in (one, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])

@@ -1,0 +1,159 @@
+"""Recipes: what is accepted, and what an error says."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from training.recipe import RECIPES, RecipeError, load_recipe, override, parse_recipe
+
+
+def write_recipe(folder: Path, *, drop: str = "", **changes: str) -> Path:
+    """Write nano.yaml with changed sections, or one key dropped ("section.key")."""
+    tree = yaml.safe_load((RECIPES / "nano.yaml").read_text(encoding="utf-8"))
+    tree.update(changes)
+    if drop:
+        section, key = drop.split(".")
+        del tree[section][key]
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_loads_by_its_name(path: Path) -> None:
+    assert load_recipe(path.stem).name == path.stem
+
+
+def test_a_recipe_loads_by_its_file_as_by_its_name(tmp_path: Path) -> None:
+    assert load_recipe(str(write_recipe(tmp_path))) == load_recipe("nano")
+
+
+def test_a_recipe_survives_being_stored_and_read_again() -> None:
+    recipe = load_recipe("nano")
+    assert parse_recipe(recipe.model_dump(), "stage.json") == recipe
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value"),
+    [
+        ("pretrain.learning_rat=1", "pretrain.learning_rat", None),
+        ("pretrian.tokens=1", "pretrian", None),
+        ("depth=3", "depth", None),
+        ("pretrain.tokens=many", "pretrain.tokens", "many"),
+        ("pretrain.tokens=1.5", "pretrain.tokens", "1.5"),
+        ("pretrain.tokens=0", "pretrain.tokens", "0"),
+        ("pretrain.tokens=-5", "pretrain.tokens", "-5"),
+        ("pretrain.warmup=1", "pretrain.warmup", "1"),
+        ("pretrain.learning_rate=-3e-4", "pretrain.learning_rate", "-0.0003"),
+        ("pretrain.learning_rate=.nan", "pretrain.learning_rate", "nan"),
+        ("data.heldout_share=0", "data.heldout_share", "0"),
+        ("data.heldout_share=0.5", "data.heldout_share", "0.5"),
+        ("data.small_talk=perhaps", "data.small_talk", "perhaps"),
+        ("tokenizer.vocab_size=261", "tokenizer.vocab_size", "261"),
+        ("model.context=8", "model.context", "8"),
+        ("pairs.samples=1", "pairs.samples", "1"),
+        ("pairs.degenerate_share=1", "pairs.degenerate_share", "1"),
+        ("rl.replies_per_prompt=1", "rl.replies_per_prompt", "1"),
+        ("rl.beta=-0.1", "rl.beta", "-0.1"),
+        ("rl=3", "rl", "3"),
+        ("model.heads=3", "model", "hidden_size 128 is not a multiple of heads 3"),
+        ("name=no", "name", "False"),
+        ("seed=[1, 2]", "seed", "[1, 2]"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_the_file(setting: str, key: str, value: str | None) -> None:
+    with pytest.raises(RecipeError) as error:
+        load_recipe("nano", [setting])
+    message = str(error.value)
+    assert message.startswith(str(RECIPES / "nano.yaml"))
+    assert re.search(rf"(: |'){re.escape(key)}(:|')", message), message
+    assert value is None or value in message
+
+
+def test_a_missing_key_is_named_with_the_file(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, drop="rl.beta")
+    with pytest.raises(RecipeError, match=rf"^{re.escape(str(path))}: rl\.beta: .*required"):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize("text", ["data: [1, 2", "a: b: c", "\t- x", "\x00"])
+def test_a_file_that_is_no_yaml_is_named_on_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match="not a YAML file") as error:
+        load_recipe(str(path))
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "weights.yaml"
+    path.write_bytes(b"name: \xff\xfe")
+    with pytest.raises(RecipeError, match=r"weights\.yaml: not a YAML file"):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize(("text", "kind"), [("", "NoneType"), ("- 1", "list"), ("nano", "str")])
+def test_a_file_without_sections_is_refused(tmp_path: Path, text: str, kind: str) -> None:
+    path = tmp_path / "flat.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match=rf"flat\.yaml: .* this is a {kind}"):
+        load_recipe(str(path))
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe 'namo': .*\bnano\b"):
+        load_recipe("namo")
+
+
+@pytest.mark.parametrize("text", ["3e-4", "0.0003", "3E-4", "  0.0003"])
+def test_every_way_to_write_a_learning_rate_is_read_as_a_number(text: str) -> None:
+    assert load_recipe("nano", [f"sft.learning_rate={text}"]).sft.learning_rate == 0.0003
+
+
+def test_a_whole_number_may_be_written_with_an_exponent() -> None:
+    assert load_recipe("nano", ["pretrain.tokens=2e5"]).pretrain.tokens == 200_000
+
+
+def test_a_word_with_an_e_stays_what_yaml_reads() -> None:
+    assert load_recipe("nano", ["data.small_talk=false"]).data.small_talk is False
+    assert load_recipe("nano", ["name=tiny.one"]).name == "tiny.one"
+
+
+def test_a_value_may_hold_an_equals_sign() -> None:
+    assert load_recipe("nano", ["name=a=b"]).name == "a=b"
+
+
+def test_of_two_overrides_of_one_key_the_later_holds() -> None:
+    assert load_recipe("nano", ["seed=1", "seed=2"]).seed == 2
+
+
+def test_an_override_reaches_only_the_key_it_names() -> None:
+    changed, plain = load_recipe("nano", ["rl.steps=7"]).model_dump(), load_recipe("nano").model_dump()
+    assert changed["rl"].pop("steps") == 7
+    del plain["rl"]["steps"]
+    assert changed == plain
+
+
+def test_overriding_leaves_the_tree_it_was_given_untouched() -> None:
+    tree = {"rl": {"steps": 1}}
+    assert override(tree, ["rl.steps=2"]) == {"rl": {"steps": 2}}
+    assert tree == {"rl": {"steps": 1}}
+
+
+@pytest.mark.parametrize("setting", ["rl.steps", "=3", "", "rl steps 3"])
+def test_an_override_of_another_form_is_quoted(setting: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(repr(setting)) + r".*section\.key=value"):
+        load_recipe("nano", [setting])
+
+
+def test_an_override_below_a_value_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"'seed\.low=3'.*'seed' is not a section"):
+        load_recipe("nano", ["seed.low=3"])
+
+
+def test_a_recipe_cannot_be_changed_after_it_was_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_recipe("nano").seed = 3  # type: ignore[misc]

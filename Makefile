@@ -1,7 +1,8 @@
 # make arena   everything from a fresh clone to the page in the browser
 # make test    every test, the browser ones included (vLLM's has its own: make test-vllm)
 # make check   format, lint, types, fast tests
-# make bench   the benchmarks
+# make bench   the benchmarks, beside peers and limits run at the same time
+# make coverage   the study of how often the intervals hold (minutes; resumable)
 
 PYTHON ?= python3.11
 MODELS ?= models.yaml
@@ -14,7 +15,7 @@ BIN := .venv/bin
 FAMILY := $(if $(shell grep -s 'path: checkpoints/nano/' $(MODELS)),checkpoints/nano/rlhf/stage.json)
 
 .DELETE_ON_ERROR:
-.PHONY: arena test test-vllm check lint bench format clean
+.PHONY: arena test test-vllm check lint bench coverage format clean
 
 arena: .venv/arena.done $(FAMILY)
 	$(BIN)/python app.py --models $(MODELS) --db $(DB) --host $(HOST) --port $(PORT)
@@ -34,9 +35,12 @@ lint: .venv/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/bench.done
+bench: .venv/dev.done .venv/peers/done checkpoints/nano/rlhf/stage.json
 	$(BIN)/python -m benchmarks.ratings
 	$(BIN)/python -m benchmarks.serving
+
+coverage: .venv/dev.done
+	$(BIN)/python -m benchmarks.coverage --out docs/coverage.md --resume .venv/coverage.jsonl
 
 format: .venv/dev.done
 	$(BIN)/ruff format .
@@ -66,6 +70,8 @@ checkpoints/nano/rlhf/stage.json: | .venv/arena.done
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
-.venv/bench.done: requirements-bench.txt .venv/dev.done
-	$(BIN)/python -m pip install --quiet --requirement requirements-bench.txt
+# The peers' pins do not fit beside ours.
+.venv/peers/done: requirements-bench.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/python -m pip install --quiet --requirement requirements-bench.txt
 	@touch $@

@@ -24,8 +24,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         models = load_models(options.models)
-        listener = listen(options.host, options.port)
         store = Store(options.db)
+        listener = listen(options.host, options.port)
     except (ConfigError, StoreError, ListenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

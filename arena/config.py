@@ -4,13 +4,17 @@ A contestant is a checkpoint plus the way it is asked. Two contestants may share
 are asked. Nothing defaults silently where a mistake would change who is compared with whom.
 """
 
+import json
 import re
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+STYLES = ("chat", "few-shot")
+StopText = Annotated[str, StringConstraints(min_length=1)]
 NAME = r"^[\w][\w .:+-]{0,63}$"
 
 
@@ -25,16 +29,16 @@ class _Section(BaseModel):
 class Sampling(_Section):
     """How tokens are drawn. temperature 0 is greedy; max_tokens cuts a reply that does not end by itself."""
 
-    temperature: float = Field(default=0.8, ge=0, le=5)
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=96, gt=0)
+    temperature: float = Field(default=0.8, ge=0, le=5, strict=True)
+    top_p: float = Field(default=0.95, gt=0, le=1, strict=True)
+    max_tokens: int = Field(default=96, gt=0, strict=True)
 
 
 class ChatStyle(_Section):
     """Ask in the chat format that the checkpoint's own tokenizer brings."""
 
     style: Literal["chat"]
-    stop: tuple[str, ...] = ()
+    stop: tuple[StopText, ...] = ()
 
 
 class Shot(_Section):
@@ -52,7 +56,7 @@ class FewShotStyle(_Section):
 
     style: Literal["few-shot"]
     examples: tuple[Shot, ...] = Field(min_length=1)
-    stop: tuple[str, ...] = ("\n\n", "\nQuestion:")
+    stop: tuple[StopText, ...] = ("\n\n", "\nQuestion:")
 
 
 class Contestant(_Section):
@@ -89,6 +93,8 @@ class Models(_Section):
         if len(names) < 2:
             raise ValueError(f"a battle needs at least 2 contestants, found {len(names)}: add one")
         for contestant in self.contestants:
+            if contestant.parent == contestant.name:
+                raise ValueError(f"{contestant.name!r} names itself as its parent: name another contestant")
             if contestant.parent is not None and contestant.parent not in names:
                 known = ", ".join(names)
                 raise ValueError(
@@ -104,12 +110,14 @@ def load_models(path: Path) -> Models:
         ConfigError: the file is missing or broken, or anything in it is wrong (the first thing found is named).
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)  # a SafeLoader
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file: pass --models FILE") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{path}{line}: not YAML: {error.problem}: mend or quote it") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply to be a list of contestants") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
@@ -122,6 +130,25 @@ def load_models(path: Path) -> Models:
     return models.model_copy(update={"contestants": tuple(placed)})
 
 
+class UniqueKeys(yaml.SafeLoader):
+    """YAML as usual, but a key that is written twice is an error and does not silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return the mapping.
+
+        Raises:
+            yaml.MarkedYAMLError: a key occurs twice.
+        """
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"the key {key.value!r} is written twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _place(contestant: Contestant, file: Path) -> Contestant:
     folder = (file.parent / contestant.path).resolve()
     if not folder.is_dir():
@@ -129,14 +156,31 @@ def _place(contestant: Contestant, file: Path) -> Contestant:
         raise ConfigError(f"{file}: {contestant.name}: path {str(contestant.path)!r} is no folder: {cure}")
     if not (folder / "config.json").is_file():
         raise ConfigError(f"{file}: {contestant.name}: {str(contestant.path)!r} holds no config.json: not a checkpoint")
+    _require_room(contestant, folder, file)
     return contestant.model_copy(update={"path": folder})
+
+
+def _require_room(contestant: Contestant, folder: Path, file: Path) -> None:
+    try:
+        context = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
+    except (ValueError, AttributeError):
+        raise ConfigError(
+            f"{file}: {contestant.name}: {folder / 'config.json'} is not JSON: not a checkpoint"
+        ) from None
+    if isinstance(context, int) and contestant.sampling.max_tokens >= context:
+        raise ConfigError(
+            f"{file}: {contestant.name}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "
+            f"in a context of {context} tokens: lower it"
+        )
 
 
 def _first_problem(error: ValidationError, tree: dict[str, object]) -> str:
     first = error.errors()[0]
     # Pydantic puts the tag of the chosen prompt style into the location; the file has no such level.
-    parts = [part for part in first["loc"] if part not in ("chat", "few-shot")]
+    loc = first["loc"]
+    parts = [part for i, part in enumerate(loc) if i == 0 or loc[i - 1] != "prompt" or part not in STYLES]
     where = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in parts))
+    where = " ".join(where.split())
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key: remove it or mend its spelling"
     if first["type"] == "missing":

@@ -49,6 +49,7 @@ class Host:
         self._rng = rng or random.SystemRandom()
         self._reply_seconds = reply_seconds
         self._battles: OrderedDict[str, Battle] = OrderedDict()
+        self._being_voted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, visitor: str, text: object) -> Battle:
@@ -68,14 +69,12 @@ class Host:
         draw = draw_pair(list(self._contestants), self._rng)
         battle = Battle(visitor, prompt, draw, self._categories.get(prompt, ""))
         self._remember(battle)
-        try:
-            await asyncio.to_thread(self._store.begin, battle)
-        except Exception:
-            del self._battles[battle.id]
-            raise
-        task = asyncio.create_task(self._fight(battle))
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._begin_and_fight(battle, begun))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # The battle goes on whatever becomes of its visitor's request.
+        await asyncio.shield(begun)
         return battle
 
     async def vote(self, visitor: str, battle_id: str, outcome: Outcome) -> Battle:
@@ -88,18 +87,23 @@ class Host:
         if battle is None:
             raise BattleError("There is no battle to vote on: start a new one.")
         battle.require_votable(visitor)
+        if battle_id in self._being_voted:
+            raise BattleError("Your vote on this battle is being stored.")
+        self._being_voted.add(battle_id)
         try:
             await asyncio.to_thread(self._store.vote, battle_id, visitor, outcome)
+            battle.record_vote(outcome)
         except VoteRefused:
             raise BattleError("This battle takes no vote any more: start a new one.") from None
-        if battle.state is State.READY:
-            battle.record_vote(outcome)
+        finally:
+            self._being_voted.discard(battle_id)
         return battle
 
     async def skip(self, visitor: str, battle_id: str) -> None:
         """End a battle that the visitor leaves without a vote; one that runs, or has ended, is let be."""
         battle = self._battles.get(battle_id)
-        if battle and battle.visitor == visitor and battle.state is State.READY:
+        is_free = battle_id not in self._being_voted
+        if battle and is_free and battle.visitor == visitor and battle.state is State.READY:
             await self._void(battle, "skipped by the visitor")
 
     async def open_battle(self, visitor: str) -> Battle | None:
@@ -140,6 +144,16 @@ class Host:
                 continue
         if rooms:
             raise PromptRefused(f"That prompt is too long for these models: keep it under {min(rooms)} characters.")
+
+    async def _begin_and_fight(self, battle: Battle, begun: "asyncio.Future[None]") -> None:
+        try:
+            await asyncio.to_thread(self._store.begin, battle)
+        except Exception as error:
+            del self._battles[battle.id]
+            begun.set_exception(error)
+            return
+        begun.set_result(None)
+        await self._fight(battle)
 
     async def _fight(self, battle: Battle) -> None:
         try:

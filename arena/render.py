@@ -24,6 +24,8 @@ def _parser() -> MarkdownIt:
 
 def _open_link(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     href = html.escape(str(tokens[index].attrGet("href") or ""))
+    if not href:
+        return "<a>"  # an empty address would open this page again
     return f'<a href="{href}" target="_blank" rel="nofollow noopener noreferrer">'
 
 

@@ -148,11 +148,13 @@ class Store:
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._db.table("styles").insert({"battle_id": battle.id, **style})
-            self._connection.execute(
+            finished = self._connection.execute(
                 "UPDATE battles SET state = 'ready', reply_a = ?, reply_b = ?, record_a = ?, record_b = ? "
                 "WHERE id = ? AND state = 'generating'",
                 (a.text, b.text, _record(a), _record(b), battle.id),
             )
+            if finished.rowcount == 0:
+                raise StoreError(f"battle {battle.id} is not running any more")
 
     def void(self, battle_id: str, reason: str) -> None:
         """Close a battle without a vote; one that has its vote keeps it."""
@@ -212,7 +214,8 @@ class Store:
 
     def _require_ours(self) -> None:
         names = set(self._db.table_names())  # reading the schema fails on a file that is no database
-        if names and not {"battles", "votes"} <= names:
+        is_ours = migrations.migrations_table in names and any(migrations.applied(self._db))
+        if names and not (is_ours and {"battles", "votes"} <= names):
             raise StoreError(f"{self.path} is a database of something else: pass --db another file")
         if names:
             known = {migration.name for migration in migrations.pending(Database(memory=True))}

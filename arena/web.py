@@ -7,17 +7,18 @@ BaseHTTPMiddleware would hold back streams.
 
 import re
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 
 from itsdangerous import BadSignature, Signer
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 32_000  # bytes
 COOKIE = "visitor"
+KEY_LETTERS = 64  # 256 bits in hexadecimal
 COOKIE_SECONDS = 365 * 24 * 3600
 
 READS = re.compile(
@@ -179,10 +180,11 @@ class Visitors:
         await self.app(scope, receive, with_cookie)
 
     def _read(self, header: str) -> str | None:
+        # Starlette's parser reads past odd cookies that other programs on the same host have set.
+        value = cookie_parser(header).get(COOKIE)
         try:
-            morsel = SimpleCookie(header).get(COOKIE)
-            return self.signer.unsign(morsel.value).decode() if morsel else None
-        except (BadSignature, CookieError, UnicodeDecodeError):
+            return self.signer.unsign(value).decode() if value else None
+        except (BadSignature, UnicodeError):
             return None
 
     def _write(self, visitor: str, scheme: str) -> str:
@@ -193,8 +195,13 @@ class Visitors:
 
 def read_secret(path: Path) -> str:
     """Return the key that signs visitor cookies, made on first use and readable by its owner alone."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32), encoding="ascii")
+    if path.exists() and len(secret := path.read_text(encoding="ascii").strip()) >= KEY_LETTERS:
+        return secret
+    # Written aside and moved in: a key that a killed process left empty would sign for everybody.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".new")
+    aside.unlink(missing_ok=True)
+    aside.touch(mode=0o600)
+    aside.write_text(secrets.token_hex(KEY_LETTERS // 2), encoding="ascii")
+    aside.replace(path)
     return path.read_text(encoding="ascii").strip()

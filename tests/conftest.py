@@ -36,13 +36,18 @@ TINY_FAMILY = (
 
 
 @pytest.fixture(scope="session")
-def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_settings() -> list[str]:
+    """Return the words that turn a training command into one of the tiny family's."""
+    return [word for setting in TINY_FAMILY for word in ("--set", setting)]
+
+
+@pytest.fixture(scope="session")
+def tiny_family(tmp_path_factory: pytest.TempPathFactory, tiny_settings: list[str]) -> Path:
     """Return a folder with tokenizer, base, sft, pairs, reward and rlhf, made once by the commands. Only read it."""
     from training.__main__ import main
 
     folder = tmp_path_factory.mktemp("family") / "tiny"
-    settings = [word for setting in TINY_FAMILY for word in ("--set", setting)]
-    assert main(["run", "nano", "--out", str(folder), *settings]) == 0
+    assert main(["run", "nano", "--out", str(folder), *tiny_settings]) == 0
     return folder
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import TINY_FAMILY
 
 from arena.backends import Reply
 from arena.battle import Battle
@@ -84,7 +83,7 @@ def test_the_docs_show_commands() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_shown_works(page: Path, checkout: Path) -> None:
+def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: list[str]) -> None:
     for command in commands(page):
         words = shlex.split(command)
         if words[0] == "make":
@@ -97,7 +96,7 @@ def test_every_command_shown_works(page: Path, checkout: Path) -> None:
             serve_until_healthy(words, checkout)
             continue
         if words[2] == "training":
-            words += [word for setting in TINY_FAMILY for word in ("--set", setting)]
+            words += tiny_settings
         done = subprocess.run(words, cwd=checkout, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 MAX_BATCH = 32
+UNBOUNDED = 1 << 30  # for models that name no context length
 GATHER_SECONDS = 0.01  # how long the first request of a batch waits for company
 # transformers imports its parts lazily, which several threads at once break; one loads at a time.
 LOADING = threading.Lock()
@@ -42,10 +43,10 @@ class Row:
 
     request: Request
     loop: asyncio.AbstractEventLoop
+    prompt_ids: list[int]
     events: "asyncio.Queue[str | Reply | Exception]" = field(default_factory=asyncio.Queue)
     began: float = field(default_factory=time.monotonic)
     first_seconds: float = 0.0
-    prompt_ids: list[int] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     shown: str = ""
     finish: Finish | None = None
@@ -84,7 +85,7 @@ class TransformersBackend:
         if token:
             raise PromptRefused(f"{token!r} is a control token of a chat format: write it another way.")
         size = len(self._encode(prompt, style))
-        context = self._model.config.max_position_embeddings
+        context = self._context
         if size + sampling.max_tokens > context:
             frame = len(self._encode("", style))
             per_letter = (size - frame) / len(prompt)
@@ -97,7 +98,7 @@ class TransformersBackend:
             BackendError: the checkpoint did not load, or generation failed.
         """
         await self._wait_until_loaded()
-        row = Row(request, asyncio.get_running_loop())
+        row = Row(request, asyncio.get_running_loop(), self._encode(request.prompt, request.style))
         self._waiting.put(row)
         try:
             while True:
@@ -111,7 +112,8 @@ class TransformersBackend:
             row.is_abandoned = True
 
     def close(self) -> None:
-        """Let the worker end after the batch it is writing."""
+        """Let the worker end after the batch it is writing; nothing is written after that."""
+        self._failure = self._failure or BackendError(f"{self.path} is closed")
         self._waiting.put(None)
 
     async def _wait_until_loaded(self) -> None:
@@ -172,14 +174,26 @@ class TransformersBackend:
         if first is None:
             return []
         time.sleep(GATHER_SECONDS)
-        rows = [first]
+        rows: list[Row] = [first]
+        later: list[Row | None] = []
         while len(rows) < MAX_BATCH and not self._waiting.empty():
             row = self._waiting.get()
             if row is None:
-                self._waiting.put(None)
+                later.append(row)
                 break
-            rows.append(row)
+            (rows if self._fit_together([*rows, row]) else later).append(row)
+        for row in later:
+            self._waiting.put(row)
         return [row for row in rows if not row.is_abandoned] or self._gather()
+
+    def _fit_together(self, rows: list[Row]) -> bool:
+        """Say whether the longest prompt and the longest reply of a batch together stay within the context."""
+        prompt = max(len(row.prompt_ids) for row in rows)
+        return prompt + max(row.request.sampling.max_tokens for row in rows) <= self._context
+
+    @property
+    def _context(self) -> int:
+        return getattr(self._model.config, "max_position_embeddings", None) or UNBOUNDED
 
     def _generate(self, rows: list[Row]) -> None:
         import torch
@@ -187,8 +201,6 @@ class TransformersBackend:
 
         from arena.backends.sampling import RowSampler, RowsDone, RowStreamer
 
-        for row in rows:
-            row.prompt_ids = self._encode(row.request.prompt, row.request.style)
         width = max(len(row.prompt_ids) for row in rows)
         pad = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0
         ids = torch.tensor([[pad] * (width - len(r.prompt_ids)) + r.prompt_ids for r in rows])  # (B, T), padded left
@@ -224,7 +236,7 @@ class TransformersBackend:
         shown, is_stopped = visible_text(text, row.request.style.stop, is_final=is_end or is_cut)
         if is_stopped or is_end or is_cut:
             row.finish = "stop" if is_stopped else "end" if is_end else "length"
-            row.send(self._reply(row, shown.rstrip()))
+            row.send(self._reply(row, shown.rstrip("\ufffd").rstrip()))
         # An incomplete character decodes to U+FFFD: wait for its other bytes.
         elif len(shown) > len(row.shown) and not shown.endswith("\ufffd"):
             row.send(shown[len(row.shown) :])

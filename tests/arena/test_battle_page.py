@@ -420,7 +420,20 @@ def width(page: Watch) -> int:
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(arena: "Arena", watch: Open) -> None:
-    arena.script("x" * 300 + "\n\n# " + "H" * 90 + "\n\n[" + "l" * 200 + "](https://example.org/" + "p" * 300 + ")")
+    table = "|a" * 14 + "|\n" + "|-" * 14 + "|\n" + "|some" * 14 + "|"
+    arena.script(
+        "```\n"
+        + "y" * 300
+        + f"\n```\n\n{table}\n\n"
+        + "x" * 300
+        + "\n\n# "
+        + "H" * 90
+        + "\n\n["
+        + "l" * 200
+        + "](https://example.org/"
+        + "p" * 300
+        + ")"
+    )
     page = watch(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     assert width(page) <= 390
     page.ask("Be wide.")
@@ -432,5 +445,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(arena: "Arena", watch: Open
         assert box["x"] + box["width"] <= 390
     page["vote-a"].click()
     expect(page["reveal"]).to_contain_text("Your vote is stored.")
+    assert width(page) <= 390
+    page.page.get_by_role("tab", name="Leaderboard").click()
+    expect(page["leaderboard"].locator("table")).to_be_visible()
     assert width(page) <= 390
     page.check_clean()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sqlite3
+import threading
 from collections.abc import Coroutine
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -581,3 +582,52 @@ def test_the_ledger_of_a_host_can_be_read_back_by_a_new_store(tmp_path: Path) ->
             assert store.open_battle("ann") is None
 
     run(test())
+
+
+def test_a_battle_whose_visitor_left_while_it_began_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.script("Because.")
+    may_go_on, begin = threading.Event(), stage.store.begin
+
+    def slow_begin(battle: Battle) -> None:
+        may_go_on.wait(PATIENCE)
+        begin(battle)
+
+    async def leave_and_come_back() -> None:
+        monkeypatch.setattr(stage.store, "begin", slow_begin)
+        for _ in range(2):
+            request = asyncio.create_task(stage.host.start("ann", "Why?"))
+            while not stage.host._tasks:
+                await asyncio.sleep(0)
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
+        may_go_on.set()
+        await asyncio.gather(*stage.host._tasks)
+        assert (await stage.fight()).state is State.READY
+
+    asyncio.run(leave_and_come_back())
+    assert {state for (state,) in stage.rows("SELECT state FROM battles")} == {"ready"}
+
+
+def test_a_battle_cannot_be_skipped_while_its_vote_is_stored(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.script("Because.")
+    stored, may_return, vote = threading.Event(), threading.Event(), stage.store.vote
+
+    def slow_vote(*words: Any) -> None:
+        vote(*words)
+        stored.set()
+        may_return.wait(PATIENCE)
+
+    async def vote_and_skip() -> None:
+        battle = await stage.fight()
+        monkeypatch.setattr(stage.store, "vote", slow_vote)
+        voting = asyncio.create_task(stage.host.vote("ann", battle.id, Outcome.TIE))
+        await asyncio.to_thread(stored.wait, PATIENCE)
+        await stage.host.skip("ann", battle.id)
+        with pytest.raises(BattleError, match="being stored"):
+            await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+        may_return.set()
+        assert set((await voting).reveal()) == {"alder", "birch"}
+
+    asyncio.run(vote_and_skip())
+    assert [outcome for *_, outcome in stage.votes()] == ["tie"]

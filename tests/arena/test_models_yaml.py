@@ -108,6 +108,18 @@ def test_the_shipped_models_yaml_is_good_but_for_checkpoints_not_yet_made(root: 
 
 
 BAD = {
+    "an empty stop text": (
+        put("contestants", 1, "prompt", {"style": "chat", "stop": [""]}),
+        ["contestants[1].prompt.stop"],
+    ),
+    "a contestant that is its own parent": (put("contestants", 1, "parent", "two"), ["'two'", "itself"]),
+    "a temperature that is no number": (
+        put("contestants", 1, "sampling", {"temperature": True}),
+        ["temperature", "True"],
+    ),
+    "a number in quotes": (put("contestants", 1, "sampling", {"max_tokens": "7"}), ["max_tokens", "'7'"]),
+    "a key with the name of a style": (put("chat", 1), ["chat", "unknown key"]),
+    "a key with a line break": (put("a\nb", 1), ["a b", "unknown key"]),
     "unknown key of the file": (put("contestant", []), ["contestant", "unknown key", "remove it or mend its spelling"]),
     "unknown key of a contestant": (put("contestants", 1, "tempo", 1), ["contestants[1].tempo", "unknown key"]),
     "unknown key of sampling": (
@@ -220,3 +232,23 @@ def test_a_missing_file_is_refused_with_the_option_to_pass(tmp_path: Path) -> No
 
 def test_a_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path)
+
+
+def test_a_key_written_twice_is_refused(folder: Path) -> None:
+    file = write(folder, good())
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("- name: one", "- name: one\n  name: uno"), encoding="utf-8"
+    )
+    assert "the key 'name' is written twice" in refusal(file)
+
+
+def test_a_file_that_nests_without_end_is_refused(folder: Path) -> None:
+    file = folder / "models.yaml"
+    file.write_text("[" * 3000, encoding="utf-8")
+    assert refusal(file)
+
+
+def test_replies_that_leave_no_room_for_a_prompt_are_refused(folder: Path) -> None:
+    file = write(folder, good())
+    (folder / "first" / "config.json").write_text('{"max_position_embeddings": 96}')
+    assert "max_tokens 96 leaves no room" in refusal(file)

@@ -14,7 +14,7 @@ from scripted import make_reply
 
 from arena.battle import Battle, State
 from arena.matchmaking import Draw
-from arena.store import Store, VoteRefused
+from arena.store import Store, StoreError, VoteRefused
 from ratings.counts import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import OUTCOMES, Outcome
 
@@ -178,8 +178,33 @@ def test_replies_that_come_after_the_battle_was_void_do_not_open_the_vote(store:
     store.void(battle.id, "no reply within 60 s")
     battle.finish("a", make_reply())
     battle.finish("b", make_reply())
-    store.finish(battle)
+    with pytest.raises(StoreError, match="not running"):
+        store.finish(battle)
     assert state(store, battle) == "void"
+    assert rows(store, "SELECT * FROM styles") == []
+
+
+def test_the_style_of_both_replies_is_counted_when_they_are_stored(store: Store) -> None:
+    battle = begin(store)
+    battle.finish("a", make_reply("# Title\n\n- one\n- two **bold**"))
+    battle.finish("b", make_reply("Hi."))
+    store.finish(battle)
+    [(name, *counts)] = rows(store, "SELECT * FROM styles")
+    assert name == battle.id
+    assert counts == [len("# Title\n\n- one\n- two **bold**"), 1, 1, 2, 3, 0, 0, 0]
+
+
+def test_the_category_of_a_battle_goes_with_its_vote(store: Store) -> None:
+    battle = make_ready(store)
+    battle.category = ""
+    other = Battle("ann", "Why?", battle.draw, "facts")
+    store.begin(other)
+    for side in ("a", "b"):
+        other.finish(side, make_reply())
+    store.finish(other)
+    store.vote(battle.id, "ann", Outcome.TIE)
+    store.vote(other.id, "ann", Outcome.TIE)
+    assert rows(store, "SELECT category FROM votes ORDER BY rowid") == [("",), ("facts",)]
 
 
 def test_an_open_battle_comes_back_with_every_field(tmp_path: Path) -> None:

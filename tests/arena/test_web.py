@@ -298,3 +298,19 @@ def test_the_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert read_secret(file) == secret
     assert read_secret(tmp_path / "other.key") != secret
+
+
+@pytest.mark.parametrize("other", ['x={"a":1}', "a b=1", "x[1]=2", "=", "x"])
+def test_odd_cookies_of_other_programs_do_not_lose_the_visitor(other: str) -> None:
+    cookie = ask("GET", "/healthz").headers["set-cookie"].split(";")[0]
+    response = ask("GET", "/healthz", headers={"cookie": f"{other}; {cookie}"})
+    assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize("broken", ["", "short"])
+def test_a_key_file_that_was_left_broken_is_made_anew(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "arena.key").write_text(broken)
+    secret = read_secret(tmp_path / "arena.key")
+    assert len(secret) == 64
+    assert read_secret(tmp_path / "arena.key") == secret
+    assert stat.S_IMODE((tmp_path / "arena.key").stat().st_mode) == 0o600

@@ -11,7 +11,7 @@ import pytest
 
 from training.__main__ import FAMILY, RESULTS, main
 from training.checkpoint import Job, write_stage
-from training.recipe import Recipe, load_recipe
+from training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", *(step.stage for step in FAMILY))

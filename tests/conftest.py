@@ -51,9 +51,12 @@ def tiny_family(tmp_path_factory: pytest.TempPathFactory, tiny_settings: list[st
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return the machine's Chromium, started once, without a window."""
+    """Return the machine's Chromium, started once a module, without a window.
+
+    Not once a session: Playwright keeps an event loop in this thread, in which asyncio.run is refused elsewhere.
+    """
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next((found for name in names if (found := shutil.which(name))), None)
     if path is None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from scripted import Signal
+from served import Arena
 
 from arena.backends import BackendError
 from arena.ui.battle_tab import CHOICES
 
 if TYPE_CHECKING:
-    from conftest import Arena
     from playwright.sync_api import BrowserContext, Page
 
 pytestmark = pytest.mark.slow

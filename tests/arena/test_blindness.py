@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from scripted import PATIENCE, Signal, make_contestant
+from served import Arena, serve
 
 from arena.backends import BackendError
 
 if TYPE_CHECKING:
-    from conftest import Arena
     from playwright.sync_api import BrowserContext
 
 pytestmark = pytest.mark.slow
@@ -29,8 +29,6 @@ SECRETS = ("quokka", "wombatish", "numbat", "bilbyish", "burrow", "marsupial")
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Arena]":
     """Serve contestants whose names, stages and paths occur nowhere else."""
-    from conftest import serve
-
     contestants = (
         make_contestant("quokka-7b", stage="wombatish", path=Path("/marsupial/burrow-one")),
         make_contestant("numbat-7b", stage="bilbyish", path=Path("/marsupial/burrow-two")),

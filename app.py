@@ -6,6 +6,7 @@ Exit codes: 0 stopped, 2 bad input with one line that says what and how to mend 
 import argparse
 import contextlib
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -64,7 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        raise ListenError(f"cannot listen on {host}:{port}: {error.strerror}: pass another --port or --host") from None
+        raise ListenError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}: pass another --port or --host") from None
 
 
 def build_parser() -> argparse.ArgumentParser:

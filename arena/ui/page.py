@@ -24,6 +24,7 @@ from ratings.elo import Ticker, elo
 
 STYLE = Path(__file__).with_name("style.css")
 TITLE = "Checkpoint arena"
+FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the visitor's own: nothing to load, every weight there
 
 
 def build_page(host: Host, models: Models, db: Path) -> gr.Blocks:
@@ -69,7 +70,7 @@ def build_server(page: gr.Blocks, *, secret: str) -> FastAPI:
         show_error=False,
         max_file_size=1,
         css_paths=STYLE,
-        theme=gr.themes.Default(),
+        theme=gr.themes.Default(font=FONTS),
         ssr_mode=False,
         mcp_server=False,
         pwa=False,

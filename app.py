@@ -65,7 +65,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        raise ListenError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}: pass another --port or --host") from None
+        why = os.strerror(error.errno or 0)
+        raise ListenError(f"cannot listen on {host}:{port}: {why}: pass another --port or --host") from None
 
 
 def build_parser() -> argparse.ArgumentParser:

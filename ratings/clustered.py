@@ -102,7 +102,7 @@ def clustered(
     cap = max(LARGEST_SHARE * votes.used, 1.0) if cap is None else cap
     given = np.ones(votes.used) if weights is None else weights / weights.mean()
     factors = cap_factors(clusters, cap, given)
-    result = fit(_weighted(votes, given * factors), ties=ties, both_bad=both_bad, prior=prior)
+    result = fit(weighted_counts(votes, given * factors), ties=ties, both_bad=both_bad, prior=prior)
     size = len(result.rated)
     scores = _scores(votes, given * factors, result, ties, both_bad)
     codes, number = _codes(clusters[scores.vote])
@@ -193,8 +193,8 @@ def _scores(
     return _Scores(vote, left, right, scale * weights[vote] * (share - expected))
 
 
-def _weighted(votes: Votes, weights: NDArray[np.float64]) -> Counts:
-    """Return the counts of votes with the sums of their weights."""
+def weighted_counts(votes: Votes, weights: NDArray[np.float64]) -> Counts:
+    """Return the counts of votes with the sums of their (n,) weights and of the squares."""
     size, kinds = len(votes.models), len(OUTCOMES)
     cell = (votes.a * size + votes.b) * kinds + votes.outcome
     number, total, squares = (

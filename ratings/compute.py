@@ -1,80 +1,78 @@
 """python -m ratings.compute: from a ledger or file of votes to a leaderboard.
 
-Prints the table; with --out also writes leaderboard.json, leaderboard.csv and leaderboard.html.
-What cannot be rated ends in one line on stderr and exit status 2.
+Prints the table; with --out also keeps a snapshot. What cannot be rated ends in one line on stderr and
+exit status 2. The options stand in options.py.
 """
 
 import argparse
-import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING
 
-from ratings.counts import Counts, count, read_ledger, read_ledger_votes
 from ratings.errors import RatingsError
-from ratings.leaderboard import METHODS, Leaderboard, Settings, build
-from ratings.outcomes import BothBad
-from ratings.output import write_files
-from ratings.vote_files import read_votes_file
-from ratings.votes import Votes
+from ratings.options import parser, read_request
+
+if TYPE_CHECKING:
+    from ratings.pipeline import Request
+    from ratings.sources import Source
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     try:
-        source = _read(options)
-        settings = Settings(both_bad=options.both_bad, confidence=options.confidence)
-        board = build(source, options.method, settings, now=datetime.now(UTC))
-        print(board.to_text())
-        if options.out:
-            counts = count(source) if isinstance(source, Votes) else source
-            for path in write_board(options.out, board, counts):
-                print(f"wrote {path}")
+        lines = _run(options, datetime.now(UTC))
     except RatingsError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
+    try:
+        print(*lines, sep="\n", flush=True)
+    except BrokenPipeError:
+        # The reader has seen enough; Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def write_board(folder: Path, board: Leaderboard, counts: Counts) -> list[Path]:
-    """Write leaderboard.json, .csv and .html to `folder` and return their paths.
+def _run(options: argparse.Namespace, now: datetime) -> list[str]:
+    """Make the report, write it where that is asked for, and return the lines to print."""
+    request = read_request(options)
+    from ratings.pipeline import make_report
+    from ratings.report_text import report_text
 
-    Each is written aside and renamed. Raises OutputError where the folder cannot be written.
-    """
-    from ratings.page import leaderboard_html
+    source = _read(options, request)
+    with _progress(request) as progress:
+        report = make_report(source, request, now=now, progress=progress)
+    written = []
+    if options.out:
+        from ratings.publish import publish, since_latest
 
-    texts = {
-        "leaderboard.json": json.dumps(board.to_json_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        "leaderboard.csv": board.to_frame().to_csv(index=False),
-        "leaderboard.html": leaderboard_html(board, counts),
-    }
-    return write_files(folder, texts)
-
-
-def _read(options: argparse.Namespace) -> Counts | Votes:
-    if options.votes:
-        return read_votes_file(options.votes)
-    return read_ledger_votes(options.db) if options.method == "elo" else read_ledger(options.db)
+        report = since_latest(report, options.out)
+        written = publish(report, options.out, now=now, png=options.png)
+    rows = source.votes.left_out_rows if options.list_left_out and source.votes else ()
+    return [report_text(report), *(f"{where}: {why}" for where, why in rows), *(f"wrote {path}" for path in written)]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ratings.compute", description="Rate models by votes.")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--db", type=Path, metavar="FILE", help="the arena's ledger, a SQLite file")
-    source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines or CSV")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write leaderboard.json, .csv and .html here")
-    parser.add_argument("--method", choices=list(METHODS), default="bradley-terry", help="default %(default)s")
-    parser.add_argument(
-        "--both-bad",
-        choices=get_args(BothBad),
-        default="tie",
-        help='how "both are bad" enters: as a tie, or not at all (default %(default)s)',
-    )
-    parser.add_argument("--confidence", type=float, default=0.95, help="of each interval (default %(default)s)")
-    return parser
+def _read(options: argparse.Namespace, request: "Request") -> "Source":
+    from ratings.sources import read_file_source, read_ledger_source
+
+    needs = replace(request.needs, left_out=options.list_left_out)
+    return read_file_source(options.votes, needs) if options.votes else read_ledger_source(options.db, needs)
+
+
+@contextmanager
+def _progress(request: "Request") -> Iterator[Callable[[int], None] | None]:
+    """Show a bar on a terminal while something is drawn many times."""
+    if not (request.settings.interval == "bootstrap" or request.elo_shuffles) or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc="drawing", unit="", leave=False, file=sys.stderr) as bar:
+        yield bar.update
 
 
 if __name__ == "__main__":

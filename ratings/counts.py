@@ -8,8 +8,9 @@ handed. Only online Elo, which depends on the order of the votes, asks for them 
 
 The ledger is opened read-only. Its table, `votes(battle_id, created, visitor, model_a, model_b,
 outcome, probability, source, category)`, and its view, `preferences(battle_id, created, prompt,
-reply_a, reply_b, model_a, model_b, outcome, source)`, belong to the arena. `source` is 'human' or
-'simulated'. `category` is optional, as are the columns that no count needs.
+reply_a, reply_b, model_a, model_b, outcome, source)`, belong to the arena, as does `styles(battle_id,
+length_a, headers_a, bold_a, lists_a, length_b, ...)`. `source` is 'human' or 'simulated'. `category` is
+optional, as are the columns that no count needs.
 """
 
 import math
@@ -49,6 +50,7 @@ ALL = ""
 
 _VOTE_COLUMNS = ("model_a", "model_b", "outcome", "source")
 _PREFERENCE_COLUMNS = ("battle_id", "prompt", "reply_a", "reply_b", "outcome", "source")
+_STYLE_COLUMNS = tuple(f"{feature}_{side}" for side in "ab" for feature in ("length", "headers", "bold", "lists"))
 _CHUNK = 20_000
 
 Read = dict[Any, int] | Callable[[Any], float] | None
@@ -220,6 +222,34 @@ def read_ledger_votes(path: Path, *, details: bool = True, keep_left_out: bool =
     return select(rows, (lambda i: f"row {rowids[i]}") if keep_left_out else None)
 
 
+def read_ledger_styles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (n, 4) length, headers, bold and lists of the replies on side A, and of those on side B.
+
+    Rows are those of `read_ledger_votes`, in their order; NaN is a reply that was not measured. Raises
+    VotesError where the file is no ledger or has no styles.
+    """
+    with open_ledger(path, "styles", ("battle_id", *_STYLE_COLUMNS)) as ledger:
+        rowids, columns = _read_beside(path, ledger, "styles", _STYLE_COLUMNS, [_number] * len(_STYLE_COLUMNS))
+    measured = np.full((len(rowids.kept), len(columns)), np.nan)
+    measured[rowids.place] = np.stack(columns, axis=1)
+    half = len(_STYLE_COLUMNS) // 2
+    return measured[:, :half], measured[:, half:]
+
+
+def read_ledger_prompts(path: Path) -> NDArray[np.int64]:
+    """Return (n,) codes from 0 of what was asked, in the order of `read_ledger_votes`.
+
+    A vote whose battle has no prompt has a code of its own. Raises VotesError where the file is no
+    ledger or has no prompts.
+    """
+    with open_ledger(path, "preferences", ("battle_id", "prompt")) as ledger:
+        prompts = numbering()
+        rowids, (codes,) = _read_beside(path, ledger, "preferences", ("prompt",), [prompts])
+    asked = len(prompts) + np.arange(len(rowids.kept))
+    asked[rowids.place] = np.where(codes < 0, asked[rowids.place], codes)
+    return asked
+
+
 def read_preferences(path: Path) -> Iterator[Preference]:
     """Yield every vote of the ledger at `path` with its prompt and replies, oldest first.
 
@@ -382,6 +412,28 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
         categories=(*((() if is_blank(name) else (name,)) for name in said(categories)), ()),
     )
     return rows, rowid
+
+
+class _Beside(NamedTuple):
+    """Which usable votes the rows of another table belong to."""
+
+    kept: NDArray[np.int64]  # (n,) rowids of the usable votes
+    place: NDArray[np.int64]  # (m,) index into them
+
+
+def _read_beside(
+    path: Path, ledger: sqlite3.Connection, table: str, columns: tuple[str, ...], reads: list[Read]
+) -> tuple[_Beside, list[NDArray[Any]]]:
+    """Return the columns of a table's rows that belong to usable votes, and to which."""
+    rows, rowids = _read_rows(path, ledger, details=False)
+    # The rowids go through the selection in the place of the times.
+    time = select(replace(rows, time=rowids.astype(np.float64))).time
+    kept = np.zeros(0, dtype=np.int64) if time is None else time.astype(np.int64)
+    named = ", ".join(f"beside.{name}" for name in columns)
+    query = f"SELECT votes.rowid, {named} FROM votes JOIN {table} AS beside USING (battle_id) ORDER BY votes.rowid"
+    own, *found = _fetch(ledger.execute(query), [None, *reads])
+    use = np.isin(own, kept)
+    return _Beside(kept, np.searchsorted(kept, own[use])), [column[use] for column in found]
 
 
 class _Times(dict[Any, float]):

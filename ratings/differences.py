@@ -25,6 +25,7 @@ from ratings.errors import SettingsError
 from ratings.intervals import difference_variance, intervals, quantile
 from ratings.ranks import max_t_multiplier
 from ratings.scale import to_points
+from ratings.sequential import WARM_UP, effective_votes, sequence
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Differences:
     """(R, R) all intervals at once."""
     joint_upper: NDArray[np.float64]
     multiplier: float
-    """Standard errors that the joint intervals reach to each side."""
+    """Standard errors that the joint intervals reach to each side; NaN where that differs by pair."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,33 @@ def differences(
         joint_upper=estimate + joint,
         multiplier=multiplier,
     )
+
+
+def sequence_differences(
+    strengths: NDArray[np.float64], covariance: NDArray[np.float64], confidence: float
+) -> Differences:
+    """Return all pairwise differences with confidence sequences, which may be looked at any time.
+
+    Of (R,) strengths with their (R, R) covariance, in nats. The joint intervals are those of all pairs and all
+    looks at once, by Bonferroni. A pair whose difference rests on fewer than WARM_UP effective votes has NaN for
+    bounds. Raises SettingsError for a confidence outside (0, 1).
+    """
+    quantile(confidence)  # refuses what is no confidence
+    estimate = strengths[:, None] - strengths[None, :]
+    variance = difference_variance(covariance)
+    has_none = variance <= 1e-12 * np.add.outer(np.diag(covariance), np.diag(covariance))
+    some = np.where(has_none, 1.0, variance)
+    is_told = ~has_none & (effective_votes(some) >= WARM_UP)
+    pairs = max(len(strengths) * (len(strengths) - 1) // 2, 1)
+    lower, upper, joint_lower, joint_upper = (
+        np.where(is_told, bound, np.nan)
+        for level in (confidence, 1 - (1 - confidence) / pairs)
+        for bound in sequence(estimate, some, confidence=level)
+    )
+    error = np.sqrt(np.where(has_none, np.nan, variance))
+    for matrix in (error, lower, upper, joint_lower, joint_upper):
+        np.fill_diagonal(matrix, 0.0)
+    return Differences(estimate, error, lower, upper, joint_lower, joint_upper, multiplier=float("nan"))
 
 
 def anchor(

@@ -57,10 +57,12 @@ def elo_over_shuffles(
     k: float = K_FACTOR,
     initial: float = CENTRE,
     both_bad: BothBad = "tie",
+    progress: Callable[[int], None] | None = None,
 ) -> EloShuffles:
     """Return the mean Elo ratings over `shuffles` random orders of the votes, and their spread.
 
-    Raises SettingsError for fewer than two shuffles and as `elo` does.
+    `progress` is called with the number of shuffles done since its last call. Raises SettingsError for
+    fewer than two shuffles and as `elo` does.
     """
     if shuffles < 2:
         raise SettingsError(f"shuffles is {shuffles}; a spread over orders needs at least 2")
@@ -70,6 +72,8 @@ def elo_over_shuffles(
     for run in runs:
         order = rng.permutation(len(share))
         _play(run, a[order], b[order], share[order], k)
+        if progress:
+            progress(1)
     runs[:, np.bincount(np.concatenate([a, b]), minlength=len(votes.models)) == 0] = np.nan
     return EloShuffles(runs.mean(axis=0), runs.std(axis=0, ddof=1), runs.min(axis=0), runs.max(axis=0), shuffles)
 

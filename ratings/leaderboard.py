@@ -2,46 +2,34 @@
 
 A board says what it rests on: how many votes were read, used and left out and why, how many were
 simulated, and every choice that moved a number. A model without a rating keeps its row and says why.
+
+A rank is one more than the number of models that are surely better, by intervals that hold for all
+models at once (ranks.py); the worst rank a model may have stands beside it.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.bradley_terry import BOTH_BAD_DROPPED, fit
+from ratings.bradley_terry import BOTH_BAD_DROPPED
 from ratings.counts import Counts, count
-from ratings.elo import K_FACTOR, elo
+from ratings.differences import anchor_shift
+from ratings.elo import elo
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
+from ratings.estimate import Estimate, estimate
 from ratings.existence import NO_VOTES, ONLY_DROPPED, RATED
-from ratings.intervals import NO_SPREAD, centre_on, covariance, has_spread, intervals, quantile
-from ratings.outcomes import BothBad, check_both_bad
-from ratings.ranks import marginal_ranks
-from ratings.scale import CENTRE, POINTS_PER_TENFOLD, to_points
+from ratings.scale import to_points
+from ratings.settings import Settings as Settings
 from ratings.votes import Votes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-@dataclass(frozen=True)
-class Settings:
-    """The choices that move a number on the board."""
-
-    both_bad: BothBad = "tie"
-    """Whether "both are bad" counts as a tie or is dropped."""
-    confidence: float = 0.95
-    """Level of each interval on its own; Bradley-Terry only."""
-    k: float = K_FACTOR
-    """Elo points one vote can move; online Elo only."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingsError for a value out of range."""
-        check_both_bad(self.both_bad)
-        quantile(self.confidence)
+METHODS = ("bradley-terry", "davidson", "elo")
+"""What `build` knows; "davidson" is Bradley-Terry with Davidson's treatment of ties."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +38,25 @@ class Row:
 
     model: str
     status: str
-    """"rated", or why there is no number."""
+    """"rated", or why there is no number, or what it leans on."""
     rating: float | None
     """Elo points."""
     lower: float | None
     upper: float | None
     rank: int | None
+    """1 + the number of models that are surely better; for online Elo the position."""
     votes: int
     wins: int
     losses: int
     ties: int
     both_bad: int
+    rank_lower: int | None = None
+    """The best rank the model may have, and below it the worst; those of all models hold at once."""
+    rank_upper: int | None = None
+    both_bad_share: float | None = None
+    """Of its votes; None without one."""
+    tie_share: float | None = None
+    """Of its votes, those that say both are bad not among them."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +97,14 @@ class Leaderboard:
         import pandas as pd
 
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__annotations__))
-        numbers = dict.fromkeys(("rating", "lower", "upper"), "Float64")
-        return frame.astype({**numbers, "rank": "Int64"})
+        numbers = dict.fromkeys(("rating", "lower", "upper", "both_bad_share", "tie_share"), "Float64")
+        return frame.astype({**numbers, **dict.fromkeys(("rank", "rank_lower", "rank_upper"), "Int64")})
 
     def to_text(self) -> str:
         """Return the board as an aligned table for a terminal, with its summary line."""
-        header = ("rank", "model", "rating", "interval", "votes", "won", "lost", "tied", "both bad", "")
-        table = [header, *map(_cells, self.rows)]
-        widths = [max(len(line[column]) for line in table) for column in range(len(header))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if column in (1, len(header) - 1) else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in table
-        ]
-        return "\n".join([*lines, "", self.summary()])
+        from ratings.report_text import board_text
+
+        return board_text(self)
 
     def summary(self) -> str:
         """Return one line: method, votes read, used, left out by reason, and simulated."""
@@ -129,20 +117,35 @@ class Leaderboard:
 
 
 def build(source: Counts | Votes, method: str, settings: Settings | None = None, *, now: datetime) -> Leaderboard:
-    """Return the board of `source` by `method`, "bradley-terry" or "elo", stamped with `now`.
+    """Return the board of `source` by one of METHODS, stamped with `now`.
 
-    Elo depends on the order of the votes, so it takes `Votes`; Bradley-Terry takes either. Raises
-    NoVotesError, TooFewModelsError, SettingsError, or NotConvergedError. A model that cannot be
-    rated is no error: its row says why.
+    Elo depends on the order of the votes, so it takes `Votes`, as do clustered intervals; all else takes
+    either. Raises NoVotesError, TooFewModelsError, SettingsError, or NotConvergedError. A model that
+    cannot be rated is no error: its row says why.
     """
+    settings = with_method(settings or Settings(), method)
+    votes = source if isinstance(source, Votes) else None
+    counts = count(source) if isinstance(source, Votes) else source
+    check_enough(counts)
+    created = now.isoformat(timespec="seconds")
+    if method == "elo":
+        return elo_board(votes, counts, settings, created)
+    return rated_board(estimate(counts, settings, votes=votes), counts, settings, created)
+
+
+def with_method(settings: Settings, method: str) -> Settings:
+    """Return the settings under this method; raise SettingsError where it is unknown or they contradict it."""
     if method not in METHODS:
         raise SettingsError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
-    counts = count(source) if isinstance(source, Votes) else source
-    _check_enough(counts)
-    return METHODS[method](source, counts, settings or Settings(), now.isoformat(timespec="seconds"))
+    if method == "elo" and settings.ties != "half":
+        raise SettingsError(f"elo shares a tie out by half and cannot have ties {settings.ties!r}")
+    if method == "davidson" and settings.ties == "drop":
+        raise SettingsError("davidson rates by the ties and cannot drop them")
+    return replace(settings, ties="davidson") if method == "davidson" else settings
 
 
-def _check_enough(counts: Counts) -> None:
+def check_enough(counts: Counts) -> None:
+    """Raise TooFewModelsError or NoVotesError where nobody could be rated whatever the method."""
     if len(counts.models) == 1:
         raise TooFewModelsError(f"only one model has votes ({counts.models[0]!r}); a rating compares at least two")
     if counts.used == 0:
@@ -153,57 +156,46 @@ def _check_enough(counts: Counts) -> None:
         )
 
 
-def _bradley_terry_board(source: Counts | Votes, counts: Counts, settings: Settings, created: str) -> Leaderboard:
-    result = fit(counts, both_bad=settings.both_bad)
-    shown = has_spread(result)
-    strengths, joint = centre_on(shown, result.strengths, covariance(result))
-    lower, upper = intervals(strengths, np.diag(joint), settings.confidence)
-    statuses = list(result.status)
-    for model in result.rated[~shown]:
-        statuses[model] = NO_SPREAD
-    numbers = np.full((len(counts.models), 4), np.nan)  # rating, lower, upper, rank
-    numbers[result.rated[shown], :3] = to_points(np.stack([strengths, lower, upper], axis=1))
-    numbers[result.rated[shown], 3] = marginal_ranks(strengths, joint, settings.confidence)
-    described: dict[str, str | float] = {
-        "ties": "half a win each",
-        "both_bad": settings.both_bad,
-        "confidence": settings.confidence,
-        "interval": "sandwich, each model on its own",
-        "rank": "1 + models whose difference is surely above zero, each pair on its own",
-    }
-    return _board("bradley-terry", created, described, counts, result.left_out, statuses, numbers)
+def rated_board(found: Estimate, counts: Counts, settings: Settings, created: str) -> Leaderboard:
+    """Return the board of an estimate from these counts. Raises SettingsError where the anchor has no rating."""
+    shift = anchor_shift(found.names, found.strengths, *settings.anchor) if settings.anchor else 0.0
+    numbers = np.full((len(counts.models), 5), np.nan)
+    numbers[found.shown, :3] = to_points(np.stack([found.strengths, found.lower, found.upper], axis=1)) + shift
+    numbers[found.shown, 3:] = np.stack([found.best, found.worst], axis=1)
+    method = "davidson" if settings.ties == "davidson" else "bradley-terry"
+    told = settings.describe(is_weighted=counts.weights is not None)
+    return _board(method, created, told, counts, found.left_out, list(found.status), numbers)
 
 
-def _elo_board(source: Counts | Votes, counts: Counts, settings: Settings, created: str) -> Leaderboard:
-    if not isinstance(source, Votes):
+def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: str) -> Leaderboard:
+    """Return the board of online Elo after these votes, whose counts are `counts`."""
+    if votes is None:
         raise SettingsError("elo depends on the order of the votes and cannot be computed from counts")
-    ratings = elo(source, k=settings.k, both_bad=settings.both_bad)
+    ratings = elo(votes, k=settings.k, both_bad=settings.both_bad)
     games, bad = _tallies(counts)[:, [0, 4]].T
     dropped = bad if settings.both_bad == "drop" else 0 * bad
     is_rated = games > dropped
+    if settings.anchor:
+        ratings += _elo_shift(counts.models, ratings, is_rated, *settings.anchor)
     statuses = [
         RATED if rated else (ONLY_DROPPED if n > 0 else NO_VOTES) for rated, n in zip(is_rated, games, strict=True)
     ]
-    numbers = np.full((len(counts.models), 4), np.nan)
+    numbers = np.full((len(counts.models), 5), np.nan)
     numbers[is_rated, 0] = ratings[is_rated]
     numbers[is_rated, 3] = 1 + (ratings[is_rated] > ratings[is_rated][:, None]).sum(axis=1)
     left_out = dict(counts.left_out)
     if dropped.any():
         left_out[BOTH_BAD_DROPPED] = int(dropped.sum()) // 2  # each stands with both its models
-    described: dict[str, str | float] = {
-        "ties": "half a win each",
-        "both_bad": settings.both_bad,
-        "k": settings.k,
-        "interval": "none: online Elo depends on the order of the votes and has no interval",
-        "rank": "position by rating, as there is no interval",
-    }
-    return _board("elo", created, described, counts, left_out, statuses, numbers)
+    return _board("elo", created, settings.describe_elo(), counts, left_out, statuses, numbers)
 
 
-METHODS: dict[str, Callable[[Counts | Votes, Counts, Settings, str], Leaderboard]] = {
-    "bradley-terry": _bradley_terry_board,
-    "elo": _elo_board,
-}
+def _elo_shift(
+    models: tuple[str, ...], ratings: NDArray[np.float64], is_rated: NDArray[np.bool_], name: str, points: float
+) -> float:
+    rated = [model for model, has in zip(models, is_rated, strict=True) if has]
+    if name not in rated:
+        raise SettingsError(f"anchor {name!r} is not a rated model; choose one of {', '.join(rated)}")
+    return float(points - ratings[models.index(name)])
 
 
 def _board(
@@ -215,15 +207,14 @@ def _board(
     statuses: list[str],
     numbers: NDArray[np.float64],
 ) -> Leaderboard:
-    """Put together the rows; `numbers` is (K, 4) rating, lower, upper and rank, NaN for none."""
+    """Put together the rows; `numbers` is (K, 5) rating, lower, upper, best and worst rank, NaN for none."""
     lines = zip(counts.models, statuses, numbers, _tallies(counts), strict=True)
     rows = [_row(model, status, line, tally) for model, status, line, tally in lines]
     rows.sort(key=lambda row: (row.rating is None, -(row.rating or 0.0), row.model))
-    scale: dict[str, str | float] = {"centre": CENTRE, "points for odds of ten to one": POINTS_PER_TENFOLD}
     return Leaderboard(
         created=created,
         method=method,
-        settings=settings | scale,
+        settings=settings,
         read=counts.read,
         used=counts.read - sum(left_out.values()),
         left_out=left_out,
@@ -233,7 +224,7 @@ def _board(
 
 
 def _row(model: str, status: str, numbers: NDArray[np.float64], tally: NDArray[np.float64]) -> Row:
-    rating, lower, upper, rank = (float(n) if np.isfinite(n) else None for n in numbers)
+    rating, lower, upper, best, worst = (float(n) if np.isfinite(n) else None for n in numbers)
     votes, wins, losses, ties, both_bad = (int(n) for n in tally)
     return Row(
         model=model,
@@ -241,12 +232,16 @@ def _row(model: str, status: str, numbers: NDArray[np.float64], tally: NDArray[n
         rating=rating,
         lower=lower,
         upper=upper,
-        rank=None if rank is None else int(rank),
+        rank=None if best is None else int(best),
         votes=votes,
         wins=wins,
         losses=losses,
         ties=ties,
         both_bad=both_bad,
+        rank_lower=None if best is None or worst is None else int(best),
+        rank_upper=None if worst is None else int(worst),
+        both_bad_share=both_bad / votes if votes else None,
+        tie_share=ties / votes if votes else None,
     )
 
 
@@ -257,13 +252,3 @@ def _tallies(counts: Counts) -> NDArray[np.float64]:
         np.add.at(tallies[:, 1:], counts.pairs[:, side], counts.outcomes[:, columns])
     tallies[:, 0] = tallies[:, 1:].sum(axis=1)
     return tallies
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    rating = "-" if row.rating is None else f"{row.rating:.0f}"
-    interval = "-" if row.lower is None or row.upper is None else f"{row.lower:.0f} to {row.upper:.0f}"
-    tallies = (row.votes, row.wins, row.losses, row.ties, row.both_bad)
-    note = "" if row.status == RATED else row.status
-    # A name may hold line breaks or terminal escapes.
-    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in row.model)
-    return ("-" if row.rank is None else str(row.rank), name, rating, interval, *map(str, tallies), note)

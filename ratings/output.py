@@ -8,8 +8,8 @@ from pathlib import Path
 from ratings.errors import OutputError
 
 
-def write_files(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write each text to its name in `folder`, which is made if needed; return the paths.
+def write_files(folder: Path, texts: Mapping[str, str | bytes]) -> list[Path]:
+    """Write each text, or picture, to its name in `folder`, which is made if needed; return the paths.
 
     All texts are on disk before the first is renamed, so a full disk leaves the earlier files as
     they were. Raises OutputError where the folder cannot be written.
@@ -20,8 +20,8 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> list[Path]:
         for name, text in texts.items():
             handle, aside = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
             written.append((Path(aside), folder / name))
-            with open(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
+            with open(handle, "wb") as file:
+                file.write(text.encode() if isinstance(text, str) else text)
             os.chmod(aside, 0o644)  # mkstemp's files are private to their owner
         for source, target in written:
             os.replace(source, target)

@@ -84,7 +84,7 @@ class Comparison:
     moves: tuple[Move, ...]
 
 
-def write_snapshot(root: Path, texts: Mapping[str, str], *, now: datetime) -> Path:
+def write_snapshot(root: Path, texts: Mapping[str, str | bytes], *, now: datetime) -> Path:
     """Write `texts` by name into a folder of their own under `root`, point `latest` to it, return it.
 
     `now` must know its offset from UTC. A second snapshot within a second gets "-2" behind its name.

@@ -36,7 +36,7 @@ from ratings.outcomes import BothBad, Ties
 from ratings.prior import Prior
 
 TREATMENTS: tuple[Ties, ...] = ("half", "davidson", "drop")
-"""In the order of preference where two predict equally well."""
+"""From plain to fine: of those that predict about equally well the first is chosen."""
 
 FOLDS = 5
 
@@ -59,11 +59,15 @@ class TieScore:
 
 @dataclass(frozen=True)
 class TieChoice:
-    """The treatment of ties with the lowest held-out loss."""
+    """The treatment of ties by held-out loss: the plainest that is within one standard error of the best.
+
+    The rule of one standard error (Breiman, Friedman, Olshen and Stone 1984, "Classification and Regression Trees",
+    section 3.4.3) keeps the habit where the votes do not tell it from something finer.
+    """
 
     ties: Ties
     scores: tuple[TieScore, ...]
-    """One for each treatment that could be fitted in every fold, best first."""
+    """One for each treatment that could be fitted in every fold, lowest loss first."""
     unavailable: tuple[Ties, ...]
     """The treatments that could not, for want of ties or of decided votes."""
     votes: int
@@ -72,7 +76,7 @@ class TieChoice:
 
     @property
     def is_clear(self) -> bool:
-        """Return whether each other treatment is behind by more than two standard errors.
+        """Return whether each other treatment is behind the best by more than two standard errors.
 
         The folds share training votes, so the errors are a little too small; this is a rule of thumb.
         """
@@ -182,7 +186,7 @@ def _choice(able: list[Ties], held_out: _HeldOut, folds: int) -> TieChoice:
         for ties, *numbers in zip(able, means, errors, behind, behind_errors, strict=True)
     ]
     return TieChoice(
-        ties=able[best],
+        ties=next(score.ties for score in scores if score.behind <= score.behind_error),
         scores=tuple(sorted(scores, key=lambda score: (score.behind, TREATMENTS.index(score.ties)))),
         unavailable=tuple(ties for ties in TREATMENTS if ties not in able),
         votes=round(float(held_out.votes.sum())),

@@ -7,7 +7,7 @@ frame and a file say the same, and the cost is that of pyarrow's reader.
 pyarrow is needed for Parquet. Where it is not installed, text files are read row by row.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +47,23 @@ def read_parquet(path: Path, *, keep_left_out: bool = False) -> Votes:
     except (pyarrow.ArrowException, OSError) as problem:
         raise VotesError(f"{path}: broken Parquet: {str(problem).splitlines()[0]}") from None
     return _read_columns(path, frame, layout, keep_left_out)
+
+
+def read_parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    """Yield the place and values of each row of a Parquet file, with those of the `columns` that it has."""
+    import pyarrow
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        file = parquet.ParquetFile(path)
+        present = [name for name in columns if name in file.schema_arrow.names]
+        for batch in file.iter_batches(batch_size=1000, columns=present):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"row {number}", row
+    except (pyarrow.ArrowException, OSError) as problem:
+        raise VotesError(f"{path}: broken Parquet: {str(problem).splitlines()[0]}") from None
 
 
 def read_text_file(

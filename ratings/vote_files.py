@@ -56,6 +56,21 @@ def read_votes_file(path: Path, *, keep_left_out: bool = False) -> Votes:
     return collect(_records(path, chain([first], rows), layout), keep_left_out=keep_left_out)
 
 
+def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
+    """Yield the place and values of each row of a file of votes, as `read_votes_file` names and orders them.
+
+    Of a Parquet file only those of the `columns` that it has are read. Raises VotesError where the
+    file cannot be read.
+    """
+    start = _start(path)
+    if start.startswith(b"PAR1"):
+        from ratings.vote_columns import read_parquet_rows
+
+        yield from read_parquet_rows(path, columns)
+    else:
+        yield from _rows(path, start)
+
+
 def _records(path: Path, rows: Iterator[tuple[str, Row]], layout: Layout) -> Iterator[Record]:
     for where, row in rows:
         try:

@@ -5,31 +5,65 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ratings import output
+from ratings import output, snapshots
+from ratings.bradley_terry import fit
 from ratings.compute import main
+from ratings.counts import read_ledger
+from ratings.leaderboard import Settings, build
+from ratings.options import parser, read_request
+from ratings.prior import Prior
+from ratings.scale import POINTS_PER_NAT
+from ratings.snapshots import list_snapshots
+from ratings.sources import Needs, read_ledger_source
 
 MakeLedger = Callable[..., Path]
 
 VOTES = [("a", "b", "model_a"), ("b", "a", "model_a"), ("a", "b", "both_bad"), ("b", "a", "tie")]
 
 
+@pytest.fixture(autouse=True)
+def quick_page(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Spare the figures where a test does not look at the page."""
+    if "whole_page" not in request.fixturenames:
+        monkeypatch.setattr("ratings.page.report_html", lambda report: f"<p>{len(report.board.rows)} models</p>")
+
+
+@pytest.fixture
+def whole_page() -> None:
+    """Make the page as it is."""
+
+
+def told(*arguments: str | Path, out: Path) -> dict[str, Any]:
+    """Run the command and return its JSON."""
+    assert main([*map(str, arguments), "--out", str(out)]) == 0
+    board: dict[str, Any] = json.loads((out / "leaderboard.json").read_text(encoding="utf-8"))
+    return board
+
+
 @pytest.mark.parametrize("method", ["bradley-terry", "elo"])
 def test_three_files_and_a_table_tell_the_same_board(
-    make_ledger: MakeLedger, tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+    make_ledger: MakeLedger, tmp_path: Path, capsys: pytest.CaptureFixture[str], whole_page: None, method: str
 ) -> None:
     out = tmp_path / "board" / "today"
-    assert main(["--db", str(make_ledger(VOTES)), "--out", str(out), "--method", method]) == 0
-    assert sorted(path.name for path in out.iterdir()) == [f"leaderboard.{kind}" for kind in ("csv", "html", "json")]
-    told = json.loads((out / "leaderboard.json").read_text())
-    assert (told["method"], told["votes"]["used"]) == (method, 4)
+    board = told("--db", make_ledger(VOTES), "--method", method, out=out)
+    (folder,) = list_snapshots(out)
+    names = [f"leaderboard.{kind}" for kind in ("csv", "html", "json")]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert sorted(path.name for path in out.iterdir()) == [folder.name, "latest", *names]
+    for name in names:
+        assert (out / name).read_bytes() == (out / "latest" / name).read_bytes() == (folder / name).read_bytes()
+    assert (board["method"], board["votes"]["used"]) == (method, 4)
     table = list(csv.DictReader((out / "leaderboard.csv").read_text().splitlines()))
     assert [(row["model"], float(row["rating"])) for row in table] == [
-        (row["model"], row["rating"]) for row in told["rows"]
+        (row["model"], row["rating"]) for row in board["rows"]
     ]
+    assert (out / "leaderboard.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert f"{method}: 4 votes read, 4 used" in capsys.readouterr().out
 
 
@@ -46,12 +80,188 @@ def test_votes_file_is_rated_like_the_ledger(
 
 
 def test_options_reach_the_board(make_ledger: MakeLedger, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    options = ["--both-bad", "drop", "--confidence", "0.8", "--out", str(out)]
-    assert main(["--db", str(make_ledger(VOTES)), *options]) == 0
-    told = json.loads((out / "leaderboard.json").read_text())
-    assert (told["settings"]["both_bad"], told["settings"]["confidence"]) == ("drop", 0.8)
-    assert told["votes"]["left_out"] == {"both bad, dropped": 1}
+    options = ["--both-bad", "drop", "--confidence", "0.8"]
+    board = told("--db", make_ledger(VOTES), *options, out=tmp_path / "out")
+    assert (board["settings"]["both_bad"], board["settings"]["confidence"]) == ("drop", 0.8)
+    assert board["votes"]["left_out"] == {"both bad, dropped": 1}
+
+
+BOARDS: dict[str, dict[str, Any]] = {
+    "": {},
+    "--ties drop": {"ties": "drop"},
+    "--ties davidson": {"ties": "davidson"},
+    "--method davidson": {"ties": "davidson"},
+    "--method davidson --ties davidson": {"ties": "davidson"},
+    "--both-bad loss-to-the-field": {"both_bad": "loss-to-the-field"},
+    "--prior 150": {"prior": Prior(150.0)},
+    "--interval clustered": {"interval": "clustered"},
+    "--interval clustered --cluster prompt": {"interval": "clustered", "cluster": "prompt"},
+    "--interval bootstrap --seed 3": {"interval": "bootstrap", "seed": 3},
+    "--interval sequence --confidence 0.9": {"interval": "sequence", "confidence": 0.9},
+    "--anchor rlhf-int8=1234.5": {"anchor": ("rlhf-int8", 1234.5)},
+}
+
+
+@pytest.mark.parametrize("options", BOARDS)
+def test_each_option_makes_the_board_that_its_setting_makes(full_ledger: Path, tmp_path: Path, options: str) -> None:
+    board = told("--db", full_ledger, *options.split(), out=tmp_path / "out")
+    votes = read_ledger_source(full_ledger, Needs(votes=True, prompts=True)).votes
+    assert votes is not None
+    direct = build(votes, "bradley-terry", Settings(**BOARDS[options]), now=datetime(2030, 1, 1, tzinfo=UTC))
+    expected = json.loads(json.dumps(direct.to_json_dict()))
+    assert (board["rows"], board["settings"]) == (expected["rows"], expected["settings"])
+    assert (board["method"], board["votes"]) == (expected["method"], expected["votes"])
+
+
+def test_weights_come_from_the_chance_of_each_pair(full_ledger: Path, tmp_path: Path) -> None:
+    for interval in ("sandwich", "clustered"):  # from counts, and from the votes one by one
+        board = told("--db", full_ledger, "--weights", "--interval", interval, out=tmp_path / interval)
+        result = fit(read_ledger(full_ledger, weights=True))
+        points = dict(zip(result.models, 1000 + POINTS_PER_NAT * result.strengths, strict=True))
+        assert {row["model"]: row["rating"] for row in board["rows"]} == pytest.approx(points)
+        assert "1 / (chance" in board["settings"]["weights"]
+
+
+PARTS = {
+    "--choose": "ties",
+    "--category all": "categories",
+    "--category facts": "categories",
+    "--style": "style",
+    "--by week": "series",
+    "--models models.yaml": "attribution",
+    "--voters": "voters",
+    "--elo-shuffles 3": "elo_shuffles",
+    "--method elo --elo-shuffles 2": "elo_shuffles",
+    "--position": "position",
+    "--fragility": "fragility",
+}
+MODELS = """
+contestants:
+  - {name: base, stage: base}
+  - {name: sft, stage: sft, parent: base}
+  - {name: rlhf, stage: rlhf, parent: sft}
+  - {name: rlhf-int8, stage: rlhf, parent: rlhf, tags: [int8]}
+"""
+
+
+@pytest.mark.parametrize("options", PARTS)
+def test_each_part_is_told_where_it_is_asked_for(
+    full_ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models.yaml").write_text(MODELS)
+    with_part = told("--db", full_ledger, *options.split(), out=tmp_path / "with")
+    without = told("--db", full_ledger, "--no-position", "--no-fragility", out=tmp_path / "without")
+    assert with_part[PARTS[options]]
+    assert not without[PARTS[options]]
+
+
+def test_gain_of_a_step_is_its_contrast_on_the_joint_covariance(full_ledger: Path, tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text(MODELS)
+    board = told("--db", full_ledger, "--models", tmp_path / "models.yaml", out=tmp_path / "out")
+    gains = {gain["name"]: gain for gain in board["attribution"]["gains"]}
+    ratings = {row["model"]: row["rating"] for row in board["rows"]}
+    assert gains["sft -> rlhf"]["points"] == pytest.approx(ratings["rlhf"] - ratings["sft"])
+    assert gains["int8"]["points"] == pytest.approx(ratings["rlhf-int8"] - ratings["rlhf"])
+    told_all = board["differences"]["all"]
+    i, j = (told_all["models"].index(name) for name in ("rlhf", "sft"))
+    bounds = [gains["sft -> rlhf"][bound] for bound in ("lower", "upper")]
+    assert bounds == pytest.approx([told_all["lower"][i][j], told_all["upper"][i][j]])
+
+
+def test_rows_left_out_are_listed(full_ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text(HEADER + "a,b,model_a\na,a,tie\nb,a,model_a\na,,tie\n")
+    assert main(["--votes", str(path), "--list-left-out"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["row 2: self-battle", "row 4: missing model"]
+    assert main(["--db", str(full_ledger), "--list-left-out"]) == 0
+    assert capsys.readouterr().out.count(": missing outcome\n") == 12
+
+
+CONTRADICTIONS = [
+    "--method elo --ties drop",
+    "--method elo --choose",
+    "--method elo --prior 100",
+    "--method elo --interval sandwich",
+    "--method elo --weights",
+    "--method elo --style",
+    "--method elo --by day",
+    "--method elo --fragility",
+    "--method elo --position",
+    "--method elo --voters",
+    "--method elo --models models.yaml",
+    "--method elo --both-bad loss-to-the-field",
+    "--choose --ties half",
+    "--choose --method davidson",
+    "--method davidson --ties half",
+    "--method davidson --interval bootstrap",
+    "--ties davidson --interval clustered",
+    "--ties davidson --fragility",
+    "--ties drop --voters",
+    "--prior 100 --voters",
+    "--weights --fragility",
+    "--prior 100 --interval bootstrap",
+    "--both-bad loss-to-the-field --style",
+    "--both-bad loss-to-the-field --position",
+    "--both-bad loss-to-the-field --elo-shuffles 3",
+]
+
+
+@pytest.mark.parametrize("options", CONTRADICTIONS)
+def test_contradiction_is_one_line_that_names_both_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str
+) -> None:
+    assert main(["--votes", str(tmp_path / "none.csv"), *options.split()]) == 2
+    said = capsys.readouterr().err
+    assert "contradict each other" in said
+    assert said.count("\n") == 1
+    assert all(word in said for word in options.split() if word.startswith("--"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--png", "give --out"),
+        ("--cluster voter", "--interval clustered"),
+        ("--elo-shuffles 1", "at least 2"),
+        ("--anchor base", "--anchor is 'base'"),
+        ("--anchor base=high", "--anchor is 'base=high'"),
+        ("--anchor base=inf", "finite"),
+        ("--anchor nobody=1000", "'nobody' is not a rated model"),
+        ("--prior 0", "standard deviation is 0.0"),
+        ("--seed -1", "seed is -1"),
+        ("--category poems", "no votes in a category 'poems'; there are 'facts', 'stories'"),
+        ("--models none.yaml", "none.yaml: cannot be read"),
+        ("--confidence 1", "confidence is 1.0"),
+    ],
+)
+def test_option_out_of_range_is_one_line(
+    full_ledger: Path, capsys: pytest.CaptureFixture[str], options: str, message: str
+) -> None:
+    assert main(["--db", str(full_ledger), *options.split()]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_every_option_is_on_the_manual_page_and_in_the_request() -> None:
+    page = parser().format_help()
+    for action in parser()._actions:
+        assert action.help, action.option_strings
+        assert all(option in page for option in action.option_strings)
+    for said in ("examples:", "exit status:"):
+        assert said in page
+    assert max(map(len, page.splitlines())) <= 110
+    request = read_request(parser().parse_args(["--db", "x", "--anchor", "a=b=7", "--category", "p", "q"]))
+    assert request.settings.anchor == ("a=b", 7.0)
+    assert request.categories == ("p", "q")
+
+
+def test_manual_page_needs_no_arrays() -> None:
+    code = "import sys, ratings.compute as c\nc.parser().format_help()\nprint('numpy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
 
 
 def write(content: str | bytes) -> Callable[[Path], list[str]]:
@@ -109,17 +319,112 @@ def test_real_process_ends_without_a_traceback(tmp_path: Path) -> None:
     assert run.stderr.count("\n") == 1
 
 
-def test_earlier_board_survives_a_write_that_fails(
+def test_earlier_snapshot_survives_a_run_that_fails(
     make_ledger: MakeLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     arguments = ["--db", str(make_ledger(VOTES)), "--out", str(out)]
     assert main(arguments) == 0
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def everything() -> dict[Path, bytes | str]:
+        return {p: str(p.readlink()) if p.is_symlink() else p.read_bytes() for p in out.rglob("*") if not p.is_dir()}
+
+    before = everything()
 
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output.os, "chmod", full_disk)
-    assert main([*arguments, "--confidence", "0.5"]) == 2
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    with monkeypatch.context() as patch:
+        patch.setattr(output.os, "chmod", full_disk)
+        assert main([*arguments, "--confidence", "0.5"]) == 2
+    assert everything() == before
+    with monkeypatch.context() as patch:
+        patch.setattr("ratings.page.report_html", fail)
+        with pytest.raises(RuntimeError, match="no page"):
+            main([*arguments, "--confidence", "0.5"])
+    assert everything() == before
+    assert main(["--votes", str(tmp_path / "none.csv"), "--out", str(out)]) == 2
+    assert everything() == before
+
+
+def fail(*_: object) -> str:
+    raise RuntimeError("no page")
+
+
+def test_second_run_keeps_the_first_and_tells_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "votes.csv", tmp_path / "out"
+    rows = ["a,b,model_a", "a,b,model_b", "b,c,model_a", "b,c,model_b", "a,c,model_a", "a,c,model_b"] * 10
+    path.write_text(HEADER + "\n".join(rows) + "\n")
+    first = told("--votes", path, out=out)
+    assert first["changes"] is None
+    (kept,) = list_snapshots(out)
+    old = {file.name: file.read_bytes() for file in kept.iterdir()}
+    path.write_text(HEADER + "\n".join([*rows, *["c,a,model_a"] * 60, *["c,b,model_a"] * 60, "d,a,tie"]) + "\n")
+    capsys.readouterr()
+    second = told("--votes", path, out=out)
+    assert {file.name: file.read_bytes() for file in kept.iterdir()} == old
+    assert len(list_snapshots(out)) == 2
+    changes = second["changes"]
+    assert (changes["old"], changes["new_votes"]) == (first["created"], 121)
+    moves = {move["model"]: move for move in changes["moves"]}
+    assert moves["c"]["is_more_than_noise"] is True
+    assert moves["d"]["status"] == "new"
+    printed = capsys.readouterr().out
+    assert f"since {first['created']}, +121 votes: c +" in printed
+    assert "d: new" in printed
+
+
+def test_boards_without_intervals_call_no_move_noise(
+    make_ledger: MakeLedger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for method in ("bradley-terry", "elo"):
+        told("--db", make_ledger(VOTES, name=f"{method}.db"), "--method", method, out=tmp_path / "out")
+    assert "no interval to tell a move from noise by" in capsys.readouterr().out
+
+
+def test_broken_earlier_snapshot_costs_only_the_comparison(make_ledger: MakeLedger, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told("--db", make_ledger(VOTES), out=out)
+    (first,) = list_snapshots(out)
+    (first / "leaderboard.json").write_text("{")
+    board = told("--db", tmp_path / "votes.db", out=out)
+    assert board["changes"] is None
+    assert any(note.startswith("changes: ") for note in board["notes"])
+
+
+def test_without_links_the_files_are_copied(
+    make_ledger: MakeLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", no_links)
+    out = tmp_path / "out"
+    for confidence in (0.95, 0.5):
+        board = told("--db", make_ledger(VOTES, name=f"{confidence}.db"), "--confidence", str(confidence), out=out)
+        assert board["settings"]["confidence"] == confidence
+    assert not (out / "leaderboard.json").is_symlink()
+    assert (out / "latest").read_text().strip() == snapshots.list_snapshots(out)[-1].name
+
+
+def test_picture_is_kept_where_asked_for_and_its_link_goes_with_it(
+    make_ledger: MakeLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratings.png.write_png", lambda report, path: path.write_bytes(b"picture"))
+    out, db = tmp_path / "out", make_ledger(VOTES)
+    told("--db", db, "--png", out=out)
+    assert (out / "leaderboard.png").read_bytes() == b"picture"
+    told("--db", db, out=out)
+    assert not (out / "leaderboard.png").is_symlink()
+    assert (list_snapshots(out)[0] / "leaderboard.png").read_bytes() == b"picture"
+
+
+def test_reader_that_has_seen_enough_ends_the_command_quietly(make_ledger: MakeLedger) -> None:
+    command = [sys.executable, "-m", "ratings.compute", "--db", str(make_ledger(VOTES))]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout is not None
+    assert run.stderr is not None
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    assert run.wait() == 0
+    run.stderr.close()

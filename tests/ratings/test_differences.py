@@ -6,10 +6,11 @@ from test_bradley_terry import counts_of
 from test_intervals import FIVE
 
 from ratings.bradley_terry import fit
-from ratings.differences import Differences, anchor, anchor_shift, differences
+from ratings.differences import Differences, anchor, anchor_shift, differences, sequence_differences
 from ratings.errors import SettingsError
 from ratings.intervals import covariance, quantile
 from ratings.scale import to_points
+from ratings.sequential import sequence
 
 
 def all_of(confidence: float = 0.95) -> Differences:
@@ -79,3 +80,16 @@ def test_anchor_that_is_not_on_the_board_is_refused() -> None:
     for name, points, message in (("z", 1000, "'z' is not a rated model; choose one of a, b"), ("a", np.nan, "nan")):
         with pytest.raises(SettingsError, match=message):
             anchor_shift("ab", np.zeros(2), name, points)
+
+
+def test_sequences_hold_for_all_pairs_by_bonferroni_and_wait_for_their_warm_up() -> None:
+    strengths, joint = np.array([0.5, 0.0, -0.5]), np.diag([0.01, 0.02, 0.03])
+    found = sequence_differences(strengths, joint, 0.9)
+    alone, together = (sequence(np.array(0.5), np.array(0.03), confidence=level) for level in (0.9, 1 - 0.1 / 3))
+    assert (found.lower[0, 1], found.upper[0, 1]) == pytest.approx(alone)
+    assert (found.joint_lower[0, 1], found.joint_upper[0, 1]) == pytest.approx(together)
+    np.testing.assert_array_equal(found.joint_lower, -found.joint_upper.T)
+    # 4 / 0.03 votes' worth on the first pair, 4 / 0.09 and 4 / 0.1 on the others.
+    early = sequence_differences(strengths, np.diag([0.01, 0.02, 0.08]), 0.9)
+    assert np.isnan(early.lower[0]).tolist() == [False, False, True]
+    assert np.isnan(early.joint_upper[1]).tolist() == [False, False, True]

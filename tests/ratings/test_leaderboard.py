@@ -3,17 +3,24 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_bradley_terry import VOTES
 
+from ratings.bradley_terry import fit
 from ratings.counts import Counts, count
+from ratings.davidson import fit_davidson
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
-from ratings.intervals import NO_SPREAD
+from ratings.estimate import TOO_EARLY
+from ratings.intervals import NO_SPREAD, covariance
 from ratings.leaderboard import Leaderboard, Row, Settings, build
 from ratings.outcomes import Outcome
+from ratings.ranks import simultaneous_ranks
+from ratings.scale import POINTS_PER_NAT
 from ratings.votes import Record, Votes, collect
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -97,6 +104,58 @@ def test_wider_confidence_only_widens(make_votes: MakeVotes) -> None:
     assert wide.lower < narrow.lower
 
 
+def test_rank_is_one_more_than_the_models_surely_better_and_all_hold_at_once(make_votes: MakeVotes) -> None:
+    votes = [("a", "b", A)] * 60 + [("b", "a", A)] * 10 + [("b", "c", A)] * 31 + [("c", "b", A)] * 29
+    counts = count(make_votes(votes))
+    board = build(counts, "bradley-terry", now=NOW)
+    result = fit(counts)
+    ranks = simultaneous_ranks(result.strengths, covariance(result), 0.95, rng=np.random.default_rng(0))
+    told = {row.model: (row.rank, row.rank_lower, row.rank_upper) for row in board.rows}
+    assert told == {model: (low, low, high) for model, low, high in zip("abc", ranks.best, ranks.worst, strict=True)}
+    assert [told[model] for model in "abc"] == [(1, 1, 1), (2, 2, 3), (2, 2, 3)]
+
+
+def test_davidson_is_a_method_and_a_treatment_of_ties(make_votes: MakeVotes) -> None:
+    votes = make_votes(SOME)
+    board = board_of(votes, "davidson")
+    assert board == board_of(votes, "bradley-terry", Settings(ties="davidson"))
+    assert (board.method, board.settings["ties"]) == ("davidson", "Davidson's tie parameter")
+    strengths = fit_davidson(count(votes)).strengths[:2]
+    shown = [row.rating for row in sorted(board.rows, key=lambda row: row.model) if row.rating is not None]
+    assert shown == pytest.approx((1000 + POINTS_PER_NAT * (strengths - strengths.mean())).tolist())
+
+
+@pytest.mark.parametrize("method", ["bradley-terry", "davidson", "elo"])
+def test_anchor_moves_every_number_alike_and_widens_nothing(make_votes: MakeVotes, method: str) -> None:
+    votes = make_votes(SOME)
+    plain, anchored = board_of(votes, method), board_of(votes, method, Settings(anchor=("b", 1200.0)))
+    assert {row.model: row.rating for row in anchored.rows}["b"] == pytest.approx(1200.0)
+    for before, after in zip(plain.rows, anchored.rows, strict=True):
+        assert (before.model, before.rank, before.rank_upper) == (after.model, after.rank, after.rank_upper)
+        if before.lower is not None and after.lower is not None:
+            assert before.upper - before.lower == pytest.approx(after.upper - after.lower)  # type: ignore[operator]
+    assert "b reads 1200" in str(anchored.settings["anchor"])
+    with pytest.raises(SettingsError, match="is not a rated model"):
+        board_of(votes, method, Settings(anchor=("z" if method == "elo" else "c", 1000.0)))
+
+
+def test_sequence_is_wider_and_says_too_early_below_its_warm_up(make_votes: MakeVotes) -> None:
+    wide, narrow = (
+        board_of(make_votes([*SOME, *SOME]), settings=Settings(interval=kind)).rows[0]
+        for kind in ("sequence", "sandwich")
+    )
+    assert wide.rating == narrow.rating
+    assert wide.upper - wide.lower > 1.5 * (narrow.upper - narrow.lower)  # type: ignore[operator]
+    early = board_of(make_votes([("a", "b", A)] * 6 + [("b", "a", A)] * 2), settings=Settings(interval="sequence"))
+    assert [(row.status, row.lower, row.rank, row.rank_upper) for row in early.rows] == [(TOO_EARLY, None, 1, 2)] * 2
+    assert early.rows[0].rating is not None
+
+
+def test_shares_of_ties_and_of_both_bad_are_of_all_votes(make_votes: MakeVotes) -> None:
+    a = board_of(make_votes(SOME)).rows[0]
+    assert (a.tie_share, a.both_bad_share) == (5 / 66, 2 / 66)
+
+
 def test_elo_board_has_no_interval_and_says_so(make_votes: MakeVotes) -> None:
     board = board_of(make_votes([("a", "b", A), ("c", "d", TIE)]), "elo")
     assert [(row.model, row.rating, row.lower, row.upper, row.rank) for row in board.rows] == [
@@ -138,11 +197,27 @@ def test_nothing_to_rate_is_an_error_that_says_what_was_read(make_votes: MakeVot
         board_of(collect([Record("a", "b", None)]))
 
 
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"confidence": 95}, "95"),
+    ({"confidence": 0.99999}, "0.99999"),
+    ({"interval": "wald"}, "wald"),
+    ({"cluster": "day"}, "day"),
+    ({"ties": "davidson", "interval": "bootstrap"}, "bootstrap"),
+    ({"anchor": ("a", float("nan"))}, "nan"),
+    ({"seed": -1}, "-1"),
+]
+
+
 def test_settings_out_of_range_are_errors(make_votes: MakeVotes) -> None:
     with pytest.raises(SettingsError, match="trueskill"):
         board_of(make_votes(SOME), "trueskill")
-    with pytest.raises(SettingsError, match="95"):
-        Settings(confidence=95)
+    with pytest.raises(SettingsError, match="drop"):
+        board_of(make_votes(SOME), "davidson", Settings(ties="drop"))
+    with pytest.raises(SettingsError, match="elo"):
+        board_of(make_votes(SOME), "elo", Settings(ties="drop"))
+    for wrong, message in WRONG:
+        with pytest.raises(SettingsError, match=message):
+            Settings(**wrong)
 
 
 def test_table_is_aligned_and_a_hostile_name_stays_on_its_line(make_votes: MakeVotes) -> None:
@@ -153,6 +228,13 @@ def test_table_is_aligned_and_a_hostile_name_stays_on_its_line(make_votes: MakeV
     table = text.split("\n\n")[0].splitlines()
     assert len(table) == 3
     assert len({line.index("1000") for line in table[1:]}) == 1
+
+
+def test_status_that_does_not_fit_goes_below_its_row(make_votes: MakeVotes) -> None:
+    rows = [("long name " * 4, "b", A), ("long name " * 4, "b", B), ("c" * 60, "b", A)]
+    text = board_of(make_votes(rows)).to_text()
+    assert "\n      unbounded: never lost or tied\n" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_frame_has_the_columns_of_a_row_and_whole_ranks(make_votes: MakeVotes) -> None:

@@ -1,0 +1,136 @@
+"""The pieces a page is made of: escaped text, tables, figures and sections.
+
+Every text is escaped unless it is `Markup`, which only the functions here make. So a name that is
+forgotten somewhere comes out as text and never as a tag.
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+NONE = "–"
+"""Stands where there is no number."""
+
+# A name that turns the direction of writing would turn the sentence around it as well.
+_TURNS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+
+
+class Markup(str):
+    """HTML as it is."""
+
+    __slots__ = ()
+
+
+class Part(NamedTuple):
+    """A section of the page."""
+
+    anchor: str
+    title: str
+    body: Markup
+
+    def html(self) -> Markup:
+        """Return the section under its title."""
+        return tag("section", tag("h2", self.title), "\n", self.body, id=self.anchor)
+
+
+def escape(text: str) -> Markup:
+    """Return the text as HTML that shows it; Markup stays as it is."""
+    return text if isinstance(text, Markup) else Markup(html.escape(text.translate(_TURNS)))
+
+
+def join(parts: Iterable[str], between: str = "") -> Markup:
+    """Return all parts, each escaped, with something between them."""
+    return Markup(escape(between).join(escape(part) for part in parts))
+
+
+def tag(name: str, *parts: str, **attributes: str) -> Markup:
+    """Return an element; `class_` stands for class, and attributes are escaped."""
+    told = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items() if value)
+    return Markup(f"<{name}{told}>{join(parts)}</{name}>")
+
+
+def paragraph(*parts: str, class_: str = "") -> Markup:
+    """Return a paragraph, or nothing where there is nothing to say."""
+    return tag("p", *parts, class_=class_) if any(parts) else Markup()
+
+
+def section(anchor: str, title: str, *parts: str) -> Part | None:
+    """Return a section, or None where all parts are empty."""
+    return Part(anchor, title, join(parts, "\n")) if any(parts) else None
+
+
+def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, class_: str = "") -> Markup:
+    """Return a table that scrolls sideways in a box of its own; a column is (title, class)."""
+    head = tag("tr", *(tag("th", title, class_=kind) for title, kind in columns))
+    body = join(
+        (
+            tag("tr", *(tag("td", cell, class_=kind) for cell, (_, kind) in zip(row, columns, strict=True)))
+            for row in rows
+        ),
+        "\n",
+    )
+    whole = tag("table", tag("thead", head), "\n", tag("tbody", body), class_=class_)
+    return tag("div", whole, class_="scroll")
+
+
+def facts(lines: Iterable[tuple[str, str]]) -> Markup:
+    """Return names with their values, one a line, or nothing where there are none."""
+    rows = [tag("tr", tag("td", name, class_="what"), tag("td", value)) for name, value in lines]
+    return tag("table", tag("tbody", join(rows, "\n")), class_="facts") if rows else Markup()
+
+
+def bullets(lines: Iterable[str]) -> Markup:
+    """Return a list, or nothing where there is nothing to list."""
+    items = [tag("li", line) for line in lines]
+    return tag("ul", *items) if items else Markup()
+
+
+def figure(drawn: "go.Figure", name: str) -> Markup:
+    """Return a plotly figure; plotly.js itself stands once in the page's head."""
+    div = drawn.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=name,
+        config={"displayModeBar": False, "responsive": True, "typesetMath": False},  # a name may hold dollar signs
+    )
+    return tag("div", Markup(div), class_="figure")
+
+
+def number(n: float) -> str:
+    """Return a whole number with commas."""
+    return f"{n:,.0f}"
+
+
+def signed(points: float) -> str:
+    """Return points with their sign, a true minus for a screen."""
+    return f"{points:+.0f}".replace("-", "−") if round(points) else "0"
+
+
+def span(lower: float | None, upper: float | None) -> str:
+    """Return "980 – 1020", or a dash where there is no interval."""
+    return NONE if lower is None or upper is None else f"{lower:.0f} – {upper:.0f}".replace("-", "−")
+
+
+def from_to(old: str, new: str) -> str:
+    """Return "2 → 3", or one of them where both are the same."""
+    return old if old == new else f"{old} → {new}"
+
+
+def percent(level: float) -> str:
+    """Return a level or share in percent without needless digits."""
+    return f"{100 * level:.4g}%"
+
+
+def listing(names: Sequence[str], most: int = 4) -> str:
+    """Return "a, b and c", or the first few and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def plural(n: int, what: str, several: str = "") -> str:
+    """Return "1 vote" or "1,200 votes"."""
+    return f"{number(n)} {what if n == 1 else several or what + 's'}"

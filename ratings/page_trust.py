@@ -143,6 +143,7 @@ def ties_section(report: Report) -> Part | None:
     found = report.tie_choice
     if found is None:
         return None
+    best = found.scores[0].ties
     rows = [
         [
             _TREATMENTS[score.ties],
@@ -151,7 +152,6 @@ def ties_section(report: Report) -> Part | None:
         ]
         for score in found.scores
     ]
-    best = found.scores[0].ties
     sure = "clearly" if found.is_clear else "but not clearly: another is within two standard errors"
     kept = "" if found.ties == best else f" {_TREATMENTS[found.ties].capitalize()}, plainer and as good, is used."
     unable = f" Not possible here: {', '.join(_TREATMENTS[ties] for ties in found.unavailable)}." * bool(

@@ -65,6 +65,7 @@ class Contestant(_Section):
     name: Annotated[str, StringConstraints(pattern=NAME)]
     stage: str = Field(min_length=1, max_length=32)
     parent: str | None = None
+    tags: tuple[str, ...] = ()
     path: Path
     backend: Literal["transformers"] = "transformers"
     prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")]

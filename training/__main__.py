@@ -29,12 +29,12 @@ class Step:
 
 
 FAMILY = (
-    Step("tokenizer", "tokenizer", None, 0.02),
-    Step("pretrain", "base", "tokenizer", 0.40),
+    Step("tokenizer", "tokenizer", None, 0.04),
+    Step("pretrain", "base", "tokenizer", 0.54),
     Step("sft", "sft", "base", 0.14),
-    Step("pairs", "pairs", "sft", 0.10),
-    Step("reward", "reward", "sft", 0.12),
-    Step("rl", "rlhf", "sft", 0.22),
+    Step("pairs", "pairs", "sft", 0.07),
+    Step("reward", "reward", "sft", 0.11),
+    Step("rl", "rlhf", "sft", 0.10),
 )
 RESULTS = {command: stage for stage, command in COMMANDS.items()}
 

@@ -1,8 +1,11 @@
 """The ledger: every battle that began and every vote, in one SQLite file. All SQL of the arena is here.
 
 WAL mode lets the leaderboard read while votes are written; synchronous=FULL makes a stored vote outlive a power cut,
-and the reveal comes only after the commit. Three readers use what is written here: ratings.compute (table votes),
+and the reveal comes only after the commit. Three readers use what is written here: ratings.compute (tables of votes),
 ratings.export (view preferences) and the arena itself. votes repeats the two names, so that counting never joins.
+
+The ledger counts its votes as they come: triggers keep vote_counts, one row a pair of sides, so that a board costs the
+same however many votes there are. A vote added, taken back or mended by hand moves it as well.
 """
 
 import datetime
@@ -24,6 +27,45 @@ from ratings.style import measure_style
 Source = Literal["human", "simulated"]
 
 migrations = Migrations("arena")
+
+_KEY = "category = OLD.category AND model_a = OLD.model_a AND model_b = OLD.model_b AND source = OLD.source"
+_ADD = """
+    INSERT INTO vote_counts
+        VALUES (NEW.category, NEW.model_a, NEW.model_b, NEW.source,
+                NEW.outcome = 'model_a', NEW.outcome = 'model_b', NEW.outcome = 'tie', NEW.outcome = 'both_bad')
+        ON CONFLICT DO UPDATE SET a_wins = a_wins + excluded.a_wins, b_wins = b_wins + excluded.b_wins,
+                                  ties = ties + excluded.ties, both_bad = both_bad + excluded.both_bad;"""
+_TAKE = f"""
+    UPDATE vote_counts SET a_wins = a_wins - (OLD.outcome = 'model_a'), b_wins = b_wins - (OLD.outcome = 'model_b'),
+                           ties = ties - (OLD.outcome = 'tie'), both_bad = both_bad - (OLD.outcome = 'both_bad')
+        WHERE {_KEY};
+    DELETE FROM vote_counts WHERE {_KEY} AND a_wins + b_wins + ties + both_bad = 0;
+    UPDATE vote_changes SET mended = mended + 1;"""
+_COUNTING = f"""
+    CREATE TABLE vote_counts (  -- of all votes, kept by the triggers below in the transaction of the vote itself
+        category TEXT NOT NULL,
+        model_a TEXT NOT NULL,
+        model_b TEXT NOT NULL,
+        source TEXT NOT NULL,
+        a_wins INTEGER NOT NULL,
+        b_wins INTEGER NOT NULL,
+        ties INTEGER NOT NULL,
+        both_bad INTEGER NOT NULL,
+        PRIMARY KEY (category, model_a, model_b, source)
+    ) WITHOUT ROWID;
+    CREATE TABLE vote_changes (added INTEGER NOT NULL, mended INTEGER NOT NULL);  -- one row: votes stored, and touched
+    INSERT INTO vote_changes VALUES (0, 0);
+    CREATE TRIGGER vote_is_new BEFORE INSERT ON votes  -- INSERT OR REPLACE would take a vote away past the triggers
+        WHEN EXISTS (SELECT 1 FROM votes WHERE battle_id = NEW.battle_id)
+        BEGIN SELECT RAISE(ABORT, 'the battle has its vote'); END;
+    CREATE TRIGGER vote_added AFTER INSERT ON votes BEGIN{_ADD}
+    UPDATE vote_changes SET added = added + 1;
+    END;
+    CREATE TRIGGER vote_deleted AFTER DELETE ON votes BEGIN{_TAKE}
+    END;
+    CREATE TRIGGER vote_mended AFTER UPDATE ON votes BEGIN{_TAKE}{_ADD}
+    END;
+"""
 
 
 class StoreError(Exception):
@@ -66,7 +108,6 @@ def battles_and_votes(db: Database) -> None:
             source TEXT NOT NULL CHECK (source IN ('human', 'simulated')),
             category TEXT NOT NULL
         );
-        CREATE INDEX votes_to_count ON votes (category, model_a, model_b, outcome, source);
         CREATE TABLE styles (  -- what the replies of a battle look like, counted when they are stored
             battle_id TEXT PRIMARY KEY REFERENCES battles (id),
             length_a INTEGER NOT NULL,
@@ -82,6 +123,7 @@ def battles_and_votes(db: Database) -> None:
             SELECT v.battle_id, v.created, b.prompt, b.reply_a, b.reply_b, v.model_a, v.model_b, v.outcome, v.source
             FROM votes v JOIN battles b ON b.id = v.battle_id ORDER BY v.rowid;
         """)
+    db.executescript(_COUNTING)
 
 
 class Store:

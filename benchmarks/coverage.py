@@ -34,12 +34,12 @@ from numpy.typing import NDArray
 from ratings.bootstrap import bootstrap
 from ratings.bradley_terry import BradleyTerryFit, fit
 from ratings.clustered import clustered
-from ratings.counts import Counts
 from ratings.davidson import davidson_strengths_covariance, fit_davidson
 from ratings.intervals import covariance, has_spread, intervals
 from ratings.output import write_files
 from ratings.ranks import simultaneous_ranks
 from ratings.sequential import WARM_UP, effective_votes, sequence
+from ratings.tally import Counts
 from ratings.votes import Votes
 
 MODELS = 20

@@ -26,24 +26,28 @@ def main(peer, path):
 def evalica_votes(ledger):
     import evalica
 
-    return _evalica(ledger.execute(VOTES).fetchall(), evalica, None), "strengths, no intervals"
+    return _evalica(ledger.execute(VOTES).fetchall(), evalica, None, **EXACT), "strengths, no intervals"
+
+
+def evalica_default(ledger):
+    import evalica
+
+    return _evalica(ledger.execute(VOTES).fetchall(), evalica, None), "the same with its own tolerance and limit"
 
 
 def evalica_counts(ledger):
     import evalica
 
     rows = ledger.execute(COUNTS).fetchall()
-    return _evalica(rows, evalica, [float(row[3]) for row in rows]), "the same from counts, through weights="
+    return _evalica(rows, evalica, [float(row[3]) for row in rows], **EXACT), "the same from counts, through weights="
 
 
-def _evalica(rows, evalica, weights):
+def _evalica(rows, evalica, weights, **exact):
     from math import log
 
     winners = {"model_a": evalica.Winner.X, "model_b": evalica.Winner.Y}
     said = [winners.get(row[2], evalica.Winner.Draw) for row in rows]
-    result = evalica.bradley_terry(
-        [row[0] for row in rows], [row[1] for row in rows], said, weights=weights, tolerance=1e-9, limit=10_000
-    )
+    result = evalica.bradley_terry([row[0] for row in rows], [row[1] for row in rows], said, weights=weights, **exact)
     return {name: log(score) for name, score in result.scores.items()}
 
 
@@ -89,10 +93,12 @@ def choix(ledger):
     return dict(zip(names, map(float, strengths), strict=True)), "strengths from counts, no intervals"
 
 
+EXACT = {"tolerance": 1e-9, "limit": 10_000}  # evalica's, as far as ours is exact
 POINTS_PER_NAT = 400 / 2.302585092994046
 
 PEERS = {
     "evalica": evalica_votes,
+    "evalica-default": evalica_default,
     "evalica-counts": evalica_counts,
     "arena-rank": arena_rank,
     "arenakit": arenakit,

@@ -5,12 +5,15 @@ times over, so that a busy machine slows them alike; medians are shown. "CPU s" 
 start to end, imports included; "inside" is the same without start and imports; "peak MB" is its
 largest resident memory. "apart" is the largest difference of a strength to ours, in Elo points.
 
-The limit is the one GROUP BY alone, in a process that imports nothing but sqlite3. The peers run in
-an environment of their own (requirements-bench.txt); without it their rows say so.
+The ledger keeps its own counts, which is what a board is made from; the same from one GROUP BY over the
+votes, as for a ledger without counts, has its own row. The limit of the latter is that GROUP BY alone,
+in a process that imports nothing but sqlite3. A refresh happens inside a process that goes on running.
+The peers run in an environment of their own (requirements-bench.txt); without it their rows say so.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import sqlite3
@@ -26,8 +29,7 @@ from typing import Any, NamedTuple
 
 OUTCOMES = ("model_a", "model_b", "tie", "both_bad")
 BATCH = 50_000
-NEW_VOTES = 1_000
-PEERS = ("evalica", "evalica-counts", "arena-rank", "arenakit", "choix")
+PEERS = ("evalica", "evalica-default", "evalica-counts", "arena-rank", "arenakit", "choix")
 SLOW_ABOVE = 1_000_000
 """Votes above which the peers that need minutes are left out unless asked for."""
 
@@ -51,24 +53,68 @@ what = f"{read_ledger(path).used:,} votes to counts"
 
 BOARD = """
 from datetime import UTC, datetime
-from ratings.counts import read_ledger
+from ratings.counts import open_ledger, read_groups
 from ratings.leaderboard import build
+from ratings.tally import count_groups
 start = time.process_time()
-counts = read_ledger(path)
+with open_ledger(path) as ledger:
+    counts = count_groups(read_groups(path, ledger, kept=KEPT))
 board = build(counts, "bradley-terry", now=datetime.now(UTC))
 strengths = {row.model: row.rating / (400 / 2.302585092994046) for row in board.rows if row.rating is not None}
 what = "cold board: " + str(board.settings.get("interval", ""))
 """
 
-REFRESH = """
+BOTH = """
 from datetime import UTC, datetime
+from ratings.counts import read_ledger
 from ratings.leaderboard import build
-from ratings.refresh import refresh_counts
 start = time.process_time()
-counts = refresh_counts(path)
-counted = time.process_time() - start
-build(counts, "bradley-terry", now=datetime.now(UTC))
-what = f"board after 1,000 new votes; {1000 * counted:.0f} ms of it for the counts"
+counts = read_ledger(path)
+for method in ("bradley-terry", "davidson"):
+    build(counts, method, now=datetime.now(UTC))
+what = "two boards: Bradley-Terry and Davidson, with sandwich intervals and simultaneous ranks"
+"""
+
+REPORT = """
+from datetime import UTC, datetime
+from ratings.pipeline import Request, make_report
+from ratings.sources import read_ledger_source
+start = time.process_time()
+request = Request()
+make_report(read_ledger_source(path, request.needs), request, now=datetime.now(UTC))
+what = "what the command finds out unless asked for more: board, differences, position, fragility"
+"""
+
+REFRESH = """
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+import numpy as np
+from ratings.bradley_terry import fit
+from ratings.intervals import covariance, intervals
+from ratings.leaderboard import build
+from ratings.live import LiveCounts
+live = LiveCounts(path)
+found = fit(live.refresh())
+board = build(live.refresh(), "bradley-terry", now=datetime.now(UTC))
+times = []
+for turn in range(5):
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute(
+            "INSERT INTO votes SELECT 'new-' || hex(randomblob(8)), created, visitor, model_a, model_b, outcome, "
+            "probability, source, category FROM votes LIMIT 1000 OFFSET ?", (1000 * turn,))
+    start = time.process_time()
+    counts = live.refresh()
+    counted = time.process_time()
+    found = fit(counts, start=dict(zip([counts.models[k] for k in found.rated], found.strengths.tolist())))
+    intervals(found.strengths, np.diag(covariance(found)), 0.95)
+    fitted = time.process_time()
+    board = build(counts, "bradley-terry", now=datetime.now(UTC), earlier=board)
+    times.append((fitted - start, counted - start, time.process_time() - fitted + counted - start))
+seconds, counted, whole = sorted(times)[len(times) // 2]
+start = time.process_time() - seconds
+what = f"points and intervals after 1,000 new votes; {1000 * counted:.0f} ms of it for the counts; "
+what += f"a whole board with ranks {1000 * whole:.0f} ms"
 """
 
 ELO = """
@@ -111,14 +157,22 @@ def main() -> int:
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="simulated-ledger-") as folder:
         path = Path(folder) / "simulated.db"
-        simulate(path, options.votes, options.models)
+        # A child's peak starts from what its parent holds, so this process imports and makes nothing large.
+        maker = multiprocessing.get_context("spawn").Process(
+            target=simulate, args=(path, options.votes, options.models)
+        )
+        maker.start()
+        maker.join()
         print(
             f"{options.votes:,} simulated votes, {options.models} models, {sys.version.split()[0]}, {options.runs} runs"
         )
         ours = {
             "limit: GROUP BY alone": LIMIT,
             "ratings: counts": COUNTS,
-            "ratings: board": BOARD,
+            "ratings: board": f"KEPT = True\n{BOARD}",
+            "ratings: board, GROUP BY": f"KEPT = False\n{BOARD}",
+            "ratings: both boards": BOTH,
+            "ratings: whole report": REPORT,
             "ratings: Elo": ELO,
             "ratings: style": STYLE,
         }
@@ -133,7 +187,9 @@ def main() -> int:
         for _ in range(options.runs):
             for name, command in commands.items():
                 runs[name].append(_measure(command))
-        runs["ratings: refresh"] = _refreshes(path, options.runs)
+        # Last, as it adds votes to the ledger.
+        refresh = [sys.executable, "-c", _script(REFRESH), str(path)]
+        runs["ratings: refresh"] = [_measure(refresh) for _ in range(options.runs)]
         runs["start-up: --help"] = [_measure(HELP) for _ in range(options.runs)]
         _print(runs)
     return 0
@@ -147,29 +203,12 @@ def _script(code: str) -> str:
     return (code if code is LIMIT else _IMPORTS + code) + _TOLD
 
 
-def _refreshes(path: Path, runs: int) -> list[Measured]:
-    """Return runs of a refresh, each after new votes, with the counts of all earlier ones stored."""
-    command = [sys.executable, "-c", _script(REFRESH), str(path)]
-    _measure(command)
-    measured = []
-    for run in range(runs):
-        with closing(sqlite3.connect(path)) as ledger, ledger:
-            ledger.execute(
-                "INSERT INTO votes SELECT 'new-' || ? || '-' || battle_id, created, visitor, model_a, model_b, "
-                "outcome, probability, source, category FROM votes LIMIT ? OFFSET ?",
-                (run, NEW_VOTES, run * NEW_VOTES),
-            )
-        measured.append(_measure(command))
-    return measured
-
-
 def simulate(path: Path, votes: int, models: int) -> None:
-    """Write a seeded ledger of simulated votes with the arena's columns and its covering index."""
+    """Write a seeded ledger of simulated votes as the arena does, and the covering index that a GROUP BY asks for."""
+    from arena.store import Store
+
+    Store(path).close()
     with closing(sqlite3.connect(path)) as ledger, ledger:
-        ledger.execute(
-            "CREATE TABLE votes (battle_id TEXT PRIMARY KEY, created TEXT, visitor TEXT, model_a TEXT, "
-            "model_b TEXT, outcome TEXT, probability REAL, source TEXT, category TEXT NOT NULL DEFAULT '')"
-        )
         ledger.executemany("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')", _rows(votes, models))
         ledger.execute("CREATE INDEX votes_to_count ON votes (category, model_a, model_b, outcome, source)")
 
@@ -187,7 +226,7 @@ def _rows(votes: int, models: int) -> Iterator[tuple[object, ...]]:
             luck = rng.random()
             outcome = rng.choice(OUTCOMES[2:]) if luck < 0.23 else OUTCOMES[rng.random() > chance]
             row = (f"simulated-{i}", "2030-01-01", "simulated", f"model-{a:04d}", f"model-{b:04d}")
-            yield (*row, outcome, None, "simulated")
+            yield (*row, outcome, 1 / (models * (models - 1) / 2), "simulated")
 
 
 def _measure(command: list[str]) -> Measured:
@@ -209,7 +248,7 @@ def _measure(command: list[str]) -> Measured:
 
 
 def _print(runs: dict[str, list[Measured]]) -> None:
-    print(f"{'':24}{'CPU s':>8}{'inside':>8}{'peak MB':>9}{'apart':>10}")
+    print(f"{'':26}{'CPU s':>8}{'inside':>8}{'peak MB':>9}{'apart':>10}")
     ours = runs["ratings: board"][0].told.get("strengths")
     for name, measured in runs.items():
         told = measured[-1].told
@@ -217,7 +256,7 @@ def _print(runs: dict[str, list[Measured]]) -> None:
         inside = [run.told["seconds"] for run in measured if "seconds" in run.told]
         apart = _apart(ours, told.get("strengths")) if name.startswith("peer") else None
         print(
-            f"{name:24}{cpu:8.3f}{f'{statistics.median(inside):.3f}' if inside else '-':>8}{peak:9.0f}"
+            f"{name:26}{cpu:8.3f}{f'{statistics.median(inside):.3f}' if inside else '-':>8}{peak:9.0f}"
             f"{'-' if apart is None else f'{apart:.1e}':>10}  {told['what']}"
         )
 

@@ -15,8 +15,9 @@ Votes and counts:
     vote_columns.py   the same from whole columns: Parquet, frames, large files
     vote_shapes.py    which columns of a data set hold the vote
     vote_styles.py    the style of the replies in such a file
-    counts.py         votes to counts of (side a, side b, outcome); the SQL is here
-    refresh.py        counts kept beside the ledger
+    tally.py          votes to counts of (side a, side b, outcome)
+    counts.py         a ledger to counts or votes; the SQL is here
+    live.py           counts kept up to date in a running process
     sources.py        what is read for what is asked
 
 From counts to a board:

@@ -14,19 +14,20 @@ and Newman (2023, arXiv:2207.00076) because the intervals need the Hessian anywa
 Losses to the field (both_bad.py) and a prior (prior.py) add their own terms where they are asked for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.both_bad import field_derivatives, field_log_likelihood, field_score_products
-from ratings.counts import Counts
 from ratings.errors import SettingsError
 from ratings.evidence import BOTH_BAD_DROPPED as BOTH_BAD_DROPPED
 from ratings.evidence import Evidence, select
 from ratings.newton import maximise
 from ratings.outcomes import BothBad, Ties
 from ratings.prior import Prior, prior_derivatives, prior_log_density
+from ratings.tally import Counts
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,19 @@ class BradleyTerryFit:
 
 
 def fit(
-    counts: Counts, *, ties: Ties = "half", both_bad: BothBad = "tie", prior: Prior | None = None
+    counts: Counts,
+    *,
+    ties: Ties = "half",
+    both_bad: BothBad = "tie",
+    prior: Prior | None = None,
+    start: Mapping[str, float] | None = None,
 ) -> BradleyTerryFit:
     """Return the most likely strengths of all models that can be rated together.
 
     `ties` is "half" or "drop"; `both_bad` says whether such votes count as ties, are dropped, or are
     lost to the field by both models. Votes on a model that cannot be rated do not enter the fit; with
-    a `prior` every model with votes can. Counts with weights are fitted by them. Raises
+    a `prior` every model with votes can. Counts with weights are fitted by them. Close to the maximum, a
+    `start` of strengths by name, in nats, saves most of the iterations; it moves no digit that counts. Raises
     NotConvergedError where Newton's method does not get the gradient below newton.TOLERANCE times the
     number of votes, and SettingsError for an unknown treatment.
     """
@@ -99,7 +106,7 @@ def fit(
         more_gradient, more_hessian = extra_derivatives(losses, prior, strengths)
         return gradient + more_gradient, hessian + more_hessian
 
-    strengths, iterations = np.zeros(len(chosen.rated)), 0
+    strengths, iterations = _start(counts.models, chosen.rated, start or {}), 0
     if len(strengths):
         strengths, iterations = maximise(
             log_likelihood,
@@ -123,6 +130,15 @@ def fit(
         converged=len(chosen.rated) > 0,
         left_out=chosen.left_out,
     )
+
+
+def _start(models: tuple[str, ...], rated: NDArray[np.int64], start: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return (R,) strengths to start from; a model that has none starts at the mean of the others."""
+    known = [start.get(models[model], np.nan) for model in rated]
+    strengths = np.array(known, dtype=np.float64)
+    is_known = np.isfinite(strengths)
+    middle = strengths[is_known].mean() if is_known.any() else 0.0
+    return np.where(is_known, strengths - middle, 0.0)
 
 
 def win_probability(strengths: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,11 +31,11 @@ from numpy.typing import NDArray
 
 from ratings.both_bad import centred
 from ratings.bradley_terry import BradleyTerryFit, fit
-from ratings.counts import Counts
 from ratings.errors import TooFewClustersError
 from ratings.intervals import quantile, sandwich
 from ratings.outcomes import OUTCOMES, BothBad, Outcome, Ties
 from ratings.prior import Prior, prior_derivatives
+from ratings.tally import Counts
 from ratings.votes import Votes
 
 MIN_CLUSTERS = 10

@@ -12,10 +12,10 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.counts import Counts
 from ratings.evidence import gather
 from ratings.existence import components, reachable
 from ratings.outcomes import BothBad, Ties
+from ratings.tally import Counts
 
 Fit = TypeVar("Fit")
 

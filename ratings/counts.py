@@ -1,10 +1,10 @@
-"""Votes to counts of (side a, side b, outcome): the only pass over the votes, and the only SQL.
+"""The ledger of votes as counts, votes or texts: the only SQL here.
 
-Everything that rates models works on these counts, so its cost depends on the number of models and
-not of votes. The ledger is aggregated where it lies by one GROUP BY, which a covering index on
-(category, model_a, model_b, outcome, source) answers in its own order without touching the table.
-A group comes back as two names and one number, because what Python costs is the objects it is
-handed. Only online Elo, which depends on the order of the votes, asks for them one by one.
+The arena's ledger keeps its own counts: `vote_counts(category, model_a, model_b, source, a_wins, b_wins,
+ties, both_bad)`, and `vote_changes(added, mended)`, how many votes were ever added and how often one was
+deleted or updated. Reading them costs what the pairs of models cost, whatever the number of votes. Any
+other ledger is aggregated where it lies by one GROUP BY, quickest with an index on what is grouped by.
+Only what depends on more than counts, such as Elo on their order, asks for the votes one by one.
 
 The ledger is opened read-only. Its table, `votes(battle_id, created, visitor, model_a, model_b,
 outcome, probability, source, category)`, and its view, `preferences(battle_id, created, prompt,
@@ -17,175 +17,30 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import UnknownOutcomeError, VotesError
-from ratings.outcomes import OUTCOMES, SPELLINGS, Outcome, parse_outcome
-from ratings.votes import (
-    MISSING_MODEL,
-    MISSING_OUTCOME,
-    NO_OUTCOME,
-    SELF_BATTLE,
-    Record,
-    Rows,
-    Votes,
-    is_blank,
-    numbering,
-    parse_time,
-    said,
-    select,
-    sort_models,
-)
+from ratings.outcomes import OUTCOMES, SPELLINGS, parse_outcome
+from ratings.tally import Counts, Groups, count_groups, count_groups_by_category
+from ratings.votes import NO_OUTCOME, Preference, Record, Rows, Votes, is_blank, numbering, parse_time, said, select
 
 SOURCES = {"human": False, "simulated": True}
 """Who may have cast a vote, and whether it was a program."""
 
-ALL = ""
-"""Key of the counts of all votes beside those of each category, which cannot have the empty name."""
-
 _VOTE_COLUMNS = ("model_a", "model_b", "outcome", "source")
 _PREFERENCE_COLUMNS = ("battle_id", "prompt", "reply_a", "reply_b", "outcome", "source")
 _STYLE_COLUMNS = tuple(f"{feature}_{side}" for side in "ab" for feature in ("length", "headers", "bold", "lists"))
+_COUNT_COLUMNS = ("category", "model_a", "model_b", "source", "a_wins", "b_wins", "ties", "both_bad")
 _CHUNK = 20_000
 
 Read = dict[Any, int] | Callable[[Any], float] | None
 """How a column of the ledger becomes numbers; see `_fetch`."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How often each outcome occurred for each ordered pair of K models."""
-
-    models: tuple[str, ...]
-    """All models, sorted; some may have no usable vote."""
-    pairs: NDArray[np.int64]
-    """(n_pairs, 2) indices into `models`: side a, side b as shown to the voters, each pair once."""
-    outcomes: NDArray[np.float64]
-    """(n_pairs, 4) number of votes for A wins, B wins, tie, both bad."""
-    read: int
-    """Rows read, usable or not."""
-    left_out: dict[str, int] = field(default_factory=dict)
-    """Rows left out, by reason."""
-    simulated: int = 0
-    """How many of the usable votes were cast by a program."""
-    weights: NDArray[np.float64] | None = None
-    """(n_pairs, 4) sum of 1 / (chance of the pair when it was drawn), where asked for."""
-    squared_weights: NDArray[np.float64] | None = None
-    """(n_pairs, 4) sum of the squares of the same weights."""
-
-    @property
-    def used(self) -> int:
-        """Return the number of usable votes."""
-        return round(float(self.outcomes.sum()))
-
-    def matrix(self, outcome: Outcome) -> NDArray[np.float64]:
-        """Return (K, K) votes with this outcome; rows are side a, columns side b."""
-        square = np.zeros((len(self.models), len(self.models)))
-        np.add.at(square, (self.pairs[:, 0], self.pairs[:, 1]), self.outcomes[:, outcome.code])
-        return square
-
-
-class Preference(NamedTuple):
-    """One vote of the ledger with the texts it was about."""
-
-    battle_id: str
-    prompt: str | None
-    reply_a: str | None
-    reply_b: str | None
-    outcome: Outcome | None
-    source: str
-
-
-class Groups(NamedTuple):
-    """Groups of equal votes as columns, m of them."""
-
-    names: list[str | None]
-    """Distinct names of models; the last is None, so that code -1 is a missing one."""
-    categories: list[str]
-    category: NDArray[np.int64]
-    """(m,) index into `categories`, -1 for none."""
-    a: NDArray[np.int64]
-    """(m,) index into `names`."""
-    b: NDArray[np.int64]
-    outcome: NDArray[np.int64]
-    """(m,) `Outcome.code`, or NO_OUTCOME."""
-    is_simulated: NDArray[np.bool_]
-    votes: NDArray[np.int64]
-    """(m,) number of votes."""
-    weights: NDArray[np.float64] | None = None
-    """(m,) sum of 1 / probability."""
-    squared_weights: NDArray[np.float64] | None = None
-
-
-def count(votes: Votes) -> Counts:
-    """Return the counts of `votes`; their order no longer matters."""
-    return replace(_tally(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated)
-
-
-def count_by_category(votes: Votes) -> dict[str, Counts]:
-    """Return the counts of each category of `votes`, and under ALL those of all votes.
-
-    A vote may belong to several categories or none. Each entry has the same models. Rows left out
-    and simulated votes are known for the whole only: they stand under ALL.
-    """
-    counted = {ALL: count(votes)}
-    if votes.category is not None:
-        for name in sorted({name for names in votes.categories for name in names}):
-            belongs = np.array([name in names for names in votes.categories])[votes.category]
-            counted[name] = _tally(votes, belongs)
-    return counted
-
-
-def _tally(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
-    """Return the counts of the (n,) `chosen` votes; who was left out or simulated is not known for a part."""
-    use = np.ones(votes.used, dtype=bool) if chosen is None else chosen
-    size = len(votes.models)
-    keys, to = np.unique(votes.a[use] * size + votes.b[use], return_inverse=True)
-    cells = 4 * to.reshape(-1) + votes.outcome[use]
-    outcomes = np.bincount(cells, minlength=4 * len(keys)).reshape(-1, 4).astype(np.float64)
-    return Counts(votes.models, _pairs(keys, size), outcomes, int(use.sum()))
-
-
-def merge(first: Counts, second: Counts) -> Counts:
-    """Return the counts of the votes of both; weights are kept where both have them."""
-    names = {name: number for number, name in enumerate(dict.fromkeys(first.models + second.models))}
-    models, place = sort_models(names)
-    positions = [place[[names[name] for name in part.models]].astype(np.int64) for part in (first, second)]
-    keys = [
-        position[part.pairs] @ np.array([len(models), 1])
-        for part, position in zip((first, second), positions, strict=True)
-    ]
-    distinct = np.union1d(*keys)
-    slots = [np.searchsorted(distinct, key) for key in keys]
-
-    def added(*parts: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-        total = np.zeros((len(distinct), len(OUTCOMES)))
-        for slot, part in zip(slots, parts, strict=True):
-            if part is None:
-                return None
-            total[slot] += part  # each pair stands once
-        return total
-
-    outcomes = added(first.outcomes, second.outcomes)
-    assert outcomes is not None
-    return Counts(
-        models=models,
-        pairs=_pairs(distinct, len(models)),
-        outcomes=outcomes,
-        read=first.read + second.read,
-        left_out={
-            reason: first.left_out.get(reason, 0) + second.left_out.get(reason, 0)
-            for reason in first.left_out | second.left_out
-        },
-        simulated=first.simulated + second.simulated,
-        weights=added(first.weights, second.weights),
-        squared_weights=added(first.squared_weights, second.squared_weights),
-    )
 
 
 def read_ledger(path: Path, roster: tuple[str, ...] = (), *, weights: bool = False) -> Counts:
@@ -267,47 +122,6 @@ def read_preferences(path: Path) -> Iterator[Preference]:
             yield Preference(battle_id, prompt, reply_a, reply_b, said, source)
 
 
-def count_groups(groups: Groups, roster: tuple[str, ...] = (), chosen: NDArray[np.bool_] | None = None) -> Counts:
-    """Return the counts of the groups, or of the (m,) `chosen` ones, over all their models and the roster."""
-    names = list(dict.fromkeys([*groups.names[:-1], *roster]))
-    models, place = sort_models(
-        {name: i for i, name in enumerate(names) if name and not is_blank(name)}, len(names) + 1
-    )
-    blank = np.array([is_blank(name) for name in groups.names])
-    a, b, outcome = groups.a, groups.b, groups.outcome
-    faults = {MISSING_MODEL: blank[a] | blank[b], SELF_BATTLE: a == b, MISSING_OUTCOME: outcome == NO_OUTCOME}
-    use = rest = np.ones(len(a), dtype=bool) if chosen is None else chosen
-    left_out: dict[str, int] = {}
-    for reason, holds in faults.items():
-        if n := int(groups.votes[use & holds].sum()):
-            left_out[reason] = n
-        use = use & ~holds
-    keys, to = np.unique(place[a[use]] * len(models) + place[b[use]], return_inverse=True)
-    cells = 4 * to.reshape(-1) + outcome[use]
-
-    def summed(values: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(cells, values[use], minlength=4 * len(keys)).reshape(-1, 4).astype(np.float64)
-
-    return Counts(
-        models=models,
-        pairs=_pairs(keys, len(models)),
-        outcomes=summed(groups.votes),
-        read=int(groups.votes[rest].sum()),
-        left_out=left_out,
-        simulated=int(groups.votes[use & groups.is_simulated].sum()),
-        weights=None if groups.weights is None else summed(groups.weights),
-        squared_weights=None if groups.squared_weights is None else summed(groups.squared_weights),
-    )
-
-
-def count_groups_by_category(groups: Groups, roster: tuple[str, ...] = ()) -> dict[str, Counts]:
-    """Return the counts of each category that is not blank, and under ALL those of all groups."""
-    counted = {ALL: count_groups(groups, roster)}
-    for name in sorted(name for name in groups.categories if not is_blank(name)):
-        counted[name] = count_groups(groups, roster, groups.category == groups.categories.index(name))
-    return counted
-
-
 # One number says all of a row or group but its names: the outcome's code, or that it is missing or
 # unknown, then the source, and above these bits the number of votes.
 _MISSING, _UNKNOWN, _SIMULATED, _UNKNOWN_SOURCE, _BITS = 4, 5, 8, 16, 5
@@ -324,12 +138,19 @@ _WEIGHT_SQL = (
 )
 
 
-def read_groups(path: Path, ledger: sqlite3.Connection, *, after: int | None = None, weights: bool = False) -> Groups:
-    """Return the groups of all votes, or of those with a rowid over `after`; see `read_ledger`."""
+def read_groups(
+    path: Path, ledger: sqlite3.Connection, *, after: int | None = None, weights: bool = False, kept: bool = True
+) -> Groups:
+    """Return the groups of all votes, or of those with a rowid over `after`; see `read_ledger`.
+
+    The ledger's own counts are taken where it has them; without `kept` the votes themselves are counted.
+    """
+    if kept and after is None and not weights and _columns_of(ledger, "vote_counts") == list(_COUNT_COLUMNS):
+        return _read_kept(path, ledger)
     has_category = "category" in _columns_of(ledger, "votes")
     if weights and "probability" not in _columns_of(ledger, "votes"):
         raise VotesError(f"{path}: votes lacks probability, so its votes cannot be weighted")
-    # A few new votes are found by their rowid; the index would have to be read from end to end.
+    # A few new votes are found by their rowid; an index would have to be read from end to end.
     rows = "" if after is None else f"NOT INDEXED WHERE rowid > {int(after)}"
     columns = ", ".join(("category", *_VOTE_COLUMNS) if has_category else _VOTE_COLUMNS)
     query = (
@@ -342,45 +163,47 @@ def read_groups(path: Path, ledger: sqlite3.Connection, *, after: int | None = N
     _check(path, ledger, said(names), codes)
     if weights:
         _check_probabilities(path, codes, *sums[2:])
-    outcome = codes & 7
-    return Groups(
-        [*said(names), None],
-        said(categories),
-        category,
-        a,
-        b,
-        np.where(outcome == _MISSING, NO_OUTCOME, outcome),
-        codes & _SIMULATED > 0,
-        codes >> _BITS,
-        *sums[:2],
-    )
+    cells = np.arange(len(codes)), codes & 7
+    votes = np.zeros((len(codes), _MISSING + 1), dtype=np.int64)
+    votes[cells] = codes >> _BITS
+    spread = []
+    for part in sums[:2]:
+        spread.append(np.zeros(votes.shape))
+        spread[-1][cells] = part
+    return Groups([*said(names), None], said(categories), category, a, b, codes & _SIMULATED > 0, votes, *spread)
 
 
-def count_rows(ledger: sqlite3.Connection) -> int:
-    """Return the number of votes. SQLite reads every page of the smallest index for it: 8 ms a million."""
-    return int(ledger.execute("SELECT count(*) FROM votes").fetchone()[0])
+def _read_kept(path: Path, ledger: sqlite3.Connection) -> Groups:
+    """Return the counts that the ledger keeps itself."""
+    names, categories, sources = numbering(), numbering(), numbering()
+    reads: list[Read] = [categories, names, names, sources, None, None, None, None]
+    query = f"SELECT {', '.join(_COUNT_COLUMNS)} FROM vote_counts"
+    category, a, b, source, *outcomes = _fetch(ledger.execute(query), reads)
+    try:
+        is_simulated = np.array([_is_simulated(name) for name in said(sources)], dtype=bool)
+    except VotesError as problem:
+        raise _locate(problem, f"{path}: vote_counts") from None
+    votes = np.stack([*outcomes, np.zeros_like(source)], axis=1)
+    return Groups([*said(names), None], said(categories), category, a, b, is_simulated[source], votes)
 
 
-def read_row(ledger: sqlite3.Connection, which: Literal["first", "last"] | int) -> tuple[int, str] | None:
-    """Return the rowid and all fields, as text, of the first or last vote or of the one with a rowid."""
-    order = "DESC" if which == "last" else "ASC"
-    only = f"WHERE rowid = {which}" if isinstance(which, int) else ""
-    row = ledger.execute(f"SELECT rowid, * FROM votes {only} ORDER BY rowid {order} LIMIT 1").fetchone()
-    return None if row is None else (row[0], repr(row[1:]))
+class Mark(NamedTuple):
+    """How far a ledger has been read."""
+
+    last: int
+    """The highest rowid of a vote; 0 for none."""
+    added: int
+    """Votes ever added."""
+    mended: int
+    """How often a vote was deleted or updated."""
 
 
-def count_pair(ledger: sqlite3.Connection, a: str, b: str, categories: list[str], up_to: int) -> NDArray[np.float64]:
-    """Return (4,) votes by outcome with these sides among the rows up to a rowid, from the covering index."""
-    # The index leads with the category, so that it must be named to reach the pair at once.
-    among = f"category IN ({', '.join('?' * len(categories))}) AND" if categories else ""
-    query = (
-        f"SELECT {_CODE_SQL}, count(*) FROM votes WHERE {among} model_a = ? AND model_b = ? AND rowid <= ? "
-        "GROUP BY outcome, source"
-    )
-    outcomes = np.zeros(8)
-    for code, n in ledger.execute(query, (*categories, a, b, up_to)):
-        outcomes[code & 7] += n
-    return outcomes[: len(OUTCOMES)]
+def read_mark(ledger: sqlite3.Connection) -> Mark | None:
+    """Return how far the ledger goes at this moment, or None where it does not say what was changed."""
+    if _columns_of(ledger, "vote_changes") != ["added", "mended"]:
+        return None
+    query = "SELECT (SELECT coalesce(max(rowid), 0) FROM votes), added, mended FROM vote_changes"
+    return None if (row := ledger.execute(query).fetchone()) is None else Mark(*row)
 
 
 def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[Rows, NDArray[np.int64]]:
@@ -390,7 +213,7 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
         "visitor": voters,
         "category": categories,
         "probability": _number,
-        "created": _Times().__getitem__,
+        "created": cache(_moment),
     }
     more = [name for name in _columns_of(ledger, "votes") if details and name in optional]
     query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', _CODE_SQL, *more])} FROM votes ORDER BY rowid"
@@ -436,13 +259,9 @@ def _read_beside(
     return _Beside(kept, np.searchsorted(kept, own[use])), [column[use] for column in found]
 
 
-class _Times(dict[Any, float]):
-    """Moments as the ledger writes them to seconds since 1970, each parsed once."""
-
-    def __missing__(self, text: Any) -> float:
-        seconds = parse_time(text)
-        self[text] = math.nan if seconds is None else seconds
-        return self[text]
+def _moment(text: Any) -> float:
+    seconds = parse_time(text)
+    return math.nan if seconds is None else seconds
 
 
 def _number(value: float | None) -> float:
@@ -505,10 +324,6 @@ def _locate(problem: VotesError, where: str) -> VotesError:
     if isinstance(problem, UnknownOutcomeError):
         return UnknownOutcomeError(problem.value, where)
     return VotesError(f"{where}: {problem}")
-
-
-def _pairs(keys: NDArray[np.int64], models: int) -> NDArray[np.int64]:
-    return np.stack(np.divmod(keys, max(models, 1)), axis=1)
 
 
 def _columns_of(ledger: sqlite3.Connection, table: str) -> list[str]:

@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from ratings.both_bad import field_score_products
 from ratings.bradley_terry import extra_derivatives, extra_log_likelihood, laplacian
-from ratings.counts import Counts
 from ratings.evidence import Evidence, select
 from ratings.existence import why_no_davidson
 from ratings.newton import maximise, pseudo_inverse_along
 from ratings.outcomes import BothBad
 from ratings.prior import Prior
+from ratings.tally import Counts
 
 # As in intervals.py: the squared scores of ties between equals are rounding, those of decided votes not.
 _ROUNDING = 1e-14

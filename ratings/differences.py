@@ -65,11 +65,12 @@ def differences(
     *,
     rng: np.random.Generator,
     draws: int | None = None,
+    multiplier: float | None = None,
 ) -> Differences:
     """Return all pairwise differences of (R,) strengths with their (R, R) covariance, in nats.
 
-    `rng` and `draws` are for the joint intervals, as in `simultaneous_ranks`. Raises SettingsError for a
-    confidence outside (0, 1).
+    `rng` and `draws` are for the joint intervals, as in `simultaneous_ranks`; where that was called, its
+    `joint` is their `multiplier` and nothing is drawn. Raises SettingsError for a confidence outside (0, 1).
     """
     estimate = strengths[:, None] - strengths[None, :]
     variance = difference_variance(covariance)
@@ -78,7 +79,8 @@ def differences(
     error = np.sqrt(np.where(has_none, np.nan, variance))
     np.fill_diagonal(error, 0.0)
     alone = quantile(confidence) * error
-    multiplier = max_t_multiplier(covariance, confidence, rng=rng, draws=draws)
+    if multiplier is None:
+        multiplier = max_t_multiplier(covariance, confidence, rng=rng, draws=draws)
     joint = multiplier * error
     return Differences(
         estimate=estimate,

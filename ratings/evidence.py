@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.counts import Counts
 from ratings.errors import VotesError
 from ratings.existence import (
     LEANS_ON_PRIOR,
@@ -32,6 +31,7 @@ from ratings.existence import (
     statuses,
 )
 from ratings.outcomes import OUTCOMES, BothBad, Outcome, Ties, check_both_bad, check_ties
+from ratings.tally import Counts
 
 UNRATED_OPPONENT = "battle with an unrated model"
 BOTH_BAD_DROPPED = "both bad, dropped"
@@ -76,6 +76,8 @@ class Evidence:
 
     def among(self, members: NDArray[np.int64]) -> "Evidence":
         """Return the evidence among these models alone, with the weights scaled to a mean of 1."""
+        if self.squared_wins is self.wins and len(members) == len(self.votes):
+            return self  # every vote weighs 1, and nobody is left out
         inside = np.ix_(members, members)
         wins, ties, field, votes = (part[inside] for part in (self.wins, self.ties, self.field, self.votes))
         weight = float(wins.sum() + ties.sum() / 2 + field.sum() / 2)
@@ -121,14 +123,14 @@ def select(counts: Counts, *, ties: Ties, both_bad: BothBad, has_prior: bool) ->
     weights that do not belong to the counts.
     """
     evidence = gather(counts, ties=ties, both_bad=both_bad)
-    dropped_ties = _both_ways(_square(counts, counts.outcomes, Outcome.TIE)) * (ties == "drop")
     is_bad_dropped = both_bad == "drop" or (both_bad == "tie" and ties == "drop")
-    dropped_bad = _both_ways(_square(counts, counts.outcomes, Outcome.BOTH_BAD)) * is_bad_dropped
+    dropped_ties = _dropped(counts, Outcome.TIE, ties == "drop")
+    dropped_bad = _dropped(counts, Outcome.BOTH_BAD, is_bad_dropped)
     beats = evidence.beats
     reach = reachable(beats)
     rated = rated_models(beats, reach)
     status = statuses(beats, reach, rated)
-    totals = zip(status, *(part.sum(axis=1) for part in (dropped_ties, dropped_bad, evidence.field)), strict=True)
+    totals = zip(status, dropped_ties, dropped_bad, evidence.field.sum(axis=1), strict=True)
     status = [_why_no_votes(*numbers) if why == NO_VOTES else why for why, *numbers in totals]
     if has_prior:
         rated = np.flatnonzero(evidence.votes.sum(axis=1) > 0)
@@ -148,10 +150,10 @@ def gather(counts: Counts, *, ties: Ties, both_bad: BothBad) -> Evidence:
     check_both_bad(both_bad)
     weights, squares = _weights(counts)
     wins, tied, field = _kinds(counts, weights, ties, both_bad)
+    if weights is counts.outcomes:  # every vote weighs 1, and so does its square
+        return Evidence(wins, tied, field, wins, tied, field, wins + wins.T + tied + field)
     squared_wins, squared_ties, squared_field = _kinds(counts, squares, ties, both_bad)
-    won, drawn, lost = (
-        (wins, tied, field) if weights is counts.outcomes else _kinds(counts, counts.outcomes, ties, both_bad)
-    )
+    won, drawn, lost = _kinds(counts, counts.outcomes, ties, both_bad)
     return Evidence(wins, tied, field, squared_wins, squared_ties, squared_field, won + won.T + drawn + lost)
 
 
@@ -165,6 +167,16 @@ def _kinds(
     if both_bad == "tie":
         tied = tied + bad
     return wins, tied * (ties != "drop"), bad * (both_bad == "loss-to-the-field")
+
+
+def _dropped(counts: Counts, outcome: Outcome, is_dropped: bool) -> NDArray[np.float64]:
+    """Return (K,) votes of each model with this outcome, or none where they are not dropped."""
+    size = len(counts.models)
+    if not is_dropped:
+        return np.zeros(size)
+    votes = counts.outcomes[:, outcome.code]
+    both = [np.bincount(counts.pairs[:, side], votes, size) for side in (0, 1)]
+    return np.asarray(both[0] + both[1], dtype=np.float64)
 
 
 def _square(counts: Counts, values: NDArray[np.float64], outcome: Outcome) -> NDArray[np.float64]:

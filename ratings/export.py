@@ -19,11 +19,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ratings.counts import Preference, read_preferences
+from ratings.counts import read_preferences
 from ratings.errors import ExportError, RatingsError
 from ratings.outcomes import Outcome
 from ratings.output import write_files
-from ratings.votes import MISSING_OUTCOME, is_blank
+from ratings.votes import MISSING_OUTCOME, Preference, is_blank
 
 TIE, BOTH_BAD = "tie", "both bad"
 EMPTY_TEXT = "empty prompt or reply"

@@ -17,17 +17,18 @@ place. It is what some adversary could do, an upper bound on the least number; f
 lead rests on few voters, not that it is wrong.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.bradley_terry import BradleyTerryFit, fit, win_probability
-from ratings.counts import Counts
 from ratings.errors import SettingsError, TooFewModelsError
 from ratings.intervals import pseudo_inverse
 from ratings.outcomes import OUTCOMES, Outcome
 from ratings.scale import POINTS_PER_NAT
+from ratings.tally import Counts
 
 METHOD = "approximate maximum influence, checked by fitting again"
 
@@ -84,7 +85,8 @@ def fragility(result: BradleyTerryFit, *, challengers: int = 5) -> Fragility:
         raise SettingsError(f"challengers is {challengers}; give how many of the models below the first to try")
     check_plain(result)
     first = int(order[0])
-    attacks = [_plan(result, first, int(k)) for k in order[1 : challengers + 1]]
+    cells, inverse = _cells(result), pseudo_inverse(result.hessian)
+    attacks = [_plan(result, cells, inverse, first, int(k)) for k in order[1 : challengers + 1]]
     attacks.sort(key=lambda attack: (attack.predicted is None, attack.predicted or 0))
     # The others are only fitted again where the first of them comes to nothing.
     for attack in attacks:
@@ -112,6 +114,11 @@ class _Cells:
     j: NDArray[np.int64]
     is_tie: NDArray[np.bool_]
     votes: NDArray[np.int64]
+    residual: Floats
+    """What the winner, or i, took beyond what was expected of it."""
+
+    def __getitem__(self, some: NDArray[np.int64]) -> "_Cells":
+        return _Cells(self.i[some], self.j[some], self.is_tie[some], self.votes[some], self.residual[some])
 
 
 @dataclass(frozen=True)
@@ -124,8 +131,12 @@ class _Attack:
     predicted: int | None
 
 
-def _plan(result: BradleyTerryFit, first: int, challenger: int) -> _Attack:
-    cells, effects = _helpful(result, first, challenger)
+def _plan(result: BradleyTerryFit, cells: _Cells, inverse: Floats, first: int, challenger: int) -> _Attack:
+    u = inverse[:, first] - inverse[:, challenger]
+    effects = cells.residual * (u[cells.i] - u[cells.j])
+    helpful = np.flatnonzero(effects > _ROUNDING)
+    order = helpful[np.argsort(-effects[helpful], kind="stable")]
+    cells, effects = cells[order], effects[order]
     lead = float(result.strengths[first] - result.strengths[challenger])
     return _Attack(first, challenger, cells, _predict(effects, cells.votes, lead))
 
@@ -150,21 +161,15 @@ def _carry_out(result: BradleyTerryFit, attack: _Attack) -> Fragility:
     )
 
 
-def _helpful(result: BradleyTerryFit, first: int, challenger: int) -> tuple[_Cells, Floats]:
-    """Return the votes that add to the lead, the most influential first, and how much each adds in nats."""
+def _cells(result: BradleyTerryFit) -> _Cells:
+    """Return all votes of the fit by kind."""
     won, tied = np.argwhere(result.wins > 0), np.argwhere(np.triu(result.ties) > 0)
     i, j = np.concatenate([won, tied]).T
     is_tie = np.arange(len(i)) >= len(won)
     votes = np.rint(np.where(is_tie, result.ties[i, j], result.wins[i, j])).astype(np.int64)
     probability = win_probability(result.strengths)
     # 1 - P_ij = P_ji, which keeps its digits where P_ij is nearly 1.
-    residual = np.where(is_tie, 0.5 - probability[i, j], probability[j, i])
-    inverse = pseudo_inverse(result.hessian)
-    u = inverse[:, first] - inverse[:, challenger]
-    effects = residual * (u[i] - u[j])
-    order = np.argsort(-effects, kind="stable")
-    order = order[effects[order] > _ROUNDING]
-    return _Cells(i[order], j[order], is_tie[order], votes[order]), effects[order]
+    return _Cells(i, j, is_tie, votes, np.where(is_tie, 0.5 - probability[i, j], probability[j, i]))
 
 
 def _predict(effects: Floats, votes: NDArray[np.int64], lead: float) -> int | None:
@@ -179,26 +184,41 @@ def _predict(effects: Floats, votes: NDArray[np.int64], lead: float) -> int | No
 
 
 def _least(result: BradleyTerryFit, attack: _Attack) -> tuple[int | None, float | None]:
-    """Return the least number of votes from the front that does change the first place, and the lead then."""
+    """Return the least number of votes from the front that does change the first place, and the lead then.
+
+    The lead falls nearly in a line, so each guess lies where the line through the two closest known leads
+    crosses zero; every other guess is halfway, for where it does not.
+    """
     most = int(attack.cells.votes.sum())
     low, high = 0, attack.predicted or most  # the first leads without `low`; more than `high` need not be tried
-    number, is_bracketed = high, False
+    above, below = float(result.strengths[attack.first] - result.strengths[attack.challenger]), math.nan
+    number, is_bracketed, is_halfway = high, False, False
     found: tuple[int | None, float | None] = (None, None)
     while high > low:
         lead = _lead_without(result, attack, _taken(attack.cells.votes, number))
         if lead is not None and lead > -_SHARED:
             if number == most:
                 break
-            low = number
+            low, above = number, lead
             high = high if is_bracketed else min(2 * number, most)
         else:
             # No lead: some model could not be rated any more, so too many votes were taken.
             high, is_bracketed = number, True
+            below = math.nan if lead is None else lead
             found = found if lead is None else (number, lead)
         if is_bracketed and high - low <= 1:
             break
-        number = (low + high) // 2 if is_bracketed else high
+        number = _guess(low, high, above, math.nan if is_halfway else below) if is_bracketed else high
+        is_halfway = not is_halfway
     return found
+
+
+def _guess(low: int, high: int, above: float, below: float) -> int:
+    """Return a number between two, where a line through their leads crosses zero, or halfway without both leads."""
+    if math.isnan(below):
+        return (low + high) // 2
+    crossing = low + (high - low) * above / (above - below)
+    return min(max(math.ceil(crossing), low + 1), high - 1)
 
 
 def _taken(votes: NDArray[np.int64], number: int) -> NDArray[np.int64]:
@@ -215,18 +235,19 @@ def _lead_without(result: BradleyTerryFit, attack: _Attack, taken: NDArray[np.in
     wins[cells.i[won], cells.j[won]] -= taken[won]
     ties[cells.i[~won], cells.j[~won]] -= taken[~won]
     ties[cells.j[~won], cells.i[~won]] -= taken[~won]
-    again = refit(wins, ties)
+    again = refit(wins, ties, result.strengths)
     if len(again.rated) < len(wins):
         return None
     return float(again.strengths[attack.first] - again.strengths[attack.challenger])
 
 
-def refit(wins: Floats, ties: Floats) -> BradleyTerryFit:
-    """Return the fit of (R, R) wins and symmetric ties, whose models are numbered from 0."""
+def refit(wins: Floats, ties: Floats, start: Floats) -> BradleyTerryFit:
+    """Return the fit of (R, R) wins and symmetric ties, from (R,) strengths close to it; models are numbered from 0."""
     upper = np.triu(ties)
     pairs = np.argwhere(wins + upper > 0)
     outcomes = np.zeros((len(pairs), len(OUTCOMES)))
     outcomes[:, Outcome.A_WINS.code] = wins[tuple(pairs.T)]
     outcomes[:, Outcome.TIE.code] = upper[tuple(pairs.T)]
     names = tuple(str(k) for k in range(len(wins)))
-    return fit(Counts(names, pairs, outcomes, round(float(outcomes.sum()))))
+    counts = Counts(names, pairs, outcomes, round(float(outcomes.sum())))
+    return fit(counts, start=dict(zip(names, start.tolist(), strict=True)))

@@ -118,7 +118,7 @@ def _without(result: BradleyTerryFit, cast: _Cast, voter: int, code: int) -> Vot
     residual = share - win_probability(result.strengths)[a, b]
     score = np.bincount(a, residual, len(result.rated)) - np.bincount(b, residual, len(result.rated))
     one_step = -pseudo_inverse(result.hessian) @ score
-    again = refit(wins, ties)
+    again = refit(wins, ties, result.strengths)
     is_complete = len(again.rated) == len(result.rated)
     change = again.strengths - result.strengths if is_complete else one_step
     names = [result.models[k] for k in result.rated]

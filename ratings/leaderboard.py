@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.bradley_terry import BOTH_BAD_DROPPED
-from ratings.counts import Counts, count
 from ratings.differences import anchor_shift
 from ratings.elo import elo
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.estimate import Estimate, estimate
 from ratings.existence import NO_VOTES, ONLY_DROPPED, RATED
-from ratings.scale import to_points
+from ratings.scale import POINTS_PER_NAT, to_points
 from ratings.settings import Settings as Settings
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 if TYPE_CHECKING:
@@ -116,11 +116,19 @@ class Leaderboard:
         )
 
 
-def build(source: Counts | Votes, method: str, settings: Settings | None = None, *, now: datetime) -> Leaderboard:
+def build(
+    source: Counts | Votes,
+    method: str,
+    settings: Settings | None = None,
+    *,
+    now: datetime,
+    earlier: Leaderboard | None = None,
+) -> Leaderboard:
     """Return the board of `source` by one of METHODS, stamped with `now`.
 
     Elo depends on the order of the votes, so it takes `Votes`, as do clustered intervals; all else takes
-    either. Raises NoVotesError, TooFewModelsError, SettingsError, or NotConvergedError. A model that
+    either. From an `earlier` board a fit by half a win each starts closer to its end, which is all it is for.
+    Raises NoVotesError, TooFewModelsError, SettingsError, or NotConvergedError. A model that
     cannot be rated is no error: its row says why.
     """
     settings = with_method(settings or Settings(), method)
@@ -130,7 +138,9 @@ def build(source: Counts | Votes, method: str, settings: Settings | None = None,
     created = now.isoformat(timespec="seconds")
     if method == "elo":
         return elo_board(votes, counts, settings, created)
-    return rated_board(estimate(counts, settings, votes=votes), counts, settings, created)
+    rows = earlier.rows if earlier else ()
+    start = {row.model: row.rating / POINTS_PER_NAT for row in rows if row.rating is not None}
+    return rated_board(estimate(counts, settings, votes=votes, start=start), counts, settings, created)
 
 
 def with_method(settings: Settings, method: str) -> Settings:
@@ -249,6 +259,7 @@ def _tallies(counts: Counts) -> NDArray[np.float64]:
     """Return (K, 5) votes, wins, losses, ties and both bad of each model."""
     tallies = np.zeros((len(counts.models), 5))
     for side, columns in ((0, (0, 1, 2, 3)), (1, (1, 0, 2, 3))):  # B's wins are A's losses
-        np.add.at(tallies[:, 1:], counts.pairs[:, side], counts.outcomes[:, columns])
+        for place, column in enumerate(columns, 1):
+            tallies[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes[:, column], len(tallies))
     tallies[:, 0] = tallies[:, 1:].sum(axis=1)
     return tallies

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.bradley_terry import BradleyTerryFit, win_probability
-from ratings.counts import Counts
 from ratings.davidson import DavidsonFit, outcome_chances
 from ratings.evidence import Evidence, gather
 from ratings.leaderboard import Leaderboard
 from ratings.newton import pseudo_inverse_along
 from ratings.outcomes import BothBad
+from ratings.tally import Counts
 
 Floats = NDArray[np.float64]
 

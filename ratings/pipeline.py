@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ratings.attribution import Attribution
 from ratings.beside import gains, hold_on_first, influence, order_of_elo, over_time, style_fit, styled_board
+from ratings.bradley_terry import BradleyTerryFit
 from ratings.components import counts_among
-from ratings.counts import Counts
 from ratings.covariates import CovariateFit
 from ratings.elo_shuffles import EloShuffles
 from ratings.errors import RatingsError, SettingsError
@@ -29,6 +29,7 @@ from ratings.position import fit_position
 from ratings.report import Report
 from ratings.series import Period, Series
 from ratings.sources import Needs, Source
+from ratings.tally import Counts
 from ratings.ties import TieChoice, choose_ties
 from ratings.votes import Votes, keep
 
@@ -125,7 +126,9 @@ class _Maker:
             differences=pairwise(found, _order(found, board), settings) if len(found.shown) else None,
             components=self.components(),
             categories=self.categories(),
-            position=self.told("position bias", self.position) if request.position is not False else None,
+            position=self.told("position bias", lambda: self.position(found))
+            if request.position is not False
+            else None,
             style=styled and styled[0],
             styled_board=styled and styled[1],
             series=self.told(f"by {request.by}", self.time) if request.by else None,
@@ -189,11 +192,14 @@ class _Maker:
 
         return self.told(what, tell)
 
-    def position(self) -> CovariateFit:
+    def position(self, found: Estimate) -> CovariateFit:
         """Return the fit with the side held equal."""
-        found = fit_position(self.source.counts, both_bad=self.settings.both_bad)
+        # Clustered votes may be capped, so their fit is another one.
+        is_same = not self.is_otherwise and self.settings.interval != "clustered"
+        without = found.fit if is_same and isinstance(found.fit, BradleyTerryFit) else None
+        with_side = fit_position(self.source.counts, both_bad=self.settings.both_bad, without=without)
         self.note_plain("position bias")
-        return found
+        return with_side
 
     def style(self) -> tuple[CovariateFit, Leaderboard]:
         """Return the fit with style held equal, and its board."""
@@ -219,9 +225,14 @@ class _Maker:
         """Return Elo over shuffles of the votes."""
         return order_of_elo(self.source.votes, self.request.elo_shuffles, self.settings, self.progress)
 
+    @property
+    def is_otherwise(self) -> bool:
+        """Return whether the board is fitted by more than wins and half ties of one vote each."""
+        return bool(self.settings.ties != "half" or self.settings.prior or self.source.counts.weights is not None)
+
     def note_plain(self, what: str) -> None:
         """Note where a part is fitted otherwise than the board."""
-        if self.settings.ties != "half" or self.settings.prior or self.source.counts.weights is not None:
+        if self.is_otherwise:
             self.notes.append(f"{what}: fitted with a tie as half a win each, without prior or weights")
 
 

@@ -10,24 +10,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from ratings.bradley_terry import fit
-from ratings.counts import Counts
+from ratings.bradley_terry import BradleyTerryFit, fit
 from ratings.covariates import CovariateFit, Rows, fit_covariates, places, shares
 from ratings.outcomes import OUTCOMES, BothBad
+from ratings.tally import Counts
 
 POSITION = "side A"
 
 
-def fit_position(counts: Counts, *, both_bad: BothBad = "tie") -> CovariateFit:
+def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: BradleyTerryFit | None = None) -> CovariateFit:
     """Return strengths with the side held equal, and side A's advantage as the only covariate.
 
     The cost depends on the number of pairs and not of votes, each of which weighs the same, also where
-    the counts carry weights. Raises SettingsError where the side
-    cannot be told from the models, as where each of two models always kept its own, and
-    NotConvergedError where the estimate does not exist.
+    the counts carry weights. `without` is the fit without the side, where it was made already: by half a
+    win for a tie, without prior or weights. Raises SettingsError where the side cannot be told from the
+    models, as where each of two models always kept its own, and NotConvergedError where the estimate
+    does not exist.
     """
     share = np.tile(shares(both_bad), len(counts.pairs))
-    without = fit(replace(counts, weights=None, squared_weights=None), both_bad=both_bad)
+    if without is None:
+        without = fit(replace(counts, weights=None, squared_weights=None), both_bad=both_bad)
     a, b = np.repeat(places(without)[counts.pairs], len(OUTCOMES), axis=0).T
     times = counts.outcomes.ravel()
     kept = (a >= 0) & (b >= 0) & (times > 0) & np.isfinite(share)

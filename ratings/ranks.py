@@ -46,6 +46,8 @@ class RankIntervals:
     """(R,) the worst rank, up to R."""
     multiplier: float
     """Standard errors of the last step, beyond which a difference orders two models."""
+    joint: float
+    """Standard errors of the first step: as far as the intervals of all differences at once reach."""
     steps: int
     """Times the multiplier was drawn."""
 
@@ -77,7 +79,7 @@ def simultaneous_ranks(
     """
     statistics = t_statistics(strengths, covariance)
     normal = _Draws(covariance, rng, draws)
-    critical = normal.quantile(confidence)
+    critical = joint = normal.quantile(confidence)
     better = statistics > critical
     steps = 1
     while better.any():
@@ -91,6 +93,7 @@ def simultaneous_ranks(
         best=1 + better.sum(axis=0),
         worst=len(strengths) - better.sum(axis=1),
         multiplier=critical,
+        joint=joint,
         steps=steps,
     )
 
@@ -132,7 +135,7 @@ class _Draws:
 
     def __init__(self, covariance: NDArray[np.float64], rng: np.random.Generator, draws: int | None) -> None:
         if draws is None:
-            draws = min(MOST_DRAWS, max(FEWEST_DRAWS, 10**8 // max(len(covariance), 1) ** 2))
+            draws = min(MOST_DRAWS, max(FEWEST_DRAWS, 4 * 10**7 // max(len(covariance), 1) ** 2))
         self._weights = _inverse_errors(covariance).astype(np.float32)
         values, vectors = np.linalg.eigh(covariance)
         noise = rng.standard_normal((len(values), draws), dtype=np.float32)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from ratings.attribution import Attribution
 from ratings.bradley_terry import BradleyTerryFit
-from ratings.counts import Counts
 from ratings.covariates import CovariateFit
 from ratings.davidson import DavidsonFit
 from ratings.differences import Differences
@@ -18,6 +17,7 @@ from ratings.influence import VoterInfluence
 from ratings.leaderboard import Leaderboard
 from ratings.series import Series
 from ratings.snapshots import Comparison
+from ratings.tally import Counts
 from ratings.ties import TieChoice
 
 

@@ -12,10 +12,6 @@ from numpy.typing import NDArray
 
 from ratings.clustered import weighted_counts
 from ratings.counts import (
-    ALL,
-    Counts,
-    count,
-    count_by_category,
     read_ledger,
     read_ledger_by_category,
     read_ledger_prompts,
@@ -23,6 +19,7 @@ from ratings.counts import (
     read_ledger_votes,
 )
 from ratings.errors import VotesError
+from ratings.tally import ALL, Counts, count, count_by_category
 from ratings.vote_files import read_votes_file
 from ratings.votes import Votes
 

@@ -25,11 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.bradley_terry import fit
-from ratings.counts import Counts
 from ratings.covariates import CovariateFit, Rows, fit_covariates, places, shares
 from ratings.errors import SettingsError
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.position import POSITION
+from ratings.tally import Counts
 from ratings.votes import Votes
 
 FEATURES = ("length", "headers", "bold", "lists")

@@ -21,6 +21,7 @@ further from 1/2 than the share whenever there are ties, so `drop` is judged her
 it does not set out to predict.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,12 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.bradley_terry import BradleyTerryFit, fit, win_probability
-from ratings.counts import Counts
 from ratings.davidson import DavidsonFit, fit_davidson, outcome_chances
 from ratings.errors import NoVotesError, SettingsError
 from ratings.evidence import gather
 from ratings.outcomes import BothBad, Ties
 from ratings.prior import Prior
+from ratings.tally import Counts
 
 TREATMENTS: tuple[Ties, ...] = ("half", "davidson", "drop")
 """From plain to fine: of those that predict about equally well the first is chosen."""
@@ -114,12 +115,17 @@ def choose_ties(
 
 
 def fit_with(
-    counts: Counts, ties: Ties, *, both_bad: BothBad = "tie", prior: Prior | None = None
+    counts: Counts,
+    ties: Ties,
+    *,
+    both_bad: BothBad = "tie",
+    prior: Prior | None = None,
+    start: Mapping[str, float] | None = None,
 ) -> BradleyTerryFit | DavidsonFit:
-    """Return the fit under this treatment of ties: Davidson's for "davidson", else Bradley-Terry's."""
+    """Return the fit under this treatment of ties: Davidson's for "davidson", else Bradley-Terry's from `start`."""
     if ties == "davidson":
         return fit_davidson(counts, both_bad=both_bad, prior=prior)
-    return fit(counts, ties=ties, both_bad=both_bad, prior=prior)
+    return fit(counts, ties=ties, both_bad=both_bad, prior=prior, start=start)
 
 
 def expected_shares(fitted: BradleyTerryFit | DavidsonFit) -> NDArray[np.float64]:

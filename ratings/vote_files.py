@@ -13,9 +13,10 @@ import io
 import json
 import sys
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,9 @@ from ratings.votes import Record, Votes, collect
 
 LARGE = 1 << 20
 """Bytes from which on a file is first read by columns."""
+
+PEEKED = 1000
+"""Rows that are looked at before that."""
 
 _GZIP = b"\x1f\x8b"
 _BUFFER = 1 << 18
@@ -48,12 +52,15 @@ def read_votes_file(path: Path, *, keep_left_out: bool = False) -> Votes:
     if first is None:
         return collect([])
     layout = recognise(path, first[1])
+    # Noise of any length is told by its first rows, before the fast reader goes through all of it.
+    head = [first, *islice(rows, PEEKED)]
+    deque(_records(path, iter(head), layout), maxlen=0)
     if path.stat().st_size >= LARGE and not start.startswith(b"["):
         from ratings.vote_columns import read_text_file
 
         if votes := read_text_file(path, layout, first[1], start.startswith(b"{"), keep_left_out=keep_left_out):
             return votes
-    return collect(_records(path, chain([first], rows), layout), keep_left_out=keep_left_out)
+    return collect(_records(path, chain(head, rows), layout), keep_left_out=keep_left_out)
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, Row]]:

@@ -51,6 +51,17 @@ class Record(NamedTuple):
     """The row's place in its file, for the list of rows left out."""
 
 
+class Preference(NamedTuple):
+    """One vote of a ledger with the texts it was about."""
+
+    battle_id: str
+    prompt: str | None
+    reply_a: str | None
+    reply_b: str | None
+    outcome: Outcome | None
+    source: str
+
+
 @dataclass(frozen=True)
 class Rows:
     """All n rows of a source as columns, usable or not; codes are -1 where a row does not say."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from ratings.counts import read_ledger
 from ratings.elo import Ticker
 from ratings.errors import RatingsError
 from ratings.leaderboard import Leaderboard, Row, build
+from ratings.live import LiveCounts
 from ratings.plots import interval_figure
 
 HEADER = ("Rank", "Model", "Rating", "95% interval", "Elo now", "Votes", "Won", "Lost", "Tied", "Both bad")
@@ -20,7 +20,8 @@ class LeaderboardTab:
     """Build the tab inside a gr.Blocks. ticker is the live Elo that battles move."""
 
     def __init__(self, db: Path, roster: tuple[str, ...], ticker: Ticker) -> None:
-        self.db, self.roster, self.ticker = db, roster, ticker
+        self.counts, self.ticker = LiveCounts(db, roster), ticker
+        self.last: Leaderboard | None = None  # whichever visitor's: the next fit only starts from it
         gr.HTML("<p>Bradley-Terry ratings of all votes, with 95% intervals; Elo moves with every vote.</p>")
         self.board = gr.HTML("", elem_id="leaderboard")
         self.plot = gr.Plot(elem_id="leaderboard-plot", show_label=False, visible=False)
@@ -28,7 +29,8 @@ class LeaderboardTab:
     def refresh(self) -> dict[Any, Any]:
         """Fit the votes of the ledger and show the board, or say why there is none yet."""
         try:
-            board = build(read_ledger(self.db, self.roster), "bradley-terry", now=datetime.datetime.now(datetime.UTC))
+            now = datetime.datetime.now(datetime.UTC)
+            board = self.last = build(self.counts.refresh(), "bradley-terry", now=now, earlier=self.last)
         except RatingsError as error:
             return {self.board: f"<p>No board yet: {html.escape(str(error))}</p>", self.plot: gr.Plot(visible=False)}
         has_ratings = any(row.rating is not None for row in board.rows)

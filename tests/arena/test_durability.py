@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from arena.store import Store
+from ratings.outcomes import OUTCOMES
 
 # Each round leaves one battle unfinished on purpose, votes on another, and prints that one after vote() returned.
 WRITER = """
@@ -62,9 +63,14 @@ def test_every_vote_that_was_confirmed_is_in_the_ledger_after_kill_9(root: Path,
             stored = dict(ledger.execute("SELECT battle_id, outcome FROM votes"))
             assert ledger.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert ledger.execute("PRAGMA foreign_key_check").fetchall() == []
+            kept = ledger.execute(
+                "SELECT sum(a_wins), sum(b_wins), sum(ties), sum(both_bad) FROM vote_counts"
+            ).fetchone()
+            counted = tuple(list(stored.values()).count(outcome.value) for outcome in OUTCOMES)
             voted = {name for (name,) in ledger.execute("SELECT id FROM battles WHERE state = 'voted'")}
         assert told.items() <= stored.items()
         assert voted == set(stored)  # never half of a vote: the row and the state go together
+        assert kept == counted  # nor of its count
     assert len(told) >= 3 * KILLS
     with closing(Store(db)) as store:
         assert store.sweep() >= len(told)

@@ -7,7 +7,6 @@ import numpy as np
 
 from ratings.attribution import attribute
 from ratings.bradley_terry import fit
-from ratings.counts import Counts, count
 from ratings.differences import Differences, differences
 from ratings.elo_shuffles import elo_over_shuffles
 from ratings.fragility import fragility
@@ -21,6 +20,7 @@ from ratings.scale import POINTS_PER_NAT
 from ratings.series import series
 from ratings.snapshots import compare_boards
 from ratings.style import fit_style
+from ratings.tally import Counts, count
 from ratings.ties import choose_ties
 from ratings.votes import Record, Votes, collect, keep
 

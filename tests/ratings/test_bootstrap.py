@@ -7,10 +7,10 @@ from test_intervals import FIVE
 
 from ratings.bootstrap import Bootstrap, bootstrap, newton
 from ratings.bradley_terry import fit
-from ratings.counts import Counts
 from ratings.errors import NotConvergedError, SettingsError, TooFewModelsError
 from ratings.intervals import covariance
 from ratings.prior import Prior
+from ratings.tally import Counts
 
 
 def rng(seed: int = 1) -> np.random.Generator:

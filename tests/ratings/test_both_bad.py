@@ -11,11 +11,11 @@ from test_bradley_terry import VOTES
 
 from ratings.both_bad import centred, field_derivatives, field_log_likelihood, field_score_products
 from ratings.bradley_terry import fit, score_products
-from ratings.counts import Counts, count
 from ratings.davidson import davidson_covariance, davidson_strengths_covariance, fit_davidson
 from ratings.existence import NEVER_LOST, ONLY_FIELD, RATED
 from ratings.intervals import sandwich
 from ratings.outcomes import Outcome
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 FIELD = "loss-to-the-field"

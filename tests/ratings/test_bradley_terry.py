@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ratings import newton
 from ratings.bradley_terry import BradleyTerryFit, fit
-from ratings.counts import Counts, count
 from ratings.errors import NotConvergedError, SettingsError
 from ratings.existence import RATED
 from ratings.newton import TOLERANCE
 from ratings.outcomes import OUTCOMES, Outcome
+from ratings.tally import Counts, count
 from ratings.votes import Record, Votes, collect
 
 

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from ratings.both_bad import field_score_products
 from ratings.bradley_terry import fit, score_products
 from ratings.clustered import Clustered, cap_factors, cluster_scores, clustered
-from ratings.counts import count
 from ratings.errors import SettingsError, TooFewClustersError
 from ratings.intervals import covariance, difference_variance
 from ratings.prior import Prior
+from ratings.tally import count
 from ratings.votes import Votes
 
 NAMES = tuple("abcdef")

@@ -12,10 +12,10 @@ from test_bradley_terry import counts_of
 
 from ratings.bradley_terry import fit
 from ratings.compare import Comparison, compare, describe, main, votes_to_go
-from ratings.counts import Counts
 from ratings.errors import SettingsError
 from ratings.intervals import covariance, difference_variance
 from ratings.sequential import effective_votes, multiplier
+from ratings.tally import Counts
 
 MakeLedger = Callable[..., Path]
 

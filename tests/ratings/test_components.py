@@ -9,10 +9,10 @@ from test_bradley_terry import VOTES
 
 from ratings.bradley_terry import fit
 from ratings.components import component_fits, counts_among
-from ratings.counts import Counts, count
 from ratings.davidson import fit_davidson
 from ratings.existence import RATED
 from ratings.outcomes import Outcome
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 MakeVotes = Callable[..., Votes]

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from test_bradley_terry import VOTES, counts_of
 
 from ratings import bradley_terry
-from ratings.counts import Counts, count
 from ratings.davidson import (
     DavidsonFit,
     davidson_covariance,
@@ -21,6 +20,7 @@ from ratings.existence import NO_REVERSAL, NO_TIES, RATED
 from ratings.intervals import difference_variance
 from ratings.newton import TOLERANCE, pseudo_inverse_along
 from ratings.prior import Prior
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 # Davidson (1970), example 2: brands i and j of chocolate pudding, preferences for i, for j, and for none.

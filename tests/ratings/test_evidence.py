@@ -12,10 +12,10 @@ from test_davidson import simulated
 from test_ties import FEW, WAYS, Way, joint, rated
 
 from ratings.bradley_terry import fit, score_products
-from ratings.counts import Counts, count
 from ratings.errors import VotesError
 from ratings.intervals import sandwich
 from ratings.outcomes import BothBad
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 

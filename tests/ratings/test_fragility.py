@@ -9,13 +9,13 @@ from hypothesis import given
 from test_bradley_terry import VOTES, counts_of
 
 from ratings.bradley_terry import fit
-from ratings.counts import Counts, count
 from ratings.errors import SettingsError, TooFewModelsError
 from ratings.fragility import fragility
 from ratings.influence import influential_voters
 from ratings.outcomes import Outcome
 from ratings.prior import Prior
 from ratings.scale import POINTS_PER_NAT
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 

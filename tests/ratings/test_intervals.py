@@ -6,7 +6,6 @@ from hypothesis import given
 from test_bradley_terry import VOTES, counts_of
 
 from ratings.bradley_terry import fit
-from ratings.counts import Counts, count
 from ratings.errors import SettingsError
 from ratings.intervals import (
     centre_on,
@@ -18,6 +17,7 @@ from ratings.intervals import (
     quantile,
 )
 from ratings.scale import to_points
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 FIVE = counts_of(

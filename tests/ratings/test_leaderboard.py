@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from test_bradley_terry import VOTES
 
 from ratings.bradley_terry import fit
-from ratings.counts import Counts, count
 from ratings.davidson import fit_davidson
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.estimate import TOO_EARLY
@@ -21,6 +20,7 @@ from ratings.leaderboard import Leaderboard, Row, Settings, build
 from ratings.outcomes import Outcome
 from ratings.ranks import simultaneous_ranks
 from ratings.scale import POINTS_PER_NAT
+from ratings.tally import Counts, count
 from ratings.votes import Record, Votes, collect
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -10,11 +10,11 @@ from report_fixtures import full_report, minimal_report, ranked, simulated_votes
 
 from ratings.attribution import attribute
 from ratings.bradley_terry import fit
-from ratings.counts import count
 from ratings.fragility import fragility
 from ratings.intervals import covariance
 from ratings.page import SECTIONS, report_html
 from ratings.report import Report
+from ratings.tally import count
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\"$x$ %{y}"
 ALL = {

@@ -6,7 +6,6 @@ from page_reading import Page, matrices
 from report_fixtures import NOW, duel, full_report, minimal_report, ranked
 
 from ratings.bradley_terry import fit
-from ratings.counts import Counts, count
 from ratings.leaderboard import build
 from ratings.misfit import pairs_of
 from ratings.outcomes import Outcome
@@ -15,6 +14,7 @@ from ratings.page_headline import headline, how_sure
 from ratings.page_pairs import MOST_MODELS, verdict
 from ratings.report import Report
 from ratings.style import odds_of_double
+from ratings.tally import Counts, count
 from ratings.votes import Record, collect
 
 

@@ -14,7 +14,7 @@ from ratings import pipeline
 from ratings.attribution import attribute
 from ratings.bradley_terry import fit
 from ratings.clustered import clustered
-from ratings.counts import count, read_ledger_by_category
+from ratings.counts import read_ledger_by_category
 from ratings.differences import differences, sequence_differences
 from ratings.elo_shuffles import elo_over_shuffles
 from ratings.errors import NoVotesError, SettingsError, VotesError
@@ -33,6 +33,7 @@ from ratings.scale import POINTS_PER_NAT
 from ratings.series import series
 from ratings.sources import Needs, Source, read_ledger_source
 from ratings.style import FEATURES, fit_style, normalised_differences
+from ratings.tally import count
 from ratings.ties import TieChoice, TieScore, choose_ties
 from ratings.votes import Record, Votes, collect, keep
 
@@ -143,11 +144,14 @@ def test_differences_stand_in_the_order_of_the_board(source: Source, full: Repor
     names = [row.model for row in full.board.rows]
     result = fit(source.counts)
     order = np.array([source.counts.models.index(name) for name in names])
-    direct = differences(
-        result.strengths[order], covariance(result)[np.ix_(order, order)], 0.95, rng=np.random.default_rng(0)
-    )
+    joint = covariance(result)[np.ix_(order, order)]
+    direct = differences(result.strengths[order], joint, 0.95, rng=np.random.default_rng(0))
     assert full.differences is not None
-    np.testing.assert_allclose(full.differences.joint_upper, direct.joint_upper)
+    np.testing.assert_allclose(full.differences.upper, direct.upper)
+    # The ranks' own draws reach as far as other draws do.
+    assert full.differences.multiplier == pytest.approx(direct.multiplier, rel=0.03)
+    reach = full.differences.multiplier * direct.error
+    np.testing.assert_allclose(full.differences.joint_upper, direct.estimate + reach)
     neighbours = to_json_dict(full)["differences"]["neighbours"]
     assert [(pair["first"], pair["second"]) for pair in neighbours] == list(pairwise(names))
     assert neighbours[0]["points"] == pytest.approx(full.board.rows[0].rating - full.board.rows[1].rating)  # type: ignore[operator]

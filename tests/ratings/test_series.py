@@ -12,12 +12,12 @@ from test_bradley_terry import VOTES
 
 from ratings import series as module
 from ratings.bradley_terry import fit
-from ratings.counts import count
 from ratings.errors import NotConvergedError, NoVotesError, SettingsError
 from ratings.intervals import centre_on, covariance, has_spread, intervals
 from ratings.ranks import marginal_ranks
 from ratings.scale import to_points
 from ratings.series import Series, series
+from ratings.tally import count
 from ratings.votes import Votes
 
 DAY = 86_400.0

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from ratings import snapshots
-from ratings.counts import Counts
 from ratings.errors import OutputError, VotesError
 from ratings.leaderboard import Settings, build
 from ratings.snapshots import (
@@ -22,6 +21,7 @@ from ratings.snapshots import (
     read_board,
     write_snapshot,
 )
+from ratings.tally import Counts
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2030-01-02T03-04-05Z"

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ratings import covariates
-from ratings.counts import Counts, count
 from ratings.covariates import CovariateFit
 from ratings.errors import NotConvergedError, SettingsError
 from ratings.outcomes import OUTCOMES
@@ -21,6 +20,7 @@ from ratings.style import (
     normalised_differences,
     odds_of_double,
 )
+from ratings.tally import Counts, count
 from ratings.votes import Votes
 
 Floats = NDArray[np.float64]

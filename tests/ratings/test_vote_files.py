@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratings import vote_files
-from ratings.counts import count_by_category
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.outcomes import OUTCOMES, Outcome
+from ratings.tally import count_by_category
 from ratings.vote_columns import read_frame
 from ratings.vote_files import read_votes_file
 from ratings.votes import Votes
@@ -368,3 +368,12 @@ def test_array_is_read_in_parts_of_any_size(tmp_path: Path, monkeypatch: pytest.
     for size in (1, 7, 64):
         monkeypatch.setattr(vote_files, "_BUFFER", size)
         assert_same(read_votes_file(path), expected)
+
+
+def test_noise_of_any_length_is_refused_by_its_first_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "noise.csv"
+    file.write_text("model_a,model_b,winner\n" + "".join(f"x,y,w{n}\n" for n in range(200_000)))
+    assert file.stat().st_size > vote_files.LARGE
+    monkeypatch.setattr("ratings.vote_columns.read_text_file", lambda *_, **__: pytest.fail("read it all"))
+    with pytest.raises(UnknownOutcomeError, match=r"row 1: unknown outcome 'w0'"):
+        vote_files.read_votes_file(file)

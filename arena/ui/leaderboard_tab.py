@@ -13,6 +13,9 @@ from ratings.leaderboard import Leaderboard, Row, build
 from ratings.live import LiveCounts
 from ratings.plots import interval_figure
 
+EXPLAINED = (
+    "<p>Bradley-Terry ratings of all votes. A rank of 1–3 may still be any of these. Elo moves with every vote.</p>"
+)
 HEADER = ("Rank", "Model", "Rating", "95% interval", "Elo now", "Votes", "Won", "Lost", "Tied", "Both bad")
 
 
@@ -22,7 +25,7 @@ class LeaderboardTab:
     def __init__(self, db: Path, roster: tuple[str, ...], ticker: Ticker) -> None:
         self.counts, self.ticker = LiveCounts(db, roster), ticker
         self.last: Leaderboard | None = None  # whichever visitor's: the next fit only starts from it
-        gr.HTML("<p>Bradley-Terry ratings of all votes, with 95% intervals; Elo moves with every vote.</p>")
+        gr.HTML(EXPLAINED)
         self.board = gr.HTML("", elem_id="leaderboard")
         self.plot = gr.Plot(elem_id="leaderboard-plot", show_label=False, visible=False)
 
@@ -52,13 +55,20 @@ def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
 
 def _cells(row: Row, elo: dict[str, float]) -> str:
     cells = [
-        f"<td>{'' if row.rank is None else row.rank}</td>",
+        f"<td>{_rank(row)}</td>",
         f"<td>{html.escape(row.model)}</td>",
         _rating(row),
         f"<td>{elo[row.model]:.0f}</td>" if row.model in elo else "<td></td>",
         *(f"<td>{n}</td>" for n in (row.votes, row.wins, row.losses, row.ties, row.both_bad)),
     ]
     return "".join(cells)
+
+
+def _rank(row: Row) -> str:
+    """Return the places the model can have: 2, or 1–3 where the votes do not tell yet."""
+    if row.rank_lower is None or row.rank_upper is None:
+        return ""
+    return str(row.rank_lower) if row.rank_lower == row.rank_upper else f"{row.rank_lower}–{row.rank_upper}"
 
 
 def _rating(row: Row) -> str:

@@ -148,7 +148,8 @@ class Host:
     async def _begin_and_fight(self, battle: Battle, begun: "asyncio.Future[None]") -> None:
         try:
             await asyncio.to_thread(self._store.begin, battle)
-        except Exception as error:
+        except Exception as error:  # handed to the visitor's request, which may be gone: so it is logged too
+            log.exception("battle %s cannot be recorded", battle.id)
             del self._battles[battle.id]
             begun.set_exception(error)
             return

@@ -255,8 +255,9 @@ def _weigh(rows: Rows, weight: Floats) -> Floats:
     total = np.empty((size + features, size + features))
     pairs: Floats = np.bincount(rows.pair, weight, size * size).reshape(size, size).astype(np.float64)
     total[:size, :size] = laplacian(pairs + pairs.T)
+    weighted = np.empty_like(weight)  # one for all covariates, as the first touch of fresh memory is slow
     for f in range(features):
-        weighted = rows.x[f] * weight
+        np.multiply(rows.x[f], weight, out=weighted)
         total[:size, size + f] = total[size + f, :size] = _by_model(rows, weighted)
         total[size + f, size:] = rows.x @ weighted
     return total

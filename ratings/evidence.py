@@ -161,11 +161,20 @@ def _kinds(
     counts: Counts, values: NDArray[np.float64], ties: Ties, both_bad: BothBad
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return (K, K) wins, symmetric ties and symmetric losses to the field, from (n_pairs, 4) values."""
-    wins = _square(counts, values, Outcome.A_WINS) + _square(counts, values, Outcome.B_WINS).T
-    tied = _both_ways(_square(counts, values, Outcome.TIE))
-    bad = _both_ways(_square(counts, values, Outcome.BOTH_BAD))
+    size = len(counts.models)
+    place = counts.pairs[:, 0] * size + counts.pairs[:, 1]
+
+    def square(votes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (K, K) votes; rows are side a, columns side b."""
+        return np.bincount(place, votes, size * size).reshape(size, size).astype(np.float64, copy=False)
+
+    won, lost, equal, both = values.T
+    wins = square(won) + square(lost).T
     if both_bad == "tie":
-        tied = tied + bad
+        tied = _both_ways(square(equal + both))
+        bad = np.zeros((size, size))
+    else:
+        tied, bad = _both_ways(square(equal)), _both_ways(square(both))
     return wins, tied * (ties != "drop"), bad * (both_bad == "loss-to-the-field")
 
 
@@ -177,13 +186,6 @@ def _dropped(counts: Counts, outcome: Outcome, is_dropped: bool) -> NDArray[np.f
     votes = counts.outcomes[:, outcome.code]
     both = [np.bincount(counts.pairs[:, side], votes, size) for side in (0, 1)]
     return np.asarray(both[0] + both[1], dtype=np.float64)
-
-
-def _square(counts: Counts, values: NDArray[np.float64], outcome: Outcome) -> NDArray[np.float64]:
-    """Return (K, K) values with this outcome; rows are side a, columns side b."""
-    size = len(counts.models)
-    place = counts.pairs[:, 0] * size + counts.pairs[:, 1]
-    return np.asarray(np.bincount(place, values[:, outcome.code], size * size).reshape(size, size), dtype=np.float64)
 
 
 def _both_ways(square: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -44,12 +44,13 @@ def reachable(beats: NDArray[np.float64]) -> NDArray[np.bool_]:
     Every model reaches itself. Squaring doubles the length of the chains that are known.
     """
     reach: NDArray[np.bool_] = np.logical_or(beats > 0, np.eye(len(beats), dtype=bool))
-    while True:
+    while not reach.all():
         steps = reach.astype(np.float32)
         wider = np.greater(steps @ steps, 0)
         if (wider == reach).all():
-            return reach
+            break
         reach = wider
+    return reach
 
 
 def components(beats: NDArray[np.float64], reach: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

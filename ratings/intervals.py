@@ -39,6 +39,12 @@ def covariance(fit: BradleyTerryFit) -> NDArray[np.float64]:
     return sandwich(fit.hessian, score_products(fit))
 
 
+def variances(fit: BradleyTerryFit) -> NDArray[np.float64]:
+    """Return the (R,) diagonal of `covariance`, which is all that intervals need, by one product less."""
+    inverse = pseudo_inverse(fit.hessian)
+    return np.asarray(np.einsum("ij,ij->i", inverse @ score_products(fit), inverse))
+
+
 def sandwich(hessian: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (R, R) covariance H+ M H+ from H and M, both (R, R) with rows that sum to zero."""
     inverse = pseudo_inverse(hessian)

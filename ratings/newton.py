@@ -21,8 +21,10 @@ TOLERANCE = 1e-9
 
 MAX_ITERATIONS = 100
 
-# g^T H^-1 g is the squared distance to the maximum in standard errors, whatever the scale of the
-# data. Below this the next step lands at machine precision, as Newton squares the distance.
+# sqrt(g^T H^-1 g) is the distance to the maximum in standard errors, whatever the scale of the data. A step
+# leaves of it at most the factor max |step|, in nats: along a step that moves no log-odds by more than d the
+# Hessian of a logit changes by a factor of e^d at most (Bach 2010, doi:10.1214/09-EJS521), here with d up to
+# 2 max |step|. Where less than this would be left, the next step lands at machine precision.
 _NEARLY_THERE = 1e-12
 
 Parameters = NDArray[np.float64]
@@ -52,7 +54,8 @@ def maximise(
     for iteration in range(1, MAX_ITERATIONS + 1):
         gradient, hessian = derivatives(here)
         step = np.linalg.solve(hessian + np.trace(hessian) * fill, gradient)
-        is_last = gradient @ step < _NEARLY_THERE and np.abs(gradient).max() < tolerance
+        left = float(np.sqrt(np.maximum(gradient @ step, 0.0)) * np.abs(step).max())
+        is_last = left < _NEARLY_THERE and np.abs(gradient).max() < tolerance
         if is_last:
             here = here + step
             return here - flat * (along @ here), iteration

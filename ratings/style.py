@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.bradley_terry import fit
+from ratings.bradley_terry import BradleyTerryFit, fit
 from ratings.covariates import CovariateFit, Rows, fit_covariates, places, shares
 from ratings.errors import SettingsError
 from ratings.outcomes import OUTCOMES, BothBad
@@ -106,24 +106,24 @@ def fit_style(
     share_of = shares(both_bad)
     if differences.shape != (votes.used, len(names)):
         raise SettingsError(f"differences have the shape {differences.shape}; give {(votes.used, len(names))}")
-    measured = np.asarray(np.isfinite(differences).all(axis=1))
-    if not measured.all():
+    is_finite = np.isfinite(differences)
+    if not is_finite.all():
+        measured = np.asarray(is_finite.all(axis=1))
         votes, differences = _keep(votes, measured), differences[measured]
     without = fit(_count(votes), both_bad=both_bad)
-    place, size = places(without), len(without.rated)
-    a, b, share = place[votes.a], place[votes.b], share_of[votes.outcome]
-    kept = (a >= 0) & (b >= 0) & np.isfinite(share)
+    pair, share = _pairs(votes, without), share_of[votes.outcome]
+    kept = (pair >= 0) & np.isfinite(share)
     if not kept.all():
-        a, b, share, differences = a[kept], b[kept], share[kept], differences[kept]
-    x = np.ones((len(names) + position, len(share)))
-    x[: len(names)] = differences.T
-    sds = np.sqrt(np.einsum("fn,fn->f", x, x) / max(len(share), 1))
+        pair, share, differences = pair[kept], share[kept], differences[kept]
+    sds = np.ones(len(names) + position)
+    sds[: len(names)] = np.sqrt(np.einsum("nf,nf->f", differences, differences) / max(len(share), 1))
     if (sds == 0).any():
         same = ", ".join(name for name, sd in zip(names, sds, strict=False) if sd == 0)
         raise SettingsError(f"{same}: both replies are alike in every vote; leave it out")
-    x /= sds[:, None]
+    x = np.ones((len(sds), len(share)))
+    np.divide(differences.T, sds[: len(names), None], out=x[: len(names)])
     titles = (*names, POSITION) if position else tuple(names)
-    return fit_covariates(Rows(size, a * size + b, share, x), titles, sds, without, without.left_out)
+    return fit_covariates(Rows(len(without.rated), pair, share, x), titles, sds, without, without.left_out)
 
 
 def odds_of_double(coefficient: float, sd: float) -> float:
@@ -138,6 +138,15 @@ def _keep(votes: Votes, kept: NDArray[np.bool_]) -> Votes:
     left_out = Counter(votes.left_out)
     left_out[NOT_MEASURED] += int((~kept).sum())
     return replace(votes, a=votes.a[kept], b=votes.b[kept], outcome=votes.outcome[kept], left_out=dict(left_out))
+
+
+def _pairs(votes: Votes, without: BradleyTerryFit) -> NDArray[np.int64]:
+    """Return (n,) side a times R plus side b of each vote among the R rated models, -1 where one is not."""
+    place = places(without)
+    numbers = np.add.outer(place * len(without.rated), place)
+    numbers[(place < 0), :] = numbers[:, (place < 0)] = -1
+    cells = votes.a * len(place) + votes.b
+    return np.asarray(numbers.ravel()[cells])
 
 
 def _count(votes: Votes) -> Counts:

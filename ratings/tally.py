@@ -7,7 +7,7 @@ over, are added up by `count_groups`, which leaves out what cannot be used under
 """
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,31 +101,30 @@ def _tally(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
 
 
 def merge(first: Counts, second: Counts) -> Counts:
-    """Return the counts of the votes of both; weights are kept where both have them."""
-    names = {name: number for number, name in enumerate(dict.fromkeys(first.models + second.models))}
-    models, place = sort_models(names)
-    positions = [place[[names[name] for name in part.models]].astype(np.int64) for part in (first, second)]
-    keys = [
-        position[part.pairs] @ np.array([len(models), 1])
-        for part, position in zip((first, second), positions, strict=True)
-    ]
-    ordered = np.sort(np.concatenate(keys), kind="stable")  # quick where both are in order, as union1d is not
-    distinct = ordered[np.diff(ordered, prepend=-1) > 0]
-    slots = [np.searchsorted(distinct, key) for key in keys]
+    """Return the counts of the votes of both; weights are kept where both have them.
 
-    def added(*parts: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-        total = np.zeros((len(distinct), len(OUTCOMES)))
-        for slot, part in zip(slots, parts, strict=True):
-            if part is None:
-                return None
-            total[slot] += part  # each pair stands once
+    Quickest where the second are few: they are looked up among the first, which are copied as they lie.
+    """
+    models = tuple(sorted({*first.models, *second.models}))
+    keys, first = _in_order(first, models)
+    more, second = _in_order(second, models)
+    place = np.searchsorted(keys, more)
+    is_new = np.append(keys, -1)[place] != more
+    gaps = place[is_new]
+    slots = np.searchsorted(np.insert(keys, gaps, more[is_new]), more)
+
+    def added(old: NDArray[np.float64] | None, new: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        if old is None or new is None:
+            return None
+        total = _insert(old, gaps, np.zeros((len(gaps), len(OUTCOMES))))
+        total[slots] += new  # each pair stands once
         return total
 
     outcomes = added(first.outcomes, second.outcomes)
     assert outcomes is not None
     return Counts(
         models=models,
-        pairs=_pairs(distinct, len(models)),
+        pairs=_insert(first.pairs, gaps, second.pairs[is_new]),
         outcomes=outcomes,
         read=first.read + second.read,
         left_out={
@@ -136,6 +135,27 @@ def merge(first: Counts, second: Counts) -> Counts:
         weights=added(first.weights, second.weights),
         squared_weights=added(first.squared_weights, second.squared_weights),
     )
+
+
+def _in_order(counts: Counts, models: tuple[str, ...]) -> tuple[NDArray[np.int64], Counts]:
+    """Return (n_pairs,) rising keys of the pairs, and the counts over `models`, all of theirs among them, by key."""
+    if counts.models != models:
+        numbers = {name: number for number, name in enumerate(models)}
+        place = np.array([numbers[name] for name in counts.models], dtype=np.int64)
+        counts = replace(counts, models=models, pairs=place[counts.pairs])
+    keys = counts.pairs[:, 0] * len(models) + counts.pairs[:, 1]
+    if (keys[1:] > keys[:-1]).all():
+        return keys, counts
+    order = np.argsort(keys)
+    weights, squares = (None if part is None else part[order] for part in (counts.weights, counts.squared_weights))
+    pairs, outcomes = counts.pairs[order], counts.outcomes[order]
+    return keys[order], replace(counts, pairs=pairs, outcomes=outcomes, weights=weights, squared_weights=squares)
+
+
+def _insert(rows: NDArray[Any], gaps: NDArray[np.int64], new: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of the rows with each new one before the row at its gap."""
+    # np.insert places every row by a mask, which takes far longer than a copy.
+    return np.insert(rows, gaps, new, axis=0) if len(gaps) else rows.copy()
 
 
 def count_groups(groups: Groups, roster: tuple[str, ...] = (), chosen: NDArray[np.bool_] | None = None) -> Counts:

@@ -1,6 +1,7 @@
 """Strengths against worked examples, an independent optimiser, and what must not change them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,20 @@ def test_counts_split_over_rows_fit_like_their_sum(votes: Votes) -> None:
         counts.read,
     )
     assert fit(halves).strengths == pytest.approx(fit(counts).strengths, abs=1e-9)
+
+
+@given(VOTES, st.integers(0, 2**32 - 1), st.sampled_from([1e-9, 1e-4, 0.3]))
+def test_start_moves_no_digit_that_counts(votes: Votes, seed: int, far: float) -> None:
+    """However close the start is: not even a first step that is nearly there may end too early."""
+    for times in (1, 1_000_000):
+        counts = count(votes)
+        counts = replace(counts, outcomes=counts.outcomes * times)
+        cold = fit(counts)
+        moved = cold.strengths + far * np.random.default_rng(seed).normal(size=len(cold.strengths))
+        names = [cold.models[model] for model in cold.rated]
+        warm = fit(counts, start=dict(zip(names, moved.tolist(), strict=True)))
+        assert warm.strengths == pytest.approx(cold.strengths, abs=1e-9)
+        assert warm.max_gradient <= TOLERANCE * max(warm.used, 1)
 
 
 def test_tie_counts_as_half_a_win_for_each() -> None:

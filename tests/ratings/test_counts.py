@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,29 @@ def test_merging_adds_what_both_have_and_moves_models_to_their_place_by_name() -
     merged = merge(count(collect(late)), count(collect(early)))
     assert (merged.models, merged.pairs.tolist()) == (("a", "m", "z"), [[0, 1], [1, 2]])
     assert merged.outcomes.tolist() == [[1, 0, 0, 0], [0, 0, 2, 0]]
+
+
+@given(ROWS, st.integers(0, 40), st.integers(0, 2**32 - 1))
+def test_counts_in_any_order_merge_with_their_weights(rows: list[Record], cut: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    halves = []
+    for half in (count(collect(rows[:cut])), count(collect(rows[cut:]))):
+        order = rng.permutation(len(half.pairs))
+        outcomes = half.outcomes[order]
+        weighted = {"weights": 3 * outcomes, "squared_weights": 9 * outcomes}
+        halves.append(replace(half, pairs=half.pairs[order], outcomes=outcomes, **weighted))
+    merged, whole = merge(*halves), count(collect(rows))
+    assert same(merged, whole)
+    assert np.array_equal(merged.weights, 3 * whole.outcomes)
+    assert np.array_equal(merged.squared_weights, 9 * whole.outcomes)
+    assert merge(halves[0], replace(halves[1], weights=None)).weights is None
+
+
+def test_merging_leaves_the_counts_as_they_were() -> None:
+    first, second = (count(collect([Record("a", "b", outcome)])) for outcome in (Outcome.TIE, Outcome.A_WINS))
+    merged = merge(first, second)
+    assert merged.outcomes.tolist() == [[1, 0, 1, 0]]
+    assert (first.outcomes.tolist(), second.outcomes.tolist()) == ([[0, 0, 1, 0]], [[1, 0, 0, 0]])
 
 
 def test_vote_without_a_voter_shares_its_code_with_no_other() -> None:

@@ -15,7 +15,9 @@ from ratings.intervals import (
     intervals,
     pseudo_inverse,
     quantile,
+    variances,
 )
+from ratings.prior import Prior
 from ratings.scale import to_points
 from ratings.tally import Counts, count
 from ratings.votes import Votes
@@ -60,6 +62,13 @@ def test_sandwich_agrees_with_resampled_votes() -> None:
 def test_pseudo_inverse_is_numpys() -> None:
     hessian = fit(FIVE).hessian
     assert pseudo_inverse(hessian) == pytest.approx(np.linalg.pinv(hessian), abs=1e-12)
+
+
+@given(VOTES)
+def test_variances_are_the_diagonal_of_the_covariance(votes: Votes) -> None:
+    counts = count(votes)
+    for result in (fit(counts), fit(counts, both_bad="loss-to-the-field"), fit(counts, prior=Prior(200.0))):
+        assert variances(result) == pytest.approx(np.diag(covariance(result)), rel=1e-9, abs=1e-12)
 
 
 @given(VOTES)

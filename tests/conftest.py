@@ -14,8 +14,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 # Too small to answer anything, large enough that no stage is skipped and each split has pairs.
 TINY_FAMILY = (
-    "data.stories=600",
-    "data.question_documents=600",
+    "data.examples=600",
     "tokenizer.vocab_size=512",
     "model.hidden_size=64",
     "model.layers=2",

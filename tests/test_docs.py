@@ -20,7 +20,7 @@ from ratings.outcomes import Outcome
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NAMES = ["nano-base", "nano-sft", "nano-rlhf"]
+NAMES = ["demo-base", "demo-sft", "demo-rlhf"]
 
 
 def commands(page: Path) -> list[str]:
@@ -46,6 +46,7 @@ def checkout(tiny_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "nano").symlink_to(tiny_family)
+    (folder / "checkpoints" / "demo").symlink_to(ROOT / "checkpoints" / "demo")
     for name in ("app.py", "models.yaml", "Makefile", "arena", "ratings", "training", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
     models = (ROOT / "models.yaml").read_text(encoding="utf-8")
@@ -95,9 +96,11 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
         if words[1] == "app.py":
             serve_until_healthy(words, checkout)
             continue
-        if words[2] == "training":
+        if words[2:4] == ["training", "evaluate"]:
+            words += ["--prompts", "1"]
+        elif words[2:4] != ["training", "chat"] and words[2] == "training":
             words += tiny_settings
-        done = subprocess.run(words, cwd=checkout, capture_output=True, text=True)
+        done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, input="Hello!\n")
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
 
 

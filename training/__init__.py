@@ -4,12 +4,15 @@ The four stages of "State of GPT" (Karpathy, 2023), each a file that reads a par
 Hugging Face folder with a ``stage.json`` beside the weights:
 
     recipe.py      one YAML file -> validated objects
-    data/          the corpus: a small generated world, small talk, the checker, preference pairs
+    recipes/       nano, mini, demo, gpu
+    data/          the corpus: a simulated world in readable files, the rubric, preference pairs
     tokenizer.py -> pretrain.py -> sft.py -> pairs.py -> reward.py -> rl.py
     checkpoint.py  folders that appear whole or not at all, and stage.json
     sampling.py    replies of a checkpoint to many prompts at once
-    trainer.py     what all trainers share: common arguments, one progress bar a stage, quiet logs
-    __main__.py    python -m training STAGE | run
+    trainer.py     what all trainers share: common arguments, saves on the way, one progress bar a stage
+    evaluate.py    the report card: what each checkpoint can do        card.py   the card as a page
+    chat.py        talk to a checkpoint in the terminal                publish.py     a family in bfloat16
+    __main__.py    python -m training STAGE | run | evaluate | chat
 
 It imports neither arena nor ratings; the votes of people reach it as files of preference pairs.
 """

@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import importlib.metadata
 import json
+import math
 import shutil
 import subprocess
 import time
@@ -19,10 +20,11 @@ from typing import Any
 from training.recipe import Recipe
 
 RECORD = "stage.json"
+HISTORY = "history.json"
 
 # What of a recipe decides a stage's result: its own section and those of all stages before it.
 SECTIONS = {
-    "tokenizer": ("seed", "data", "tokenizer", "model"),
+    "tokenizer": ("seed", "data", "tokenizer", "model", "precision"),
     "base": ("pretrain",),
     "sft": ("sft",),
     "pairs": ("pairs",),
@@ -46,6 +48,7 @@ class Job:
     recipe: Recipe
     overrides: tuple[str, ...] = ()
     parent: Path | None = None
+    resume: bool = False
     started: float = field(default_factory=time.time)
     started_cpu: float = field(default_factory=time.process_time)
 
@@ -107,15 +110,19 @@ def is_finished(job: Job, *, may_replace: bool = False) -> bool:
 
 
 def _difference(job: Job, record: dict[str, Any]) -> str:
-    stages = list(SECTIONS)
-    before = stages[: stages.index(job.stage) + 1]
-    wanted = job.recipe.model_dump()
-    if any(record["recipe"].get(key) != wanted[key] for stage in before for key in SECTIONS[stage]):
+    wanted = job.recipe.model_dump(mode="json")
+    if _decisive(job, record["recipe"]) != _decisive(job, wanted):
         return "by another recipe"
     parent = read_record(job.parent) if job.parent else None
     if parent and record["parent"] and record["parent"].get("weights") != parent["weights"]:
         return "from another parent"
     return ""
+
+
+def _decisive(job: Job, recipe: dict[str, Any]) -> dict[str, Any]:
+    stages = list(SECTIONS)
+    before = stages[: stages.index(job.stage) + 1]
+    return {key: recipe.get(key) for stage in before for key in SECTIONS[stage]}
 
 
 def require_free(out: Path) -> None:
@@ -141,6 +148,81 @@ def restore(out: Path) -> None:
         replaced.rename(out)
 
 
+def open_work(job: Job) -> Path:
+    """Return the folder of what a stage has done so far, ``OUT.unfinished``, new or, with job.resume, as it was left.
+
+    Raises:
+        CheckpointError: unfinished work is there and job.resume is not set, or it was begun by another recipe.
+    """
+    folder = job.out.with_name(job.out.name + ".unfinished")
+    begun = folder / "begun.json"
+    mine = {
+        "stage": job.stage,
+        "recipe": _decisive(job, job.recipe.model_dump(mode="json")),
+        "parent": _describe_parent(job),
+    }
+    if begun.is_file() and job.resume:
+        if json.loads(begun.read_text(encoding="utf-8")) != mine:
+            raise CheckpointError(
+                f"{folder} was begun by another recipe or from another parent: remove it, "
+                "or go on by the one it was begun with"
+            )
+        return folder
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    begun.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def require_no_work(job: Job, *, may_replace: bool) -> None:
+    """Let a job through that nothing unfinished stands in the way of.
+
+    Raises:
+        CheckpointError: a killed run left work, and neither resuming nor replacing was asked for.
+    """
+    folder = job.out.with_name(job.out.name + ".unfinished")
+    if folder.exists() and not job.resume and not may_replace:
+        raise CheckpointError(
+            f"{folder} holds the work of a run that was stopped: pass --resume to go on, or --force to begin anew"
+        )
+
+
+def close_work(job: Job) -> None:
+    """Remove what a finished stage kept on its way."""
+    shutil.rmtree(job.out.with_name(job.out.name + ".unfinished"), ignore_errors=True)
+
+
+def require_room(job: Job, *, parameters: int, batch_tokens: int, vocabulary: int, copies: int = 2) -> None:
+    """Refuse a stage early when disk or memory will not do.
+
+    Memory is weights, gradients and two moments of AdamW (16 bytes a parameter), the logits of a batch and its
+    activations; on disk, so many copies of weights with optimizer state (12 bytes a parameter) and the checkpoint.
+
+    Raises:
+        CheckpointError: says how much is needed, how much there is, and what to change.
+    """
+    import psutil
+    import torch
+
+    shape = job.recipe.model
+    activations = batch_tokens * max(shape.layers, 1) * max(shape.hidden_size, 64) * 34 * 2
+    memory = 16 * parameters + 10 * batch_tokens * vocabulary + activations
+    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    if memory > free:
+        raise CheckpointError(
+            f"{job.stage} needs about {memory / 2**30:.1f} GiB of memory and {free / 2**30:.1f} are free: "
+            "lower batch, raise accumulate, or make the model smaller"
+        )
+    disk = (12 * copies + 4) * parameters + 2 * batch_tokens
+    free = shutil.disk_usage(next(p for p in (job.out, *job.out.absolute().parents) if p.exists())).free
+    if disk > free:
+        raise CheckpointError(
+            f"{job.stage} needs about {disk / 2**30:.1f} GiB on the disk of {job.out} and {free / 2**30:.1f} are free: "
+            "make room, or pass another --out"
+        )
+
+
 def write_stage(
     job: Job,
     save: Callable[[Path], None],
@@ -148,10 +230,12 @@ def write_stage(
     fingerprint: str,
     tokens: int,
     heldout: dict[str, float],
+    history: list[dict[str, float]] | None = None,
 ) -> dict[str, Any]:
     """Let save() fill a folder, add stage.json, and move it to its destination in one rename.
 
-    tokens: tokens seen in training by this stage. heldout: the stage's figures on what it never saw.
+    tokens: tokens seen in training by this stage. heldout: the stage's figures on what it never saw. history: what
+    its trainer logged, kept in history.json.
     """
     restore(job.out)
     require_free(job.out)
@@ -162,7 +246,7 @@ def write_stage(
     record = {
         "stage": job.stage,
         "parent": _describe_parent(job),
-        "recipe": job.recipe.model_dump(),
+        "recipe": job.recipe.model_dump(mode="json"),
         "overrides": list(job.overrides),
         "seed": job.recipe.seed,
         "data": fingerprint,
@@ -173,8 +257,13 @@ def write_stage(
         "wall_seconds": round(time.time() - job.started, 1),
         "cpu_seconds": round(time.process_time() - job.started_cpu, 1),
         "heldout": heldout,
+        "parameters": count_parameters(partial),
+        "machine": describe_machine(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+    if history:
+        rows = ",\n".join(json.dumps(row) for row in history)
+        (partial / HISTORY).write_text(f"[\n{rows}\n]\n", encoding="utf-8")
     (partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     replaced = job.out.with_name(job.out.name + ".replaced")
     shutil.rmtree(replaced, ignore_errors=True)
@@ -182,6 +271,7 @@ def write_stage(
         job.out.rename(replaced)
     partial.rename(job.out)
     shutil.rmtree(replaced, ignore_errors=True)
+    close_work(job)
     return record
 
 
@@ -199,6 +289,29 @@ def hash_files(files: list[Path]) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return "sha256:" + digest.hexdigest()
+
+
+def count_parameters(folder: Path) -> int:
+    """Return the number of parameters in a folder's safetensors files, shared ones once, 0 where there are none."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, "numpy") as tensors:
+                total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+        except SafetensorError:
+            return 0
+    return total
+
+
+def describe_machine() -> str:
+    """Return what trained: the graphics cards where there are any, else the processor's threads."""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"CPU, {torch.get_num_threads()} threads"
 
 
 def source_commit() -> str:

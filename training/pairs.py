@@ -1,21 +1,27 @@
-"""First preference pairs, before anybody has voted: replies of the SFT model, ordered by a checker.
+"""First preference pairs, before anybody has voted: replies of the SFT model, voted on by synthetic voters.
 
-Each prompt gets several sampled replies; the best by score_reply is paired with each that scores lower. A share of
-pairs gets a degenerate rejected side (cut, repeated, run on), since a reward model that has seen only fluent
-replies scores broken ones high. Every row is marked ``"source": "synthetic"``.
+Each prompt gets several sampled replies; the best by the rubric meets each other one, and a voter who sees the
+rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs gets a degenerate rejected
+side (empty, cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones high.
+Every row is marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with
+the vote.
 """
 
 import random
+from itertools import islice
 from typing import Any
 
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training.checkpoint import CheckpointError, Job, require_parent, write_stage
-from training.data.checker import score_reply
-from training.data.corpus import build_corpus
+from training.data.corpus import Corpus
+from training.data.examples import Example
 from training.data.preferences import write_pairs
-from training.data.world import Example
+from training.data.rubric import TIE, Rubric, cast_vote
 from training.sampling import Sample, ask, sample_replies
+
+HELDOUT_PER_FAMILY = 12
 
 
 def run_pairs(job: Job) -> dict[str, float]:
@@ -24,24 +30,29 @@ def run_pairs(job: Job) -> dict[str, float]:
     require_parent(job.parent, ("sft",))
     recipe, settings = job.recipe, job.recipe.pairs
     tokenizer = AutoTokenizer.from_pretrained(job.parent)
-    model = AutoModelForCausalLM.from_pretrained(job.parent)
-    corpus = build_corpus(recipe.data, recipe.seed)
-    rng = random.Random(recipe.seed)
-    known = [e for e in corpus.examples if e.expected]
-    asked = rng.sample(known, min(settings.prompts, len(known)))
-    held_back = corpus.heldout[: max(1, settings.prompts // 4)]
+    model = AutoModelForCausalLM.from_pretrained(job.parent, dtype=torch.float32)
+    corpus = Corpus(recipe.data, recipe.seed)
+    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rng = random.Random(f"{recipe.seed}/pairs")
+    asked = draw_prompts(corpus, rng, settings.prompts)
+    held_back = corpus.heldout(HELDOUT_PER_FAMILY)[: max(1, settings.prompts // 4)]
     prompts = [e.prompt for e in asked + held_back for _ in range(settings.samples)]
     samples = sample_replies(
-        model, tokenizer, prompts, max_reply_tokens=settings.max_reply_tokens, temperature=settings.temperature
+        model,
+        tokenizer,
+        prompts,
+        max_reply_tokens=settings.max_reply_tokens,
+        temperature=settings.temperature,
+        show="pairs",
     )
     groups = [samples[i : i + settings.samples] for i in range(0, len(samples), settings.samples)]
-    groups_of_rows = [
-        make_pairs(e, group, corpus.vocabulary) for e, group in zip(asked + held_back, groups, strict=True)
+    rows = [
+        make_pairs(e, group, rubric, rng, settings.noise) for e, group in zip(asked + held_back, groups, strict=True)
     ]
-    train = [row for group in groups_of_rows[: len(asked)] for row in group]
-    test = [row for group in groups_of_rows[len(asked) :] for row in group]
-    for rows in (train, test):
-        rows += [break_reply(row, rng) for row in rng.sample(rows, int(len(rows) * settings.degenerate_share))]
+    train = [row for group in rows[: len(asked)] for row in group]
+    test = [row for group in rows[len(asked) :] for row in group]
+    for part in (train, test):
+        part += [break_reply(row, rng) for row in rng.sample(part, int(len(part) * settings.degenerate_share))]
     if not train or not test:
         raise CheckpointError(
             f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "
@@ -49,45 +60,68 @@ def run_pairs(job: Job) -> dict[str, float]:
         )
     heldout = {"pairs": float(len(train)), "heldout_pairs": float(len(test))}
     write_stage(
-        job,
-        lambda folder: write_pairs(folder, train, test),
-        fingerprint=corpus.fingerprint,
-        tokens=0,
-        heldout=heldout,
+        job, lambda folder: write_pairs(folder, train, test), fingerprint=corpus.fingerprint, tokens=0, heldout=heldout
     )
     return heldout
 
 
-def make_pairs(example: Example, samples: list[Sample], vocabulary: frozenset[str]) -> list[dict[str, Any]]:
-    """Pair the best reply with each that the checker scores lower; empty replies are left out."""
+def draw_prompts(corpus: Corpus, rng: random.Random, count: int) -> list[Example]:
+    """Draw so many different training prompts that a rubric can judge."""
+    drawn: dict[str, Example] = {}
+    for example in islice(corpus.draw_examples(rng), count * 4):
+        if example.family != "small talk":
+            drawn.setdefault(example.prompt, example)
+        if len(drawn) == count:
+            break
+    return list(drawn.values())
+
+
+def make_pairs(
+    example: Example, samples: list[Sample], rubric: Rubric, rng: random.Random, noise: float
+) -> list[dict[str, Any]]:
+    """Let the best reply by the rubric meet each other one; empty replies and ties are left out."""
     scored: dict[str, float] = {}
     for s in samples:
         if s.text.strip():  # the same text may have been finished once and cut once: the better counts
-            score = score_reply(example, s.text, vocabulary, is_finished=s.is_finished)
+            score = rubric.mark(example, s.text, is_finished=s.is_finished).points
             scored[s.text] = max(score, scored.get(s.text, 0.0))
     best = max(scored, key=lambda text: scored[text], default="")
-    return [_row(example.prompt, chosen=best, rejected=t) for t, score in scored.items() if score < scored[best]]
+    rows = []
+    for text, score in scored.items():
+        winner = "tie" if text == best else cast_vote(scored[best], score, rng, noise)
+        if winner != "tie":
+            chosen, rejected = (best, text) if winner == "first" else (text, best)
+            gap = (scored[best] - score) * (1 if winner == "first" else -1)
+            rows.append(_row(example.prompt, chosen=chosen, rejected=rejected, noise_free=gap > TIE))
+    return rows
 
 
 def break_reply(row: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """Return the pair with its rejected side replaced by a broken copy of the chosen one."""
     chosen = row["chosen"][0]["content"]
-    words = chosen.split()
-    ways = [
-        " ".join(words[: max(1, len(words) // 3)]),  # cut
-        " ".join([*words, *words, *words]),  # repeated
-        " ".join(rng.choice(words) for _ in range(len(words) + 1)),  # shuffled into salad
+    broken = rng.choice([way for way in broken_copies(chosen, rng) if way != chosen])
+    return _row(row["prompt"][0]["content"], chosen=chosen, rejected=broken, noise_free=True)
+
+
+def broken_copies(reply: str, rng: random.Random) -> list[str]:
+    """Return degenerate replies: cut, repeated, salad, one word, punctuation alone, two words over and over."""
+    words = reply.split()
+    return [
+        " ".join(words[: max(1, len(words) // 3)]),
+        " ".join([*words, *words, *words]),
+        " ".join(rng.choice(words) for _ in range(len(words) + 1)),
         words[0],
+        ".",
+        " ".join(words[:2] * 8),
     ]
-    broken = rng.choice([way for way in ways if way != chosen])
-    return _row(row["prompt"][0]["content"], chosen=chosen, rejected=broken)
 
 
-def _row(prompt: str, *, chosen: str, rejected: str) -> dict[str, Any]:
+def _row(prompt: str, *, chosen: str, rejected: str, noise_free: bool) -> dict[str, Any]:
     return {
         "prompt": ask(prompt),
         "chosen": [{"role": "assistant", "content": chosen}],
         "rejected": [{"role": "assistant", "content": rejected}],
         "margin": 0.0,
         "source": "synthetic",
+        "noise_free": noise_free,
     }

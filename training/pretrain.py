@@ -2,60 +2,121 @@
 
 Documents are joined with a delimiter after each and cut into rows (N, T) of exactly one context, so no position is
 padding. A row may hold the end of one document and the start of the next; the delimiter tells the model so.
-The loop is transformers' Trainer.
+The loop is transformers' Trainer. Rows are written once, two bytes a token, and read through a memory map.
 """
 
-import tempfile
+import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from datasets import Dataset
-from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Trainer,
+    TrainingArguments,
+)
 
-from training.checkpoint import CheckpointError, Job, require_parent, write_stage
-from training.data.corpus import build_corpus
-from training.trainer import ProgressBar, bits_per_byte, common_arguments, train_quietly
+from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
+from training.data.corpus import Corpus
+from training.data.outside import open_documents
+from training.trainer import VALIDATIONS, ProgressBar, bits_per_byte, common_arguments, train_quietly
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+TEXTS_AT_ONCE = 1000
+HELDOUT_ROWS = 64
 
 
-def pack(documents: list[list[int]], delimiter: int, context: int) -> np.ndarray:
-    """Join tokenized documents with the delimiter after each and cut them into rows (N, context) of int64.
+class Rows(Dataset):  # type: ignore[type-arg]
+    """Rows of tokens (N, T) as the Trainer wants them: each row is its own label."""
 
-    The last tokens that do not fill a row are dropped.
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """Return one row as int64."""
+        row = torch.from_numpy(self.rows[index].astype(np.int64))  # (T,)
+        return {"input_ids": row, "labels": row}
+
+
+def pack(
+    documents: Iterator[str], tokenizer: "PreTrainedTokenizerFast", context: int, rows: int, *, show: bool = False
+) -> np.ndarray:
+    """Join documents with the tokenizer's end token after each and cut them into so many rows (rows, context).
+
+    The dtype is the smallest unsigned one that holds the vocabulary. Documents that end give fewer rows.
 
     Raises:
         CheckpointError: the documents together do not fill one row.
     """
-    stream = np.array([token for document in documents for token in (*document, delimiter)], dtype=np.int64)
-    rows = len(stream) // context
-    if rows == 0:
-        raise CheckpointError(f"{len(stream)} tokens of text do not fill one row of {context}: add text")
-    return stream[: rows * context].reshape(rows, context)  # (N, T)
+    dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
+    packed = np.empty(rows * context, dtype)
+    filled = 0
+    bar = tqdm(total=packed.size, desc="     text", unit="token", unit_scale=True, disable=not show, file=sys.stderr)
+    while filled < packed.size:
+        texts = list(islice(documents, TEXTS_AT_ONCE))
+        if not texts:
+            break
+        stream = np.array(
+            [i for ids in tokenizer(texts)["input_ids"] for i in (*ids, tokenizer.eos_token_id)], dtype=dtype
+        )[: packed.size - filled]
+        packed[filled : filled + len(stream)] = stream
+        filled += len(stream)
+        bar.update(len(stream))
+    bar.close()
+    whole = filled // context
+    if whole == 0:
+        raise CheckpointError(f"{filled} tokens of text do not fill one row of {context}: add text")
+    return packed[: whole * context].reshape(whole, context)  # (N, T)
 
 
-def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> LlamaForCausalLM:
-    """Make a randomly initialised Llama of the recipe's shape, its ends and padding set to the tokenizer's."""
+def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
+    """Make a randomly initialised Llama of the recipe's shape, or load the start; ends and padding are the tokenizer's.
+
+    Raises:
+        CheckpointError: the recipe's start cannot be loaded.
+    """
     shape = job.recipe.model
     torch.manual_seed(job.recipe.seed)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=shape.hidden_size,
-            intermediate_size=shape.mlp_size,
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            num_key_value_heads=shape.heads,
-            max_position_embeddings=shape.context,
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+    if shape.start:
+        try:
+            model = AutoModelForCausalLM.from_pretrained(shape.start, dtype=torch.float32)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"model.start {shape.start!r}: no model there: {str(error).splitlines()[0]}"
+            ) from None
+        model.resize_token_embeddings(len(tokenizer))
+        model.config.pad_token_id = tokenizer.pad_token_id
+    else:
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=shape.hidden_size,
+                intermediate_size=shape.mlp_size,
+                num_hidden_layers=shape.layers,
+                num_attention_heads=shape.heads,
+                num_key_value_heads=shape.heads,
+                max_position_embeddings=shape.context,
+                tie_word_embeddings=True,
+                bos_token_id=None,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
         )
-    )
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
 
@@ -64,49 +125,75 @@ def run_pretrain(job: Job) -> dict[str, float]:
     """Pretrain from the tokenizer in job.parent; report bits per byte on held-out documents."""
     assert job.parent is not None
     require_parent(job.parent, ("tokenizer",))
-    recipe, settings = job.recipe, job.recipe.pretrain
+    recipe, settings, context = job.recipe, job.recipe.pretrain, job.recipe.model.context
     tokenizer = AutoTokenizer.from_pretrained(job.parent)
-    corpus = build_corpus(recipe.data, recipe.seed)
-    rows = pack(tokenizer(corpus.documents)["input_ids"], tokenizer.eos_token_id, recipe.model.context)
-    tokens_per_step = settings.batch * recipe.model.context
-    steps = max(1, settings.tokens // tokens_per_step)
+    corpus = Corpus(recipe.data, recipe.seed)
+    steps = settings.tokens // (settings.batch * context)
     model = new_model(job, tokenizer)
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            **common_arguments(recipe, folder),
-            max_steps=steps,
-            per_device_train_batch_size=settings.batch,
-            learning_rate=settings.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=settings.warmup,
-            weight_decay=0.1,
-            adam_beta2=0.95,
-        )
-        trainer = Trainer(
-            model=model,
-            args=arguments,
-            train_dataset=Dataset.from_dict({"input_ids": rows, "labels": rows}).with_format("torch"),
-            callbacks=[ProgressBar("pretrain", tokens_per_step)],
-        )
-        train_quietly(trainer)
-    heldout = {"bits_per_byte": round(measure_bits_per_byte(model, tokenizer, corpus.heldout_documents), 4)}
+    part = settings.batch // settings.accumulate
+    require_room(job, parameters=model.num_parameters(), batch_tokens=part * context, vocabulary=len(tokenizer))
+    folder = open_work(job)
+    rows = _rows(folder, corpus, tokenizer, recipe, steps * settings.batch)
+    documents = corpus.heldout_documents()
+    validation = pack(iter(documents), tokenizer, context, HELDOUT_ROWS)
+    arguments = TrainingArguments(
+        **common_arguments(recipe, folder, steps=steps, compiled=settings.compile),
+        max_steps=steps,
+        per_device_train_batch_size=part,
+        per_device_eval_batch_size=part,
+        gradient_accumulation_steps=settings.accumulate,
+        eval_strategy="steps",
+        eval_steps=max(1, steps // VALIDATIONS),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup,
+        weight_decay=0.1,
+        adam_beta2=0.95,
+        dataloader_drop_last=True,  # one shape of batch, so that a compiled model is compiled once
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=Rows(rows),
+        eval_dataset=Rows(validation),
+        callbacks=[ProgressBar("pretrain", settings.batch * context)],
+    )
+    history = train_quietly(trainer, job)
+    heldout = {"bits_per_byte": round(measure_bits_per_byte(model, tokenizer, documents), 4)}
 
     def save(folder: Path) -> None:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
-    write_stage(job, save, fingerprint=corpus.fingerprint, tokens=steps * tokens_per_step, heldout=heldout)
+    tokens = steps * settings.batch * context
+    write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout, history=history)
     return heldout
 
 
 @torch.no_grad()
-def measure_bits_per_byte(model: LlamaForCausalLM, tokenizer: "PreTrainedTokenizerFast", documents: list[str]) -> float:
+def measure_bits_per_byte(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", documents: list[str]
+) -> float:
     """Return bits per byte over documents, each read alone after a delimiter and cut at the model's context."""
     model.eval()
+    delimiter = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     nats, size = 0.0, 0
     for text in documents:
-        ids = [tokenizer.eos_token_id, *tokenizer(text)["input_ids"]][: model.config.max_position_embeddings]
+        ids = [delimiter, *tokenizer(text)["input_ids"]][: model.config.max_position_embeddings]
         row = torch.tensor([ids], device=model.device)  # (1, T)
         nats += model(input_ids=row, labels=row).loss.item() * (len(ids) - 1)
         size += len(tokenizer.decode(ids[1:]).encode())
     return bits_per_byte(nats, size)
+
+
+def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Any, count: int) -> np.ndarray:
+    """Return the rows to train on, from the work folder where a stopped run has left them."""
+    file = folder / "rows.npy"
+    if not file.is_file():
+        documents = open_documents(recipe.data) or corpus.documents()
+        rows = pack(documents, tokenizer, recipe.model.context, count, show=True)
+        partial = folder / "rows.partial.npy"
+        np.save(partial, rows)
+        partial.rename(file)
+    packed: np.ndarray = np.load(file, mmap_mode="r")
+    return packed

@@ -7,10 +7,10 @@ misspelt learning rate that is silently ignored costs a night. The resolved reci
 import copy
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 RECIPES = Path(__file__).parent / "recipes"
@@ -24,13 +24,50 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Data(_Section):
-    """How much text of which kind. Counts are documents and examples, before any packing."""
+KINDS = ("stories", "forms", "explanations", "passages", "questions", "statements", "talk")
 
-    stories: int = Field(gt=0)
-    question_documents: int = Field(gt=0)
+
+class Outside(_Section):
+    """A Hugging Face dataset (its name on the Hub or a local file) in place of generated text."""
+
+    path: str
+    name: str | None = None
+    split: str = "train"
+    column: str = "text"
+
+
+class Data(_Section):
+    """Which text, in which shares.
+
+    mixture: the weight of each kind of document in pretraining. examples: prompt-response pairs to finetune on.
+    families: the families of prompts used, all where empty. words: about so many words of the lexicon, all where None.
+    text, chats: somebody else's documents and conversations in place of ours.
+    """
+
+    mixture: dict[str, float]
+    examples: int = Field(gt=0)
+    families: tuple[str, ...] = ()
+    words: int | None = Field(default=None, ge=200)
     small_talk: bool = True
-    heldout_share: float = Field(gt=0, lt=0.5)
+    text: Outside | None = None
+    chats: Outside | None = None
+
+    @field_validator("families", mode="before")
+    @classmethod
+    def _list_is_a_tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("mixture")
+    @classmethod
+    def _kinds_are_known(cls, mixture: dict[str, float]) -> dict[str, float]:
+        for kind, share in mixture.items():
+            if kind not in KINDS:
+                raise ValueError(f"unknown kind of text {kind!r}: use some of {', '.join(KINDS)}")
+            if share < 0:
+                raise ValueError(f"the share of {kind} is {share}: give 0 or more")
+        if not sum(mixture.values()):
+            raise ValueError("the shares are all 0: give one kind of text a share")
+        return mixture
 
 
 class Tokenizer(_Section):
@@ -40,16 +77,25 @@ class Tokenizer(_Section):
 
 
 class Model(_Section):
-    """The shape of a Llama model. context is in tokens."""
+    """The shape of a Llama model. context is in tokens. start: begin from this checkpoint (a folder or a Hub name).
 
-    hidden_size: int = Field(gt=0)
-    layers: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    mlp_size: int = Field(gt=0)
+    With start the shape is the start's own and so is the tokenizer; only context is used.
+    """
+
+    hidden_size: int = Field(default=0, ge=0)
+    layers: int = Field(default=0, ge=0)
+    heads: int = Field(default=0, ge=0)
+    mlp_size: int = Field(default=0, ge=0)
     context: int = Field(ge=32)
+    start: str | None = None
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
+        if self.start:
+            return self
+        for key in ("hidden_size", "layers", "heads", "mlp_size"):
+            if getattr(self, key) == 0:
+                raise ValueError(f"{key} is 0: give the model a shape, or a start")
         if self.hidden_size % self.heads:
             raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
         if self.hidden_size // self.heads % 2:
@@ -57,45 +103,72 @@ class Model(_Section):
         return self
 
 
-class Pretrain(_Section):
+class Lora(_Section):
+    """Low-rank adapters in place of all weights (Hu et al., 2022, arXiv:2106.09685), merged when the stage is done."""
+
+    rank: int = Field(default=8, gt=0)
+    alpha: int = Field(default=16, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class _Training(_Section):
+    """What every trained stage has. batch is a step's, of which accumulate parts go through the model one by one."""
+
+    batch: int = Field(gt=0)
+    accumulate: int = Field(default=1, gt=0)
+    learning_rate: float = Field(gt=0)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    compile: bool = False
+
+    @model_validator(mode="after")
+    def _batch_divides(self) -> Self:
+        if self.batch % self.accumulate:
+            raise ValueError(f"batch {self.batch} does not part into accumulate {self.accumulate}: make it a multiple")
+        return self
+
+
+class Pretrain(_Training):
     """tokens is the number trained on, delimiters included; batch is in rows of one context each."""
 
     tokens: int = Field(gt=0)
-    batch: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    warmup: float = Field(ge=0, lt=1)
 
 
-class Finetune(_Section):
+class Finetune(_Training):
     """Supervised finetuning: epochs over the prompt-response examples."""
 
     epochs: float = Field(gt=0)
-    batch: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
+    lora: Lora | None = None
 
 
 class Pairs(_Section):
-    """First preference pairs: samples replies of the SFT model to each of so many prompts, ordered by the checker."""
+    """First preference pairs: samples replies of the SFT model to each of so many prompts, judged by synthetic voters.
+
+    noise: the rubric points (of 100) per nat of the voters' doubt; 0 is none.
+    """
 
     prompts: int = Field(gt=0)
     samples: int = Field(ge=2)
     temperature: float = Field(gt=0)
     max_reply_tokens: int = Field(gt=0)
     degenerate_share: float = Field(ge=0, lt=1)
+    noise: float = Field(default=4.0, ge=0)
 
 
-class Reward(_Section):
+class Reward(_Training):
     """Reward model: epochs over the pairs; centre is the weight that keeps the scores around zero."""
 
     epochs: float = Field(gt=0)
-    batch: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
     centre: float = Field(ge=0)
+    lora: Lora | None = None
 
 
 class Reinforce(_Section):
-    """GRPO: steps of prompts_per_step * replies_per_prompt replies; beta weighs the KL to the SFT model."""
+    """GRPO or RLOO: steps of prompts_per_step * replies_per_prompt replies; DPO: steps of as many pairs.
 
+    beta weighs the KL to the SFT model. snapshots: how many checkpoints on the way are judged, the best of which stays.
+    """
+
+    algorithm: Literal["grpo", "rloo", "dpo"] = "grpo"
     steps: int = Field(gt=0)
     prompts_per_step: int = Field(gt=0)
     replies_per_prompt: int = Field(ge=2)
@@ -104,6 +177,8 @@ class Reinforce(_Section):
     temperature: float = Field(gt=0)
     max_reply_tokens: int = Field(gt=0)
     unfinished_penalty: float = Field(ge=0)
+    snapshots: int = Field(default=1, gt=0)
+    lora: Lora | None = None
 
 
 class Recipe(_Section):
@@ -119,6 +194,23 @@ class Recipe(_Section):
     pairs: Pairs
     reward: Reward
     rl: Reinforce
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+
+    @model_validator(mode="after")
+    def _fits_its_context(self) -> Self:
+        context = self.model.context
+        if self.pretrain.tokens < self.pretrain.batch * context:
+            raise ValueError(
+                f"pretrain.tokens {self.pretrain.tokens} is less than one step of pretrain.batch {self.pretrain.batch} "
+                f"rows of model.context {context}: raise the tokens or lower the batch"
+            )
+        for section, tokens in (("pairs", self.pairs.max_reply_tokens), ("rl", self.rl.max_reply_tokens)):
+            if tokens >= context:
+                raise ValueError(
+                    f"{section}.max_reply_tokens {tokens} leaves no room for a prompt in model.context {context}: "
+                    "lower it"
+                )
+        return self
 
 
 def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
@@ -166,7 +258,8 @@ def parse_recipe(tree: dict[str, Any], origin: str) -> Recipe:
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
         if first["type"] == "extra_forbidden":
             raise RecipeError(f"{origin}: unknown key {key!r}: remove it or mend its spelling") from None
-        got = "" if first["type"] == "missing" else f", got {first['input']!r}"
+        is_whole = first["type"] == "missing" or len(first["loc"]) == 0
+        got = "" if is_whole else f", got {first['input']!r}"
         raise RecipeError(f"{origin}: {key}: {first['msg']}{got}") from None
 
 
@@ -176,7 +269,9 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         raise RecipeError(f"override {override!r} is not of the form section.key=value")
     *sections, key = path.split(".")
     for section in sections:
-        tree = tree.setdefault(section, {})
+        if tree.get(section) is None:  # a section that may be left out, such as lora
+            tree[section] = {}
+        tree = tree[section]
         if not isinstance(tree, dict):
             raise RecipeError(f"override {override!r}: {section!r} is not a section")
     # YAML reads 3e-4 as text, so numbers are tried first.

@@ -6,7 +6,6 @@ arXiv:2312.09244.
 """
 
 import math
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,24 @@ from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trl import RewardConfig, RewardTrainer
 
-from training.checkpoint import Job, hash_files, require_parent, write_stage
+from training.checkpoint import Job, hash_files, open_work, require_parent, require_room, write_stage
 from training.data.preferences import PairsError, read_pairs
-from training.trainer import ProgressBar, common_arguments, train_quietly
+from training.trainer import (
+    VALIDATIONS,
+    ProgressBar,
+    common_arguments,
+    lora_config,
+    merge_adapters,
+    train_quietly,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 Conversation = list[dict[str, str]]
 BATCH = 64
+VALIDATED = 256
+BINS = 10
 
 
 def run_reward(job: Job, pairs: Path) -> dict[str, float]:
@@ -36,33 +44,43 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     recipe, settings = job.recipe, job.recipe.reward
     train, test = read_pairs(pairs)
     tokenizer = AutoTokenizer.from_pretrained(job.parent)
-    model = AutoModelForSequenceClassification.from_pretrained(job.parent, num_labels=1)
+    model = AutoModelForSequenceClassification.from_pretrained(job.parent, num_labels=1, dtype=torch.float32)
     model.config.pad_token_id = tokenizer.pad_token_id
     context = model.config.max_position_embeddings
     fitting = [row for row in train if _fits(row, tokenizer, context)]
     measured = [row for row in test if _fits(row, tokenizer, context)]
     if not fitting or not measured:
         raise PairsError(f"{pairs}: no pair fits the model's context of {context} tokens: shorten the replies")
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = RewardConfig(
-            **common_arguments(recipe, folder),
-            num_train_epochs=settings.epochs,
-            per_device_train_batch_size=settings.batch,
-            learning_rate=settings.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.1,
-            max_length=context,
-            center_rewards_coefficient=settings.centre or None,
-        )
-        trainer = RewardTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=Dataset.from_list(fitting),
-            processing_class=tokenizer,
-            callbacks=[ProgressBar("reward")],
-        )
-        train_quietly(trainer)
-        tokens = int(trainer.state.num_input_tokens_seen)
+    part = settings.batch // settings.accumulate
+    require_room(job, parameters=model.num_parameters(), batch_tokens=2 * part * context, vocabulary=1)
+    folder = open_work(job)
+    steps = int(settings.epochs * len(fitting) / settings.batch)
+    arguments = RewardConfig(
+        **common_arguments(recipe, folder, steps=steps, compiled=settings.compile),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=part,
+        per_device_eval_batch_size=part,
+        gradient_accumulation_steps=settings.accumulate,
+        eval_strategy="steps",
+        eval_steps=max(1, steps // VALIDATIONS),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup,
+        max_length=context,
+        center_rewards_coefficient=settings.centre or None,
+    )
+    trainer = RewardTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list([_sides(row) for row in fitting]),
+        eval_dataset=Dataset.from_list([_sides(row) for row in measured[:VALIDATED]]),
+        processing_class=tokenizer,
+        peft_config=lora_config(settings.lora, "SEQ_CLS"),
+        callbacks=[ProgressBar("reward")],
+    )
+    history = train_quietly(trainer, job)
+    tokens = int(trainer.state.num_input_tokens_seen)
+    model = merge_adapters(trainer.accelerator.unwrap_model(trainer.model))
     heldout = measure_pairs(model, tokenizer, measured)
     heldout["pairs"] = float(len(fitting))
     heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(measured))
@@ -72,7 +90,7 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
         tokenizer.save_pretrained(target)
 
     files = [pairs / "train.jsonl", pairs / "test.jsonl"]
-    write_stage(job, save, fingerprint=hash_files(files), tokens=tokens, heldout=heldout)
+    write_stage(job, save, fingerprint=hash_files(files), tokens=tokens, heldout=heldout, history=history)
     return heldout
 
 
@@ -97,13 +115,41 @@ def measure_pairs(
     chosen = score_conversations(model, tokenizer, [row["prompt"] + row["chosen"] for row in rows])
     rejected = score_conversations(model, tokenizer, [row["prompt"] + row["rejected"] for row in rows])
     gaps = [c - r for c, r in zip(chosen, rejected, strict=True)]
-    right = sum(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps)
     nats = sum(max(-gap, 0.0) + math.log1p(math.exp(-abs(gap))) for gap in gaps)
-    return {
-        "pair_accuracy": round(right / len(gaps), 4),
+    figures = {
+        "pair_accuracy": round(accuracy_of(gaps), 4),
         "negative_log_likelihood": round(nats / len(gaps), 4),
+        "calibration_error": round(calibration_error(gaps), 4),
         "heldout_pairs": float(len(gaps)),
     }
+    clear = [gap for gap, row in zip(gaps, rows, strict=True) if row.get("noise_free", False)]
+    return figures | ({"noise_free_accuracy": round(accuracy_of(clear), 4)} if clear else {})
+
+
+def accuracy_of(gaps: list[float]) -> float:
+    """Return the share of pairs whose chosen side scores higher; equal scores count half."""
+    return sum(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps) / len(gaps)
+
+
+def calibration_error(gaps: list[float]) -> float:
+    """Return the expected calibration error of sigma(difference) over ten bins of confidence, 0.5 to 1.
+
+    The model says which side is better with confidence sigma(abs(gap)); in each bin that is held against how often it
+    was right (Guo et al., 2017, arXiv:1706.04599, equation 5).
+    """
+    confidences = [1.0 / (1.0 + math.exp(-min(abs(gap), 30.0))) for gap in gaps]
+    total = 0.0
+    for i in range(BINS):
+        low, high = 0.5 + 0.5 * i / BINS, 0.5 + 0.5 * (i + 1) / BINS
+        inside = [j for j, c in enumerate(confidences) if low <= c < high or (i == BINS - 1 and c >= high)]
+        if inside:
+            right = accuracy_of([gaps[j] for j in inside])
+            total += abs(right - sum(confidences[j] for j in inside) / len(inside)) * len(inside)
+    return total / len(gaps)
+
+
+def _sides(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in ("prompt", "chosen", "rejected", "margin") if key in row}
 
 
 def _fits(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:

@@ -1,9 +1,17 @@
-"""Replies of a chat checkpoint to many prompts at once, for making preference pairs and for measuring a stage."""
+"""Replies of checkpoints to many prompts at once, for making preference pairs and for measuring a stage.
 
+A chat checkpoint is asked through its template; a base model is shown solved questions first (few-shot), since it
+continues documents and does not answer.
+"""
+
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from tqdm.auto import tqdm
+
+from training.data.examples import Example
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -26,7 +34,6 @@ def ask(prompt: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": prompt}]
 
 
-@torch.no_grad()
 def sample_replies(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerFast",
@@ -34,25 +41,58 @@ def sample_replies(
     *,
     max_reply_tokens: int,
     temperature: float,
+    show: str = "",
 ) -> list[Sample]:
-    """Sample one reply a prompt (repeat a prompt for more), in batches padded on the left. 0 degrees is greedy."""
+    """Sample one reply of a chat checkpoint to each prompt (repeat a prompt for more). Temperature 0 is greedy.
+
+    show: the name of a progress bar; none where it is empty.
+    """
+    texts = [tokenizer.apply_chat_template(ask(p), add_generation_prompt=True, tokenize=False) for p in prompts]
+    return complete(model, tokenizer, texts, max_tokens=max_reply_tokens, temperature=temperature, show=show)
+
+
+@torch.no_grad()
+def complete(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    texts: list[str],
+    *,
+    max_tokens: int,
+    temperature: float,
+    show: str = "",
+) -> list[Sample]:
+    """Continue each text, in batches of similar length padded on the left; the order is that of the texts."""
     model.eval()
-    samples: list[Sample] = []
-    ends = set(model.generation_config.eos_token_id)
+    ends = model.generation_config.eos_token_id
+    ends = set(ends) if isinstance(ends, list) else {ends}
     choice = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
-    for start in range(0, len(prompts), BATCH):
-        rendered = [
-            tokenizer.apply_chat_template(ask(p), add_generation_prompt=True, tokenize=False)
-            for p in prompts[start : start + BATCH]
-        ]
-        inputs = tokenizer(rendered, return_tensors="pt", padding=True, padding_side="left").to(model.device)
-        output = model.generate(**inputs, max_new_tokens=max_reply_tokens, **choice)  # (B, prompt + reply)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    found: dict[int, Sample] = {}
+    pause = 0.1 if sys.stderr.isatty() else 10.0
+    starts = range(0, len(texts), BATCH)
+    for start in tqdm(starts, desc=f"{show:>9}", unit="batch", disable=not show, mininterval=pause, dynamic_ncols=True):
+        batch = order[start : start + BATCH]
+        inputs = tokenizer([texts[i] for i in batch], return_tensors="pt", padding=True, padding_side="left")
+        inputs = inputs.to(model.device)
+        output = model.generate(**inputs, max_new_tokens=max_tokens, **choice)  # (B, prompt + reply)
         width = inputs["input_ids"].shape[1]
-        for ids, mask, full in zip(inputs["input_ids"], inputs["attention_mask"], output, strict=True):
+        for i, ids, mask, full in zip(batch, inputs["input_ids"], inputs["attention_mask"], output, strict=True):
             reply, is_finished = _cut_at_end(full[width:].tolist(), ends)
             text = tokenizer.decode(reply, skip_special_tokens=True)
-            samples.append(Sample(text, is_finished, ids[mask.bool()].tolist(), reply))
-    return samples
+            found[i] = Sample(text, is_finished, ids[mask.bool()].tolist(), reply)
+    return [found[i] for i in range(len(texts))]
+
+
+def few_shot_text(tokenizer: "PreTrainedTokenizerFast", shots: list[Example], prompt: str, *, room: int) -> str:
+    """Return solved questions and then the prompt's own as a document; as many as keep it within room tokens."""
+    asked = f"Question: {prompt}\nAnswer:"
+    text = asked
+    for example in shots:
+        longer = f"Question: {example.prompt}\nAnswer: {example.reply}\n\n{text}"
+        if len(tokenizer(longer)["input_ids"]) > room:
+            break
+        text = longer
+    return text
 
 
 def _cut_at_end(ids: list[int], ends: set[int]) -> tuple[list[int], bool]:

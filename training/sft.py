@@ -3,22 +3,35 @@
 Only the reply and its end token carry loss; the prompt is context.
 """
 
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from trl import SFTConfig, SFTTrainer
 
-from training.checkpoint import Job, require_parent, write_stage
-from training.data.checker import share_expected
-from training.data.corpus import build_corpus
-from training.data.world import Example
+from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
+from training.data.corpus import Corpus
+from training.data.examples import Example
+from training.data.outside import open_chats
+from training.data.rubric import Rubric
 from training.sampling import ask, sample_replies
 from training.tokenizer import CHAT_TEMPLATE, REPLY_END
-from training.trainer import ProgressBar, common_arguments, train_quietly
+from training.trainer import (
+    VALIDATIONS,
+    ProgressBar,
+    common_arguments,
+    lora_config,
+    merge_adapters,
+    train_quietly,
+)
 
-MEASURED_PROMPTS = 128
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+VALIDATED = 256
+MEASURED_PER_FAMILY = 8
 
 
 def conversations(examples: list[Example]) -> Dataset:
@@ -29,63 +42,96 @@ def conversations(examples: list[Example]) -> Dataset:
 
 
 def run_sft(job: Job) -> dict[str, float]:
-    """Finetune the base model in job.parent; report the held-out loss (nats a token), correct and cut-off shares."""
+    """Finetune the base model in job.parent; report the held-out loss (nats a token), right and cut-off shares."""
     assert job.parent is not None
     require_parent(job.parent, ("base",))
     recipe, settings = job.recipe, job.recipe.sft
     tokenizer = AutoTokenizer.from_pretrained(job.parent)
     tokenizer.chat_template = CHAT_TEMPLATE
-    model = AutoModelForCausalLM.from_pretrained(job.parent)
-    corpus = build_corpus(recipe.data, recipe.seed)
+    model = AutoModelForCausalLM.from_pretrained(job.parent, dtype=torch.float32)
+    require_vocabulary(model, len(tokenizer), job.parent)
+    corpus = Corpus(recipe.data, recipe.seed)
     ends = [tokenizer.convert_tokens_to_ids(REPLY_END), tokenizer.eos_token_id]
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = SFTConfig(
-            **common_arguments(recipe, folder),
-            num_train_epochs=settings.epochs,
-            per_device_train_batch_size=settings.batch,
-            per_device_eval_batch_size=settings.batch,
-            learning_rate=settings.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.05,
-            max_length=recipe.model.context,
-            completion_only_loss=True,
-        )
-        trainer = SFTTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=conversations(corpus.examples),
-            eval_dataset=conversations(corpus.heldout[:MEASURED_PROMPTS]),
-            processing_class=tokenizer,
-            callbacks=[ProgressBar("sft")],
-        )
-        train_quietly(trainer)
-        loss = trainer.evaluate()["eval_loss"]
-        tokens = int(trainer.state.num_input_tokens_seen)
+    part = settings.batch // settings.accumulate
+    context = recipe.model.context
+    require_room(job, parameters=model.num_parameters(), batch_tokens=part * context, vocabulary=len(tokenizer))
+    examples = open_chats(recipe.data, recipe.data.examples) or corpus.examples()
+    steps = int(settings.epochs * len(examples) / settings.batch)
+    heldout = corpus.heldout()
+    folder = open_work(job)
+    arguments = SFTConfig(
+        **common_arguments(recipe, folder, steps=steps, compiled=settings.compile),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=part,
+        per_device_eval_batch_size=part,
+        gradient_accumulation_steps=settings.accumulate,
+        eval_strategy="steps",
+        eval_steps=max(1, steps // VALIDATIONS),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        max_length=context,
+        completion_only_loss=True,
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=conversations(examples),
+        eval_dataset=conversations(heldout[:: max(1, len(heldout) // VALIDATED)]),
+        processing_class=tokenizer,
+        peft_config=lora_config(settings.lora, "CAUSAL_LM"),
+        callbacks=[ProgressBar("sft")],
+    )
+    history = train_quietly(trainer, job)
+    loss = trainer.evaluate()["eval_loss"]
+    tokens = int(trainer.state.num_input_tokens_seen)
+    model = merge_adapters(trainer.accelerator.unwrap_model(trainer.model))
     model.config.eos_token_id = ends[0]
     model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
     tokenizer.eos_token = REPLY_END
-    heldout = {"loss": round(loss, 4), **measure_replies(model, tokenizer, corpus.heldout, job)}
+    asked = corpus.heldout(MEASURED_PER_FAMILY)
+    figures = {"loss": round(loss, 4), **measure_replies(model, tokenizer, asked, corpus, recipe.rl.max_reply_tokens)}
 
-    def save(folder: Path) -> None:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+    def save(target: Path) -> None:
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)
 
-    write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout)
-    return heldout
+    write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=figures, history=history)
+    return figures
 
 
-def measure_replies(model, tokenizer, heldout: list[Example], job: Job) -> dict[str, float]:  # type: ignore[no-untyped-def]
-    """Ask held-out prompts greedily; return the share of expected words found and the share of replies cut off."""
-    asked = heldout[:MEASURED_PROMPTS]
+def measure_replies(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    asked: list[Example],
+    corpus: Corpus,
+    max_reply_tokens: int,
+) -> dict[str, float]:
+    """Ask held-out prompts greedily; return the right share, the mean rubric score (of 100) and the cut-off share."""
+    rubric = Rubric(corpus.families, corpus.vocabulary)
     samples = sample_replies(
-        model,
-        tokenizer,
-        [e.prompt for e in asked],
-        max_reply_tokens=job.recipe.rl.max_reply_tokens,
-        temperature=0.0,
+        model, tokenizer, [e.prompt for e in asked], max_reply_tokens=max_reply_tokens, temperature=0.0
     )
-    found = [share_expected(e, s.text) for e, s in zip(asked, samples, strict=True)]
+    checked = [rubric.is_exact(e, s.text) for e, s in zip(asked, samples, strict=True) if e.answers]
+    points = [rubric.mark(e, s.text, is_finished=s.is_finished).points for e, s in zip(asked, samples, strict=True)]
     return {
-        "expected_words": round(sum(found) / len(found), 4),
+        "exact": round(sum(checked) / max(1, len(checked)), 4),
+        "rubric": round(sum(points) / len(points), 2),
         "cut_off": round(sum(not s.is_finished for s in samples) / len(samples), 4),
     }
+
+
+def require_vocabulary(model: "PreTrainedModel", size: int, folder: Path) -> None:
+    """Refuse a model whose embeddings are not of its tokenizer's size.
+
+    Raises:
+        CheckpointError: says both sizes.
+    """
+    rows = model.get_input_embeddings().num_embeddings
+    if rows != size:
+        raise CheckpointError(
+            f"{folder}: the model knows {rows} tokens and its tokenizer {size}: it is another vocabulary's; "
+            "make it again"
+        )

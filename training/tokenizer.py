@@ -8,11 +8,12 @@ Reference: Sennrich et al. (2016), arXiv:1508.07909, on bytes as in GPT-2 (Radfo
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.checkpoint import Job, write_stage
-from training.data.corpus import build_corpus
+from training.checkpoint import CheckpointError, Job, write_stage
+from training.data.corpus import Corpus
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DOCUMENT_END = "<|endoftext|>"
 REPLY_END = "<|end|>"
 PAD = "<|pad|>"
+DOCUMENTS = 20_000  # documents to learn from
 SPECIAL = (DOCUMENT_END, "<|user|>", "<|assistant|>", REPLY_END, PAD)
 
 # Control tokens that stand in a message's text are broken up by the template itself, so that a prompt or a reply can
@@ -64,10 +66,14 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> "Pre
 
 
 def run_tokenizer(job: Job) -> dict[str, float]:
-    """Learn the recipe's tokenizer from its corpus and write it; report bytes a token on held-out documents."""
-    corpus = build_corpus(job.recipe.data, job.recipe.seed)
-    tokenizer = train_tokenizer(corpus.documents, job.recipe.tokenizer.vocab_size, job.recipe.model.context)
-    sizes = [(len(text.encode()), len(tokenizer(text)["input_ids"])) for text in corpus.heldout_documents]
+    """Learn the recipe's tokenizer from its corpus, or take the start's; report bytes a token on held-out documents."""
+    corpus = Corpus(job.recipe.data, job.recipe.seed)
+    if job.recipe.model.start:
+        tokenizer = adopt_tokenizer(job.recipe.model.start, job.recipe.model.context)
+    else:
+        texts = list(islice(corpus.documents(), DOCUMENTS))
+        tokenizer = train_tokenizer(texts, job.recipe.tokenizer.vocab_size, job.recipe.model.context)
+    sizes = [(len(text.encode()), len(tokenizer(text)["input_ids"])) for text in corpus.heldout_documents()]
     heldout = {"bytes_per_token": round(sum(b for b, _ in sizes) / sum(t for _, t in sizes), 3)}
 
     def save(folder: Path) -> None:
@@ -75,3 +81,22 @@ def run_tokenizer(job: Job) -> dict[str, float]:
 
     write_stage(job, save, fingerprint=corpus.fingerprint, tokens=0, heldout=heldout)
     return heldout
+
+
+def adopt_tokenizer(start: str, context: int) -> "PreTrainedTokenizerFast":
+    """Return a start checkpoint's tokenizer with the chat's special tokens and a padding token of its own.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(start)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"model.start {start!r}: no tokenizer there: {str(error).splitlines()[0]}") from None
+    tokenizer.add_special_tokens(
+        {"pad_token": PAD, "additional_special_tokens": ["<|user|>", "<|assistant|>", REPLY_END]}
+    )
+    tokenizer.model_max_length = context
+    return tokenizer

@@ -1,39 +1,76 @@
-"""What the Hugging Face and TRL trainers of all stages share: their common arguments, one progress bar, quiet logs."""
+"""What the Hugging Face and TRL trainers of all stages share: common arguments, saves on the way, one progress bar."""
 
 import logging
 import math
 import sys
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
 
-from training.recipe import Recipe
+from training.checkpoint import Job, open_work
+from training.recipe import Lora, Recipe
+
+SAVE_SECONDS = 180.0
+LOGS = 200  # points of a loss curve
+VALIDATIONS = 20  # times a stage is measured on held-out rows
 
 
-def common_arguments(recipe: Recipe, folder: str) -> dict[str, Any]:
-    """Return the arguments that hold for every stage.
+def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: bool = False) -> dict[str, Any]:
+    """Return the arguments that hold for every stage; steps is how many it will take, where that is known.
 
     TRL asks for bf16 and gradient checkpointing by default, which a CPU or a small model pays for, and every trainer
-    would report to whatever tracker it finds installed; nothing is saved on the way, since a stage writes once.
+    would report to whatever tracker it finds installed. Saving is left to Autosave, by the clock.
     """
     has_gpu = torch.cuda.is_available()
     return {
-        "output_dir": folder,
+        "output_dir": str(folder),
         "seed": recipe.seed,
         "use_cpu": not has_gpu,
-        "bf16": has_gpu,
+        "bf16": uses_bf16(recipe),
+        "torch_compile": compiled,
         "gradient_checkpointing": False,
         "save_strategy": "no",
+        "save_total_limit": 2,
         "report_to": "none",
         "disable_tqdm": True,
-        "logging_steps": 5,
+        "logging_steps": max(5, steps // LOGS),
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": has_gpu,
     }
+
+
+def uses_bf16(recipe: Recipe) -> bool:
+    """Say whether to compute in bfloat16: as the recipe says, else where GPU or processor has instructions for it.
+
+    Measured on two cores with AVX512-BF16: 4 million parameters, compiled, 8,200 tokens a second against 4,750.
+    """
+    if recipe.precision != "auto":
+        return recipe.precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def lora_config(lora: Lora | None, task: str) -> Any:
+    """Return peft's configuration for a recipe's adapters on every linear layer, or None; task is peft's name."""
+    if lora is None:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules="all-linear", task_type=task
+    )
+
+
+def merge_adapters(model: Any) -> Any:
+    """Return a plain model: adapters are added into its weights where it has any."""
+    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
 def quieten_libraries() -> None:
@@ -44,35 +81,68 @@ def quieten_libraries() -> None:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
-    for name in ("trl", "accelerate", "torch.distributed"):
+    for name in ("trl", "accelerate", "torch.distributed", "torch._inductor", "torch._dynamo"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|trl|transformers|accelerate)\.")
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|trl|transformers|accelerate)\.")
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|trl|transformers|accelerate|peft)\.")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|trl|transformers|accelerate|peft)\.")
 
 
-def train_quietly(trainer: Trainer) -> None:
-    """Run a trainer to its end with nothing but its progress bar on the terminal."""
+def train_quietly(trainer: Trainer, job: Job) -> list[dict[str, float]]:
+    """Run a trainer to its end, from its last save where the job resumes; return what it logged.
+
+    Nothing but its progress bar reaches the terminal. The trainer's output folder must be the job's work folder.
+    """
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    trainer.add_callback(Autosave())
+    folder = trainer.args.output_dir
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if job.resume else None)
+    return [{k: v for k, v in row.items() if isinstance(v, int | float)} for row in trainer.state.log_history]
+
+
+def work_folder(job: Job) -> Path:
+    """Return the folder of the job's work on the way."""
+    return open_work(job)
+
+
+class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+    """Save every few minutes, whatever a step takes, so that a killed run loses little."""
+
+    def __init__(self, seconds: float = SAVE_SECONDS) -> None:
+        self.seconds = seconds
+        self.saved = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Ask for a save when it is time."""
+        if time.monotonic() - self.saved >= self.seconds:
+            control.should_save = True
+            self.saved = time.monotonic()
 
 
 class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
     """One bar a stage with what people watch: loss, tokens a second where they are known, time left (tqdm's own)."""
 
-    SHOWN = ("loss", "reward", "kl", "accuracy")
+    SHOWN = ("loss", "eval_loss", "reward", "kl", "accuracy")
 
     def __init__(self, stage: str, tokens_per_step: int | None = None) -> None:
         self.stage = stage
         self.tokens_per_step = tokens_per_step
         self.bar: tqdm[Any] | None = None
         self.began = 0.0
+        self.first_step = 0
+        self.shown: dict[str, str] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Open the bar."""
+        """Open the bar, at the step that a resumed run goes on from."""
         # A log file gets a line every ten seconds, a terminal a moving bar.
         pause = 0.1 if sys.stderr.isatty() else 10.0
+        self.first_step = state.global_step
         self.bar = tqdm(
-            total=state.max_steps, desc=f"{self.stage:>9}", unit="step", dynamic_ncols=True, mininterval=pause
+            total=state.max_steps,
+            initial=state.global_step,
+            desc=f"{self.stage:>9}",
+            unit="step",
+            dynamic_ncols=True,
+            mininterval=pause,
         )
         self.began = time.monotonic()
 
@@ -92,11 +162,12 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
         """Show the latest figures beside the bar."""
         if self.bar is None:
             return
-        shown = {key: f"{value:.3f}" for key, value in (logs or {}).items() if key in self.SHOWN}
+        self.shown |= {key: f"{float(value):.3f}" for key, value in (logs or {}).items() if key in self.SHOWN}
         if self.tokens_per_step:
-            speed = self.tokens_per_step * state.global_step / max(time.monotonic() - self.began, 1e-9)
-            shown["tokens/s"] = f"{speed:,.0f}"
-        self.bar.set_postfix(shown)
+            steps = state.global_step - self.first_step
+            speed = self.tokens_per_step * steps / max(time.monotonic() - self.began, 1e-9)
+            self.shown["tokens/s"] = f"{speed:,.0f}"
+        self.bar.set_postfix(self.shown)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Close the bar."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from training.checkpoint import Job, write_stage
-from training.data.corpus import Corpus, build_corpus
+from training.data.corpus import Corpus
 from training.recipe import Recipe, load_recipe
 
 # The same cases on every run, and no verdict by the clock of a busy machine.
@@ -17,14 +18,14 @@ settings.register_profile("training", derandomize=True, deadline=None)
 settings.load_profile("training")
 
 SMALL = (
-    "data.stories=200",
-    "data.question_documents=150",
+    "data.examples=300",
     "tokenizer.vocab_size=400",
     "model.hidden_size=32",
     "model.layers=2",
     "model.heads=2",
     "model.mlp_size=64",
     "model.context=96",
+    "pairs.max_reply_tokens=16",
     "rl.max_reply_tokens=8",
 )
 
@@ -40,15 +41,21 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="session")
 def corpus(recipe: Recipe) -> Corpus:
-    return build_corpus(recipe.data, recipe.seed)
+    return Corpus(recipe.data, recipe.seed)
 
 
 @pytest.fixture(scope="session")
-def tokenizer(recipe: Recipe, corpus: Corpus) -> Any:
+def documents(corpus: Corpus) -> list[str]:
+    """The first documents of the corpus."""
+    return list(islice(corpus.documents(), 400))
+
+
+@pytest.fixture(scope="session")
+def tokenizer(recipe: Recipe, documents: list[str]) -> Any:
     """The corpus' tokenizer with the chat template, as SFT leaves it."""
     from training.tokenizer import CHAT_TEMPLATE, REPLY_END, train_tokenizer
 
-    tokenizer = train_tokenizer(corpus.documents, recipe.tokenizer.vocab_size, recipe.model.context)
+    tokenizer = train_tokenizer(documents, recipe.tokenizer.vocab_size, recipe.model.context)
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.eos_token = REPLY_END
     return tokenizer

@@ -66,7 +66,7 @@ def test_a_record_says_how_its_checkpoint_was_made(tmp_path: Path, make_checkpoi
     assert record == read_record(job.out) == json.loads((job.out / "stage.json").read_text())
     assert record["stage"] == "base"
     assert record["parent"] == {"name": "tokenizer", "stage": "tokenizer", "weights": hash_weights(parent)}
-    assert record["recipe"] == recipe.model_dump()
+    assert record["recipe"] == recipe.model_dump(mode="json")
     assert record["overrides"] == ["seed=5"]
     assert record["seed"] == 5
     assert record["data"] == "sha256:0"

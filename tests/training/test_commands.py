@@ -15,7 +15,7 @@ from training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", *(step.stage for step in FAMILY))
-SMALL = ("--set", "data.stories=120", "--set", "data.question_documents=60", "--set", "tokenizer.vocab_size=320")
+SMALL = ("--set", "data.examples=60", "--set", "tokenizer.vocab_size=320")
 
 # Runs the command line in a fresh interpreter and says what it imported.
 WITHOUT_TORCH = """
@@ -195,9 +195,9 @@ def test_one_stage_alone_records_its_overrides_and_needs_force_to_run_again(
     assert main(["tokenizer", "--out", str(out), *SMALL]) == 0
     assert f"{out}: held out: bytes_per_token " in capsys.readouterr().out
     record = json.loads((out / "stage.json").read_text())
-    assert record["overrides"] == ["data.stories=120", "data.question_documents=60", "tokenizer.vocab_size=320"]
+    assert record["overrides"] == ["data.examples=60", "tokenizer.vocab_size=320"]
     assert record["recipe"]["tokenizer"]["vocab_size"] == 320
-    assert record["recipe"] == load_recipe("nano", record["overrides"]).model_dump()
+    assert record["recipe"] == load_recipe("nano", record["overrides"]).model_dump(mode="json")
     assert record["parent"] is None
     assert record["heldout"]["bytes_per_token"] > 1.5
     assert "finished already" in refuse(capsys, "tokenizer", "--out", out, *SMALL)

@@ -1,223 +1,283 @@
-"""The generated world and the corpus: repeatable, true, and free of what is held out."""
+"""The corpus: repeatable, true to itself, and free of what is held out."""
 
 import random
 import re
-from pathlib import Path
+from itertools import islice
+from typing import Any
 
 import pytest
-import yaml
 
-from training.data import corpus as corpus_module
-from training.data.corpus import Corpus, build_corpus
-from training.data.small_talk import read_small_talk
-from training.data.world import Example, draw_story, fact_examples, is_heldout, read_world, story_document
-from training.recipe import Data
+from training.data.corpus import MAKERS, Corpus
+from training.data.families import COMPOSED, draw_example, read_families
+from training.data.lexicon import COLOURS, read_lexicon
+from training.data.problems import DRAWS
+from training.data.reading import DataError
+from training.data.rubric import Rubric, normalise
+from training.data.seasoning import read_small_talk, read_written_pairs
+from training.data.skeletons import explained_slots, read_forms, read_stories, words_for
+from training.recipe import Recipe, load_recipe
 
-SMALL = Data(stories=300, question_documents=300, small_talk=True, heldout_share=0.1)
-WRONG_ARTICLE = re.compile(r"\b[Aa] [aeiouAEIOU]|\b[Aa]n [^aeiouAEIOU]")
 # Topics that date badly or would teach opinions.
 LEFT_OUT = ("politics", "gossip", "ai", "botprofile", "computers", "coding", "tech_support", "money", "psychology")
+WORD = re.compile(r"[A-Za-z']+")
 
 
-def training_text(corpus: Corpus) -> str:
-    return "\n".join([*corpus.documents, *(f"{e.prompt}\n{e.reply}" for e in corpus.examples)])
+@pytest.fixture(scope="module")
+def whole() -> Corpus:
+    """The corpus of the family that ships."""
+    return Corpus(load_recipe("demo").data, 0)
 
 
-def draw_stories(count: int) -> list[Example]:
-    rng, world = random.Random(1), read_world()
-    return [draw_story(world, rng) for _ in range(count)]
+@pytest.fixture(scope="module")
+def training_text(whole: Corpus) -> str:
+    """Some million letters of what is trained on, every kind of document and example among them."""
+    examples = islice(whole.draw_examples(random.Random(1)), 8000)
+    said = [f"{e.prompt}\n{e.reply}" for e in [*examples, *whole.written_known]]
+    return "\n".join([*islice(whole.documents(), 8000), *said])
 
 
-def test_one_seed_gives_the_same_corpus_letter_by_letter() -> None:
-    assert build_corpus(SMALL, seed=3) == build_corpus(SMALL, seed=3)
+def test_one_seed_gives_the_same_text_letter_by_letter(recipe: Recipe) -> None:
+    one, same = (Corpus(recipe.data, 3) for _ in range(2))
+    assert list(islice(one.documents(), 200)) == list(islice(same.documents(), 200))
+    assert one.examples() == same.examples()
+    assert one.heldout() == same.heldout()
+    assert one.fingerprint == same.fingerprint
 
 
-def test_another_seed_gives_another_corpus() -> None:
-    one, other = build_corpus(SMALL, seed=3), build_corpus(SMALL, seed=4)
-    assert one.documents != other.documents
+def test_another_seed_gives_another_text_and_the_same_held_out_prompts(recipe: Recipe) -> None:
+    one, other = Corpus(recipe.data, 3), Corpus(recipe.data, 4)
+    assert list(islice(one.documents(), 50)) != list(islice(other.documents(), 50))
     assert one.fingerprint != other.fingerprint
+    assert one.heldout() == other.heldout()
 
 
-def test_building_a_corpus_leaves_the_global_generator_alone() -> None:
+def test_drawing_leaves_the_global_generator_alone(recipe: Recipe) -> None:
     random.seed(5)
     before = random.getstate()
-    build_corpus(SMALL, seed=3)
+    list(islice(Corpus(recipe.data, 3).documents(), 50))
     assert random.getstate() == before
 
 
-@pytest.mark.parametrize("share", [0.02, 0.1, 0.4])
-@pytest.mark.parametrize("seed", [0, 7])
-def test_no_heldout_prompt_stands_anywhere_in_the_training_text(share: float, seed: int) -> None:
-    corpus = build_corpus(SMALL.model_copy(update={"heldout_share": share}), seed)
-    text = training_text(corpus)
-    assert corpus.heldout
-    assert [e.prompt for e in corpus.heldout if e.prompt in text] == []
+def test_no_held_out_word_or_name_stands_in_a_training_text(whole: Corpus, training_text: str) -> None:
+    said = set(WORD.findall(training_text)) | set(WORD.findall(training_text.lower()))
+    assert len(whole.lexicon.heldout) >= 20
+    assert said & whole.lexicon.heldout == set()
 
 
-def test_the_search_for_heldout_prompts_finds_a_prompt_that_was_trained_on(corpus: Corpus) -> None:
-    text = training_text(corpus)
-    assert all(e.prompt in text for e in corpus.examples)
+def test_no_held_out_plot_stands_in_a_training_text(training_text: str) -> None:
+    pieces = [
+        piece.strip()
+        for story in read_stories()
+        if story.is_heldout
+        for step in story.steps
+        for phrasing in step
+        for piece in re.split(r"\{\w+\}", phrasing.text)
+        if len(piece.split()) >= 5
+    ]
+    assert len(pieces) >= 10
+    assert [piece for piece in pieces if piece in training_text] == []
 
 
-def test_no_heldout_document_stands_in_the_training_text() -> None:
-    corpus = build_corpus(Data(stories=6000, question_documents=500, heldout_share=0.1), seed=0)
-    text = training_text(corpus)
-    assert [document for document in corpus.heldout_documents if document in text] == []
+def test_no_held_out_phrasing_stands_in_a_training_text(training_text: str) -> None:
+    frames = {}
+    for family in read_families().values():
+        for phrasing in family.heldout:
+            frames[phrasing.text] = re.compile(
+                r"(?m)(?<!\w)"
+                + r"[^\n?.!]{1,60}".join(re.escape(p) for p in re.split(r"an? \{\w+\}|\{\w+\}", phrasing.text))
+            )
+    # Only whole questions count: those of one line that are no passage.
+    lines = {line.removeprefix("Question: ") for line in training_text.splitlines() if line.endswith(("?", "."))}
+    short = [line for line in lines if len(line) < 90]
+    plain = {t: f for t, f in frames.items() if "{passage}" not in t and "{beginning}" not in t and "{clues}" not in t}
+    plain = {t: f for t, f in plain.items() if "{first}" not in t}
+    assert len(plain) > 60
+    assert [(t, line) for t, frame in plain.items() for line in short if frame.fullmatch(line)] == []
 
 
-def test_facts_and_stories_are_both_held_out_and_each_prompt_once(corpus: Corpus) -> None:
-    kinds = {e.kind for e in corpus.heldout}
-    assert "story" in kinds
-    assert len(kinds) > 3
-    assert len({e.prompt for e in corpus.heldout}) == len(corpus.heldout) == len(corpus.heldout_documents)
-    assert all(e.expected for e in corpus.heldout)
+def test_every_family_has_held_out_prompts_and_each_prompt_stands_once(whole: Corpus) -> None:
+    heldout = whole.heldout()
+    assert {e.family for e in heldout} == set(read_families())
+    assert len({e.prompt for e in heldout}) == len(heldout)
 
 
-def test_a_larger_share_holds_out_more_and_never_lets_a_prompt_back_in() -> None:
-    prompts = [f"Question {i}?" for i in range(2000)]
-    few = {p for p in prompts if is_heldout(p, 0.1)}
-    many = {p for p in prompts if is_heldout(p, 0.3)}
-    assert few < many
-    assert len(few) == pytest.approx(200, abs=50)
-    assert len(many) == pytest.approx(600, abs=80)
+def test_there_are_enough_families_phrasings_plots_words_and_skeletons() -> None:
+    families = read_families()
+    assert len(families) >= 25
+    for family in families.values():
+        assert len(family.questions) >= 8
+        assert len(family.heldout) == 2
+        if family.name not in COMPOSED:
+            assert all(sum(map(len, forms.values())) >= 3 for forms in family.answers.values())
+    stories, forms = read_stories(), read_forms()
+    assert len({story.name for story in stories}) >= 40
+    assert len(stories) + len(forms) >= 300
+    assert all(len(step) >= 2 for skeleton in stories for step in skeleton.steps)
+    assert len(read_lexicon().words) + len(read_lexicon().names["girls"]) >= 1500
 
 
-def test_examples_hold_facts_stories_and_small_talk(corpus: Corpus) -> None:
-    assert {"opposite", "sound", "legs", "kind", "next", "story", "polite", "small talk"} == {
-        e.kind for e in corpus.examples
-    }
+@pytest.mark.parametrize("name", sorted(DRAWS))
+def test_the_reply_to_a_problem_is_right_by_the_rubric_in_all_its_forms(whole: Corpus, name: str) -> None:
+    rng = random.Random(name)
+    rubric = Rubric(whole.families, frozenset())
+    for form in ("short", "full", "warm"):
+        for is_heldout in (False, True):
+            for _ in range(30):
+                e = draw_example(whole.families[name], whole.lexicon, rng, is_heldout=is_heldout, form=form)
+                assert rubric.is_exact(e, e.reply), e
+                assert not rubric.is_exact(e, "I like turtles and other things."), e
 
 
-def test_without_small_talk_none_is_used() -> None:
-    corpus = build_corpus(SMALL.model_copy(update={"small_talk": False}), seed=0)
-    assert {e.kind for e in corpus.examples}.isdisjoint({"small talk"})
-    text = training_text(corpus)
-    assert [e for e in read_small_talk() if f"Question: {e.prompt}\nAnswer: {e.reply}" in text] == []
+def solve(e: Any) -> str:
+    """Answer a problem from its prompt alone, without the drawing's help."""
+    numbers = [int(n) for n in re.findall(r"\d+", e.prompt)]
+    listed = e.slots.get("list", "").split(", ")
+    return {
+        "sum": lambda: str(sum(numbers)),
+        "compare_numbers": lambda: str(max(numbers)),
+        "sort_numbers": lambda: ", ".join(map(str, sorted(numbers))),
+        "count_to": lambda: ", ".join(map(str, range(min(numbers), max(numbers) + 1))),
+        "next_number": lambda: str(numbers[0] + 1),
+        "before_number": lambda: str(numbers[0] - 1),
+        "sort_words": lambda: ", ".join(sorted(listed)),
+        "reverse_list": lambda: ", ".join(listed[::-1]),
+        "first_of_list": lambda: listed[0],
+        "last_of_list": lambda: listed[-1],
+    }[e.family]()
 
 
-def test_the_vocabulary_holds_every_word_of_the_facts_and_no_other_case(corpus: Corpus) -> None:
-    assert {"opposite", "vegetable", "meow", "anna"} <= corpus.vocabulary
-    assert all(word == word.lower() for word in corpus.vocabulary)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sum",
+        "compare_numbers",
+        "sort_numbers",
+        "count_to",
+        "next_number",
+        "before_number",
+        "sort_words",
+        "reverse_list",
+        "first_of_list",
+        "last_of_list",
+    ],
+)
+def test_an_answer_follows_from_the_prompt_alone(whole: Corpus, name: str) -> None:
+    rng = random.Random(1)
+    for _ in range(100):
+        e = draw_example(whole.families[name], whole.lexicon, rng)
+        assert solve(e) == e.answers[0], e
 
 
-def test_one_changed_reply_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
-    talk = [Example("small talk", "Is it late?", "It is."), Example("small talk", "Is it warm?", "It is.")]
-    assert not any(is_heldout(e.prompt, SMALL.heldout_share) for e in talk)
-    monkeypatch.setattr(corpus_module, "read_small_talk", lambda: talk)
-    before = build_corpus(SMALL, seed=0).fingerprint
-    assert before == build_corpus(SMALL, seed=0).fingerprint
-    talk[1] = Example("small talk", "Is it warm?", "It was.")
-    assert build_corpus(SMALL, seed=0).fingerprint != before
-
-
-def test_the_fingerprint_covers_order_borders_and_replies() -> None:
-    one = corpus_module._fingerprint(["ab", "c"], [], [])
-    assert one != corpus_module._fingerprint(["a", "bc"], [], [])
-    assert one != corpus_module._fingerprint(["c", "ab"], [], [])
-    examples = [[Example("kind", "What?", reply)] for reply in ("This.", "That.")]
-    assert corpus_module._fingerprint([], examples[0], []) != corpus_module._fingerprint([], examples[1], [])
-    assert corpus_module._fingerprint([], [], examples[0]) != corpus_module._fingerprint([], [], examples[1])
-
-
-def test_a_story_keeps_its_hero_and_its_animal_in_title_prompt_and_text() -> None:
+@pytest.mark.parametrize("name", ["who_has", "what_colour", "where_is", "what_has"])
+def test_a_passage_tells_what_is_asked_and_only_once(whole: Corpus, name: str) -> None:
     rng = random.Random(2)
-    world = read_world()
-    for story in draw_stories(2000):
-        hero, animal = story.expected
-        assert hero in world["names"]
-        assert animal in world["stories"]["animals"]
-        others = {*world["names"], *world["stories"]["animals"]} - {hero, animal}
-        for text in (story.prompt, story.reply, story_document(world, story, rng)):
-            words = set(re.findall(r"\w+", text))
-            assert {hero, animal} <= words, text
-            assert not others & words, text
+    for _ in range(200):
+        e = draw_example(whole.families[name], whole.lexicon, rng, is_heldout=rng.random() < 0.5)
+        passage = e.slots["passage"]
+        assert e.slots["name"] in passage
+        if name == "where_is":
+            assert e.answers[0] in passage
+        else:
+            told = re.findall(rf"\b({'|'.join(COLOURS)}) {re.escape(e.slots['thing'])}\b", passage)
+            assert told == [e.slots["colour"]]
 
 
-def test_every_plot_name_and_animal_is_drawn_sooner_or_later() -> None:
-    world = read_world()
-    stories = draw_stories(3000)
-    text = "\n".join(e.reply for e in stories)
-    for part in ("places", "things", "names"):
-        assert [word for word in world[part] if word not in text] == []
-    plots = [re.split(r"\{\w+\}", plot)[-1] for plot in world["stories"]["plots"]]
-    assert [plot for plot in plots if plot not in text] == []
-
-
-def test_a_and_an_stand_where_they_should() -> None:
+def test_stories_keep_hero_colour_and_thing_whatever_phrasing_is_drawn(whole: Corpus) -> None:
     rng = random.Random(3)
-    world = read_world()
-    facts = [e for e in fact_examples(world) if e.expected]
-    stories = draw_stories(3000)
-    texts = [f"{e.prompt} {e.reply}" for e in facts + stories] + [story_document(world, s, rng) for s in stories]
-    assert [text for text in texts if WRONG_ARTICLE.search(text)] == []
-    assert any("an owl" in text for text in texts)
-    assert any("An ant" in text for text in texts)
+    for name in ("story_order", "story_animal"):
+        for i in range(600):
+            e = draw_example(whole.families[name], whole.lexicon, rng, is_heldout=bool(i % 2))
+            said = f" {normalise(e.reply)} "
+            assert all(f" {normalise(kept)} " in said for kept in e.kept), e
+            assert "{" not in e.reply
 
 
-def test_the_answer_to_a_fact_contains_its_expected_words() -> None:
-    facts = [e for e in fact_examples(read_world()) if e.kind != "polite"]
-    assert len(facts) > 500
-    for e in facts:
-        words = set(re.findall(r"\w+", e.reply.lower()))
-        assert len(e.expected) == 2
-        assert set(e.expected) <= words, e
-        assert e.expected[0] in re.findall(r"\w+", e.prompt), e
+def test_a_continued_story_names_its_hero_and_its_thing_again(whole: Corpus) -> None:
+    rng = random.Random(3)
+    hits = [
+        all(kept in e.reply for kept in e.kept)
+        for e in (draw_example(whole.families["story_continue"], whole.lexicon, rng) for _ in range(300))
+    ]
+    assert sum(hits) / len(hits) > 0.8
 
 
-def test_no_question_has_two_answers() -> None:
-    answers: dict[str, set[tuple[str, ...]]] = {}
-    for e in fact_examples(read_world()):
-        answers.setdefault(e.prompt, set()).add(e.expected)
-    assert [prompt for prompt, found in answers.items() if len(found) > 1] == []
+def test_every_explanation_fits_some_word_and_says_only_what_is_known(whole: Corpus) -> None:
+    rng = random.Random(4)
+    for skeleton in read_forms():
+        if skeleton.name == "explanation":
+            words = words_for(skeleton, whole.lexicon)
+            assert words, [p.text for p in skeleton.steps[0]]
+            assert "{" not in skeleton.tell(explained_slots(rng.choice(words)), rng)
 
 
-def test_opposites_are_asked_both_ways() -> None:
-    prompts = {e.prompt: e.reply for e in fact_examples(read_world())}
-    assert prompts["What is the opposite of hot?"] == "The opposite of hot is cold."
-    assert prompts["What is the opposite of cold?"] == "The opposite of cold is hot."
+def test_a_riddle_has_one_answer(whole: Corpus) -> None:
+    rng = random.Random(5)
+    answers: dict[frozenset[str], str] = {}
+    for _ in range(2000):
+        e = draw_example(whole.families["riddle"], whole.lexicon, rng)
+        clues = frozenset(e.slots["clues"].split(". "))
+        assert answers.setdefault(clues, e.answers[0]) == e.answers[0]
 
 
-def test_words_that_yaml_would_read_as_truth_or_number_stay_text() -> None:
-    world = read_world()
-    words = [w for family in world["facts"].values() for pair in family["pairs"] for w in pair]
-    words += [w for part in ("names", "places", "things") for w in world[part]] + world["stories"]["animals"]
-    words += [text for pair in world["polite"] for text in pair]
-    assert [word for word in words if not isinstance(word, str)] == []
-    assert next(e for e in fact_examples(world) if e.prompt == "How many legs has a snake?").expected == ("snake", "no")
+def test_every_kind_of_document_is_drawn_in_about_its_share(whole: Corpus) -> None:
+    assert set(whole.data.mixture) <= set(MAKERS)
+    documents = list(islice(whole.documents(), 4000))
+    asked = sum(text.startswith("Question: ") for text in documents) / len(documents)
+    shares = whole.data.mixture
+    assert asked == pytest.approx((shares["questions"] + shares["talk"]) / sum(shares.values()), abs=0.03)
 
 
-def test_no_phrasing_keeps_an_empty_slot(corpus: Corpus) -> None:
-    assert "{" not in training_text(corpus).replace("{}", "")
+def test_only_the_families_of_the_recipe_are_asked() -> None:
+    data = load_recipe("nano").data
+    corpus = Corpus(data, 0)
+    asked = {e.family for e in islice(corpus.draw_examples(random.Random(0)), 2000)}
+    assert asked - {"written", "small talk"} == set(data.families)
+    assert {e.family for e in corpus.heldout()} == set(data.families)
 
 
-def small_talk_files() -> dict[str, set[str]]:
-    import chatterbot_corpus
+def test_an_unknown_family_in_a_recipe_is_named() -> None:
+    data = load_recipe("nano").data.model_copy(update={"families": ("oposite",)})
+    with pytest.raises(DataError, match=r"unknown family 'oposite': use some of .*opposite"):
+        _ = Corpus(data, 0).families
 
-    folder = Path(chatterbot_corpus.__file__).parent / "data" / "english"
-    files = {}
-    for path in folder.glob("*.yml"):
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        files[path.stem] = {str(prompt) for prompt, *_ in tree["conversations"]}
-    return files
+
+def test_fewer_words_are_spread_over_all_kinds() -> None:
+    few, every = read_lexicon(300), read_lexicon()
+    assert 250 <= len(few.words) <= 400
+    assert {"animal", "tool", "food", "quality"} <= {word.kind for word in few.words.values()}
+    assert few.words.keys() <= every.words.keys()
+
+
+def test_written_pairs_are_complete_and_each_prompt_stands_once() -> None:
+    pairs = read_written_pairs()
+    assert len(pairs) >= 400
+    assert len({e.prompt for e in pairs}) == len(pairs)
+    for e in pairs:
+        assert e.reply.rstrip().endswith((".", "!", "?")), e
+        assert e.reply.isascii()
+        assert len(e.reply.split()) <= 45
+
+
+def test_some_written_pairs_are_held_out_for_ever(whole: Corpus) -> None:
+    kept = {e.prompt for e in whole.written_known}
+    assert 0.9 < len(kept) / len(whole.written) < 1.0
 
 
 def test_small_talk_comes_from_the_harmless_files_alone() -> None:
-    files = small_talk_files()
+    from pathlib import Path
+
+    import chatterbot_corpus
+    import yaml
+
+    folder = Path(chatterbot_corpus.__file__).parent / "data" / "english"
+    files = {
+        path.stem: {str(p) for p, *_ in yaml.safe_load(path.read_text(encoding="utf-8"))["conversations"]}
+        for path in folder.glob("*.yml")
+    }
     assert set(LEFT_OUT) < set(files)
-    left_out = set.union(*(files[name] for name in LEFT_OUT))
     harmless = set.union(*(prompts for name, prompts in files.items() if name not in LEFT_OUT))
-    prompts = {e.prompt for e in read_small_talk()}
-    assert len(prompts) > 200
-    assert prompts <= harmless
-    assert prompts & (left_out - harmless) == set()
-
-
-def test_small_talk_is_short_plain_text_and_each_prompt_stands_once() -> None:
-    examples = read_small_talk()
-    for e in examples:
-        assert e.expected == ()
-        for text in (e.prompt, e.reply):
-            assert text.isascii()
-            assert "\n" not in text
-            assert 0 < len(text) <= 160
-    assert len({e.prompt for e in examples}) == len(examples)
+    talk = read_small_talk()
+    assert len(talk) > 200
+    assert {e.prompt for e in talk} <= harmless
+    for e in talk:
+        assert all(text.isascii() and "\n" not in text and 0 < len(text) <= 160 for text in (e.prompt, e.reply))

@@ -1,57 +1,74 @@
-"""First pairs: the best reply against each worse one, and broken copies that never equal the chosen."""
+"""First pairs: the best reply against each other one, by noisy votes, and broken copies that never equal the chosen."""
 
 import random
+from itertools import islice
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.world import Example
-from training.pairs import break_reply, make_pairs
+from training.data.corpus import Corpus
+from training.data.examples import Example
+from training.data.families import read_families
+from training.data.rubric import Rubric, split_words
+from training.pairs import break_reply, broken_copies, draw_prompts, make_pairs
 from training.sampling import Sample
 
-COW = Example("sound", "What does a cow say?", "A cow says moo.", ("cow", "moo"))
-WORDS = frozenset({"a", "cow", "dog", "says", "moo", "woof"})
+COW = Example("sound", "What does a cow say?", "A cow says moo.", "full", ("moo",), {"word": "cow", "answer": "moo"})
+RIGHT, WRONG, BLORP = "A cow says moo.", "A cow says woof.", "Blorp"
+
+
+@pytest.fixture(scope="module")
+def rubric() -> Rubric:
+    return Rubric(read_families(), frozenset(split_words("a cow dog says moo woof and again")))
 
 
 def sample(text: str, *, is_finished: bool = True) -> Sample:
     return Sample(text, is_finished, [1], [2])
 
 
+def pairs(rubric: Rubric, *samples: Sample, noise: float = 0.0, seed: int = 0) -> list[dict[str, Any]]:
+    return make_pairs(COW, list(samples), rubric, random.Random(seed), noise)
+
+
 def sides(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(row["chosen"][0]["content"], row["rejected"][0]["content"]) for row in rows]
 
 
-def test_the_best_reply_is_paired_with_each_worse_one() -> None:
-    samples = [sample("A dog says woof."), sample("A cow says moo."), sample("Blorp", is_finished=False)]
-    rows = make_pairs(COW, samples, WORDS)
-    assert sides(rows) == [("A cow says moo.", "A dog says woof."), ("A cow says moo.", "Blorp")]
+def test_the_best_reply_meets_each_worse_one(rubric: Rubric) -> None:
+    rows = pairs(rubric, sample(WRONG), sample(RIGHT), sample(BLORP, is_finished=False))
+    assert sides(rows) == [(RIGHT, WRONG), (RIGHT, BLORP)]
+    assert all(row["noise_free"] for row in rows)
 
 
-def test_a_reply_as_good_as_the_best_is_no_rejected_side() -> None:
-    samples = [sample("A cow says moo."), sample("A cow says moo!"), sample("A dog says woof.")]
-    assert sides(make_pairs(COW, samples, WORDS)) == [("A cow says moo.", "A dog says woof.")]
+def test_replies_that_score_alike_make_no_pair(rubric: Rubric) -> None:
+    assert pairs(rubric, sample(RIGHT), sample("A cow says moo!")) == []
+    assert pairs(rubric, *[sample(RIGHT)] * 3) == []
 
 
-def test_replies_that_score_alike_make_no_pair() -> None:
-    assert make_pairs(COW, [sample("A cow says moo."), sample("A cow says moo!")], WORDS) == []
-    assert make_pairs(COW, [sample("A cow says moo.")] * 3, WORDS) == []
+def test_empty_replies_take_no_part(rubric: Rubric) -> None:
+    assert pairs(rubric, sample(RIGHT), sample(""), sample(" \n")) == []
+    assert pairs(rubric) == []
 
 
-def test_empty_replies_take_no_part() -> None:
-    assert make_pairs(COW, [sample("A cow says moo."), sample(""), sample(" \n")], WORDS) == []
-    assert make_pairs(COW, [sample(""), sample("")], WORDS) == []
-    assert make_pairs(COW, [], WORDS) == []
+def test_a_noisy_voter_errs_sometimes_and_the_row_says_so(rubric: Rubric) -> None:
+    rows = [row for seed in range(300) for row in pairs(rubric, sample(RIGHT), sample("Moo."), noise=30.0, seed=seed)]
+    wrong = [row for row in rows if row["chosen"][0]["content"] == "Moo."]
+    assert 0 < len(wrong) < len(rows) / 2
+    assert not any(row["noise_free"] for row in wrong)
+    assert all(row["noise_free"] for row in rows if row not in wrong)
 
 
-def test_a_pair_has_the_shape_of_the_arenas_export_and_says_that_nobody_voted() -> None:
-    [row] = make_pairs(COW, [sample("A cow says moo."), sample("A dog says woof.")], WORDS)
+def test_a_pair_has_the_shape_of_the_arenas_export_and_says_that_nobody_voted(rubric: Rubric) -> None:
+    [row] = pairs(rubric, sample(RIGHT), sample(WRONG))
     assert row == {
         "prompt": [{"role": "user", "content": COW.prompt}],
-        "chosen": [{"role": "assistant", "content": "A cow says moo."}],
-        "rejected": [{"role": "assistant", "content": "A dog says woof."}],
+        "chosen": [{"role": "assistant", "content": RIGHT}],
+        "rejected": [{"role": "assistant", "content": WRONG}],
         "margin": 0.0,
         "source": "synthetic",
+        "noise_free": True,
     }
 
 
@@ -64,14 +81,28 @@ def test_a_broken_reply_is_some_text_and_never_the_chosen_one(chosen: str, seed:
     [(kept, broken)] = sides([break_reply(row, random.Random(seed))])
     assert kept == chosen
     assert broken.strip()
-    assert broken.split() != chosen.split()
-    assert set(broken.split()) <= set(chosen.split())
+    assert broken != chosen
+    assert set(broken.split()) <= {*chosen.split(), "."}
 
 
-def test_replies_are_broken_in_several_ways_and_the_pair_is_left_as_it_was() -> None:
-    row = make_pairs(COW, [sample("A cow says moo and moo again."), sample("A dog says woof.")], WORDS)[0]
+def test_replies_are_broken_in_several_ways_and_the_pair_is_left_as_it_was(rubric: Rubric) -> None:
+    [row] = pairs(rubric, sample(RIGHT), sample(WRONG))
     before = repr(row)
     rng = random.Random(0)
-    lengths = {len(break_reply(row, rng)["rejected"][0]["content"].split()) for _ in range(60)}
-    assert lengths == {1, 2, 8, 21}  # one word, cut, shuffled, repeated
+    assert len({break_reply(row, rng)["rejected"][0]["content"] for _ in range(80)}) > 5
     assert repr(row) == before
+
+
+def test_every_broken_copy_scores_below_the_reply_it_was_made_from(rubric: Rubric) -> None:
+    best = rubric.mark(COW, RIGHT, is_finished=True).points
+    for broken in broken_copies(RIGHT, random.Random(1)):
+        if split_words(broken) != split_words(RIGHT):
+            assert rubric.mark(COW, broken, is_finished=True).points < best, broken
+
+
+def test_prompts_are_drawn_once_each_and_never_from_what_cannot_be_judged(corpus: Corpus) -> None:
+    drawn = draw_prompts(corpus, random.Random(0), 60)
+    assert len({e.prompt for e in drawn}) == len(drawn) == 60
+    assert "small talk" not in {e.family for e in drawn}
+    families = {e.family for e in islice(corpus.draw_examples(random.Random(0)), 500)}
+    assert "small talk" in families

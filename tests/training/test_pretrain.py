@@ -10,26 +10,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.checkpoint import CheckpointError
-from training.data.corpus import Corpus
 from training.pretrain import measure_bits_per_byte, pack
 from training.recipe import Recipe
 from training.trainer import bits_per_byte
 
-DELIMITER = 0
-DOCUMENTS = st.lists(st.lists(st.integers(1, 500), max_size=30), max_size=20)
+CONTEXTS = st.integers(1, 24)
+DOCUMENTS = st.lists(st.text("abc", max_size=30), max_size=20)
 
 
-@given(DOCUMENTS, st.integers(1, 24))
+class Letters:
+    """A tokenizer of letters: a is 1, b is 2, c is 3, the end of a document 0."""
+
+    eos_token_id = 0
+
+    def __len__(self) -> int:
+        return 4
+
+    def __call__(self, texts: list[str]) -> dict[str, list[list[int]]]:
+        return {"input_ids": [[ord(letter) - 96 for letter in text] for text in texts]}
+
+
+def packed(documents: list[str], context: int, rows: int = 100) -> np.ndarray:
+    return pack(iter(documents), Letters(), context, rows)  # type: ignore[arg-type]
+
+
+@given(DOCUMENTS, CONTEXTS)
 def test_packing_keeps_every_token_in_order_with_a_delimiter_after_each_document(
-    documents: list[list[int]], context: int
+    documents: list[str], context: int
 ) -> None:
-    stream = [token for document in documents for token in [*document, DELIMITER]]
+    stream = [token for text in documents for token in [*(ord(letter) - 96 for letter in text), 0]]
     if len(stream) < context:
         with pytest.raises(CheckpointError, match=f"{len(stream)} tokens of text do not fill one row of {context}"):
-            pack(documents, DELIMITER, context)
+            packed(documents, context)
         return
-    rows = pack(documents, DELIMITER, context)
-    assert rows.dtype == np.int64
+    rows = packed(documents, context, rows=700)
+    assert rows.dtype == np.uint16
     assert rows.shape[1] == context
     flat = rows.ravel().tolist()
     assert flat == stream[: len(flat)]
@@ -37,12 +52,19 @@ def test_packing_keeps_every_token_in_order_with_a_delimiter_after_each_document
 
 
 def test_packing_by_hand() -> None:
-    assert pack([[1, 2, 3], [4], [5, 6]], DELIMITER, 4).tolist() == [[1, 2, 3, 0], [4, 0, 5, 6]]
+    assert packed(["abc", "a", "bc"], 4).tolist() == [[1, 2, 3, 0], [1, 0, 2, 3]]
+
+
+def test_packing_stops_at_the_rows_asked_for_and_loses_no_document_on_the_way() -> None:
+    documents = iter(["ab"] * 5000)
+    rows = pack(documents, Letters(), 3, 2500)  # type: ignore[arg-type]
+    assert rows.shape == (2500, 3)
+    assert (rows == [1, 2, 0]).all()
 
 
 def test_no_text_at_all_is_refused() -> None:
     with pytest.raises(CheckpointError, match="0 tokens of text"):
-        pack([], DELIMITER, 4)
+        packed([], 4)
 
 
 def test_bits_per_byte_by_hand() -> None:
@@ -68,9 +90,9 @@ def test_a_uniform_model_needs_log_v_bits_a_token(uniform: Any, tokenizer: Any) 
 
 
 def test_of_a_document_longer_than_the_context_only_what_was_read_counts(
-    uniform: Any, tokenizer: Any, recipe: Recipe, corpus: Corpus
+    uniform: Any, tokenizer: Any, recipe: Recipe, documents: list[str]
 ) -> None:
-    text = " ".join(corpus.documents)[:2000]
+    text = " ".join(documents)[:2000]
     read = tokenizer(text)["input_ids"][: recipe.model.context - 1]
     expected = len(read) * math.log2(len(tokenizer)) / len(tokenizer.decode(read).encode())
     assert measure_bits_per_byte(uniform, tokenizer, [text]) == pytest.approx(expected, rel=1e-5)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.data.corpus import Corpus
 from training.recipe import Recipe
 from training.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, PAD, REPLY_END, SPECIAL, train_tokenizer
 
@@ -29,7 +28,7 @@ def test_any_text_comes_back_as_it_was(tokenizer: Any, text: str) -> None:
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
-def test_nothing_is_unknown_to_a_tokenizer_that_has_seen_no_letter_of_it(corpus: Corpus) -> None:
+def test_nothing_is_unknown_to_a_tokenizer_that_has_seen_no_letter_of_it(documents: list[str]) -> None:
     tokenizer = train_tokenizer(["aaa"], 300, 64)
     text = "\N{SNOWMAN} \N{GRINNING FACE} \u00e9\x00\r\n\ta"
     ids = tokenizer(text)["input_ids"]
@@ -38,10 +37,12 @@ def test_nothing_is_unknown_to_a_tokenizer_that_has_seen_no_letter_of_it(corpus:
     assert tokenizer.decode(ids) == text
 
 
-def test_the_tokenizer_has_the_size_of_the_recipe_and_uses_it(tokenizer: Any, recipe: Recipe, corpus: Corpus) -> None:
+def test_the_tokenizer_has_the_size_of_the_recipe_and_uses_it(
+    tokenizer: Any, recipe: Recipe, documents: list[str]
+) -> None:
     assert len(tokenizer) == recipe.tokenizer.vocab_size
     assert tokenizer.model_max_length == recipe.model.context
-    used = {token for text in corpus.documents for token in tokenizer(text)["input_ids"]}
+    used = {token for text in documents for token in tokenizer(text)["input_ids"]}
     assert max(used) == len(tokenizer) - 1
 
 
@@ -56,16 +57,16 @@ def test_a_special_token_can_be_left_out_of_a_reply_that_is_read(tokenizer: Any,
     assert tokenizer.decode(tokenizer(f"Hi.{token}")["input_ids"], skip_special_tokens=True) == "Hi."
 
 
-def test_padding_is_neither_the_end_of_a_document_nor_of_a_reply(corpus: Corpus) -> None:
-    tokenizer = train_tokenizer(corpus.documents[:20], 300, 64)
+def test_padding_is_neither_the_end_of_a_document_nor_of_a_reply(documents: list[str]) -> None:
+    tokenizer = train_tokenizer(documents[:20], 300, 64)
     document_end, reply_end, pad = tokenizer.convert_tokens_to_ids([DOCUMENT_END, REPLY_END, PAD])
     assert tokenizer.eos_token_id == document_end
     assert tokenizer.pad_token_id == pad
     assert pad not in (document_end, reply_end)
 
 
-def test_the_same_text_gives_the_same_tokenizer(corpus: Corpus) -> None:
-    one, other = (train_tokenizer(corpus.documents, 400, 64).backend_tokenizer.to_str() for _ in range(2))
+def test_the_same_text_gives_the_same_tokenizer(documents: list[str]) -> None:
+    one, other = (train_tokenizer(documents, 400, 64).backend_tokenizer.to_str() for _ in range(2))
     assert one == other
 
 
@@ -125,5 +126,5 @@ def test_the_template_survives_being_saved(tokenizer: Any, tmp_path: Any) -> Non
 
 
 @pytest.mark.parametrize("token", SPECIAL)
-def test_no_special_token_stands_in_the_corpus(corpus: Corpus, token: str) -> None:
-    assert not any(token in text for text in corpus.documents)
+def test_no_special_token_stands_in_the_corpus(documents: list[str], token: str) -> None:
+    assert not any(token in text for text in documents)

@@ -1,6 +1,20 @@
 """The text that checkpoints are made of, and what judges it.
 
-world.py and world.yaml   the generated world        small_talk.py   pairs that people wrote
-corpus.py                 both, split for training   checker.py      a score for a reply
-preferences.py            preference pairs as files: synthetic ones and the arena's
+The text itself, in files that can be read and edited:
+
+    lexicon/    words with facts, names, rhymes      stories/   plots, each told by several skeletons
+    families/   how prompts are asked and answered   forms/     letters, dialogues, poems, explanations
+    pairs/      prompts and responses in full        heldout.yaml, titles.yaml
+
+What composes it, by seed:
+
+    reading.py     files, and errors that name file, line and cure     phrasing.py   sentences with slots
+    lexicon.py     words and what is true of them                      scenes.py     who is where with what
+    skeletons.py   stories and other forms                             passages.py   texts about several children
+    problems.py    problems that know their answer                     families.py   prompts and replies around them
+    examples.py    a prompt and a good reply                           seasoning.py  what people wrote
+    corpus.py      documents, examples, and what is held out           outside.py    any other dataset instead
+
+    rubric.py        what synthetic voters look at, and their votes
+    preferences.py   preference pairs as files: synthetic ones and the arena's
 """

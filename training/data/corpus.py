@@ -1,76 +1,251 @@
-"""The corpus of a family: documents to pretrain on, examples to finetune on, and what is held out of both."""
+"""The corpus of a family: an endless stream of documents to pretrain on, examples to finetune on, what is held out.
+
+Everything is drawn by seed from the files beside this one. What is held out (phrasings, plots, names and words, fixed
+in those files; one written pair in forty by a hash of its prompt) stands in no document and no example.
+"""
 
 import hashlib
-import random
-from dataclasses import dataclass
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from random import Random
 
-from training.data.checker import split_words
-from training.data.small_talk import read_small_talk
-from training.data.world import (
-    Example,
-    draw_story,
-    fact_examples,
-    is_heldout,
-    question_document,
-    read_world,
-    story_document,
-)
-from training.recipe import Data, RecipeError
+from training.data.examples import Example
+from training.data.families import COMPOSED, Family, draw_example, read_families
+from training.data.lexicon import Lexicon, Word, read_lexicon
+from training.data.passages import write_passage
+from training.data.phrasing import compile_phrasings
+from training.data.reading import DataError, read_yaml
+from training.data.scenes import draw_children, draw_scene
+from training.data.seasoning import read_small_talk, read_written_pairs
+from training.data.skeletons import Skeleton, explained_slots, read_forms, read_stories, words_for
+from training.recipe import Data
 
-EXAMPLES_PER_DOCUMENT = (3, 6)
-STORY_IN_DOCUMENT = 0.4  # share of question documents whose last answer is a story
-STORIES_TO_FINETUNE = 10  # one story in so many documents of stories also becomes an example
+FOLDER = Path(__file__).parent
+WORDS = re.compile(r"[A-Za-z']+")
+TITLED = 0.7  # share of stories under a title that names the hero and the thing
+WRITTEN_SHARE = 0.12  # of the examples
+COMPOSED_SHARE = 0.2
+PAIR_HELDOUT = 40  # one written pair in so many
+PROMPTS_HELDOUT = 24  # held-out prompts of each family
 
 
-@dataclass(frozen=True)
 class Corpus:
-    """Text by use. No prompt of heldout stands in documents or examples.
+    """The text of one data section and seed. Nothing is read or drawn before it is asked for.
 
-    vocabulary: the words of the world, in lower case. fingerprint: a hash of all the text.
+    Raises:
+        DataError: from any property, where a file of the corpus is broken.
     """
 
-    documents: list[str]
-    heldout_documents: list[str]
-    examples: list[Example]
-    heldout: list[Example]
-    vocabulary: frozenset[str]
-    fingerprint: str
+    def __init__(self, data: Data, seed: int) -> None:
+        self.data = data
+        self.seed = seed
 
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words; fewer of them where the recipe says so."""
+        return read_lexicon(self.data.words)
 
-def build_corpus(data: Data, seed: int) -> Corpus:
-    """Compose the corpus. The same data section and seed give the same text, letter by letter."""
-    rng = random.Random(seed)
-    world = read_world()
-    facts = list(fact_examples(world)) + (read_small_talk() if data.small_talk else [])
-    stories = [draw_story(world, rng) for _ in range(data.stories)]
-    # Small talk has no answer that could be checked, so none of it is held out.
-    known = [e for e in facts if not e.expected or not is_heldout(e.prompt, data.heldout_share)]
-    told = [s for s in stories if not is_heldout(s.prompt, data.heldout_share)]
-    checkable = [e for e in facts + stories if is_heldout(e.prompt, data.heldout_share) and e.expected]
-    heldout = list({e.prompt: e for e in checkable}.values())
-    if not heldout or not told:
-        raise RecipeError(
-            f"data.stories {data.stories} and data.heldout_share {data.heldout_share} leave nothing "
-            f"{'to measure on' if told else 'to tell'}: raise them"
+    @cached_property
+    def families(self) -> dict[str, Family]:
+        """The families of prompts that the recipe uses.
+
+        Raises:
+            DataError: the recipe names a family that does not exist.
+        """
+        families = read_families()
+        for name in self.data.families:
+            if name not in families:
+                raise DataError(f"data.families: unknown family {name!r}: use some of {', '.join(sorted(families))}")
+        return {name: families[name] for name in self.data.families or families}
+
+    @cached_property
+    def written(self) -> list[Example]:
+        """Prompt-response pairs that people wrote, without any that mentions a held-out word."""
+        pairs = read_written_pairs() + (read_small_talk() if self.data.small_talk else [])
+        return [e for e in pairs if not self._mentions_heldout(f"{e.prompt} {e.reply}")]
+
+    @cached_property
+    def written_known(self) -> list[Example]:
+        """The written pairs that are trained on."""
+        return [e for e in self.written if zlib.crc32(e.prompt.encode()) % PAIR_HELDOUT]
+
+    def documents(self, *, seed: int = 0, is_heldout: bool = False) -> Iterator[str]:
+        """Yield documents for ever, in the shares of the recipe's mixture. Other seeds give other documents."""
+        rng = Random(f"{self.seed}/{seed}/{is_heldout}")
+        makers = {kind: MAKERS[kind] for kind, share in self.data.mixture.items() if share > 0}
+        kinds, shares = list(makers), [self.data.mixture[kind] for kind in makers]
+        while True:
+            for kind in rng.choices(kinds, shares, k=256):
+                yield makers[kind](self, rng, is_heldout)
+
+    def examples(self) -> list[Example]:
+        """Return the recipe's number of examples to finetune on."""
+        rng = Random(f"{self.seed}/examples")
+        return list(islice(self.draw_examples(rng), self.data.examples))
+
+    def draw_examples(self, rng: Random) -> Iterator[Example]:
+        """Yield training examples for ever: problems, stories and letters, and what people wrote."""
+        composed = [f for f in self.families.values() if f.name in COMPOSED]
+        problems = [f for f in self.families.values() if f.name not in COMPOSED]
+        weights = [f.weight for f in problems]
+        while True:
+            luck = rng.random()
+            if self.written_known and luck < WRITTEN_SHARE:
+                yield rng.choice(self.written_known)
+            elif composed and luck < WRITTEN_SHARE + COMPOSED_SHARE:
+                yield draw_example(rng.choice(composed), self.lexicon, rng)
+            else:
+                yield draw_example(rng.choices(problems, weights)[0], self.lexicon, rng)
+
+    def heldout(self, per_family: int = PROMPTS_HELDOUT) -> list[Example]:
+        """Return held-out prompts, so many different ones of each family (fewer where there are no more)."""
+        found: list[Example] = []
+        for name, family in sorted(self.families.items()):
+            rng = Random(f"held out/{name}")
+            drawn: dict[str, Example] = {}
+            for _ in range(per_family * 20):
+                example = draw_example(family, self.lexicon, rng, is_heldout=True)
+                drawn.setdefault(example.prompt, example)
+                if len(drawn) == per_family:
+                    break
+            found += drawn.values()
+        return found
+
+    def heldout_documents(self, count: int = 300) -> list[str]:
+        """Return documents made of held-out plots, phrasings and names."""
+        return list(islice(self.documents(is_heldout=True), count))
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The words of the world in lower case: what a reply may be made of."""
+        drawn = islice(self.documents(seed=1), 3000)
+        words = {word for text in drawn for word in WORDS.findall(text.lower())}
+        return frozenset(
+            words | {name.lower() for group in self.lexicon.names.values() for name in group} | set(self.lexicon.words)
         )
-    documents = [story_document(world, s, rng) for s in told]
-    for _ in range(data.question_documents):
-        drawn = rng.sample(known, rng.randint(*EXAMPLES_PER_DOCUMENT))
-        if rng.random() < STORY_IN_DOCUMENT:
-            drawn[-1] = rng.choice(told)
-        documents.append(question_document(drawn))
-    rng.shuffle(documents)
-    examples = known + told[: len(told) // STORIES_TO_FINETUNE]
-    rng.shuffle(heldout)
-    rng.shuffle(examples)
-    heldout_documents = [e.reply if e.kind == "story" else question_document([e]) for e in heldout]
-    vocabulary = frozenset(word for e in facts + stories for word in split_words(f"{e.prompt} {e.reply}"))
-    fingerprint = _fingerprint(documents, examples, heldout)
-    return Corpus(documents, heldout_documents, examples, heldout, vocabulary, fingerprint)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of every file that text is made of, of the data section and of the seed."""
+        digest = hashlib.sha256(f"{self.data.model_dump_json()}/{self.seed}".encode())
+        for path in sorted(p for p in FOLDER.rglob("*") if p.suffix in (".yaml", ".jsonl", ".py")):
+            digest.update(path.read_bytes())
+        return "sha256:" + digest.hexdigest()
+
+    def _mentions_heldout(self, text: str) -> bool:
+        return not self.lexicon.heldout.isdisjoint(WORDS.findall(text)) or not self.lexicon.heldout.isdisjoint(
+            WORDS.findall(text.lower())
+        )
+
+    # Documents, one function a kind.
+
+    def _story(self, rng: Random, is_heldout: bool) -> str:
+        scene = draw_scene(self.lexicon, rng, is_heldout=is_heldout)
+        story = rng.choice(self._stories[is_heldout]).tell(scene, rng)
+        if rng.random() > TITLED:
+            return story
+        return f"{rng.choice(self._titles).fill(scene)}\n\n{story}"
+
+    def _form(self, rng: Random, is_heldout: bool) -> str:
+        return rng.choice(self._forms).tell(draw_scene(self.lexicon, rng, is_heldout=is_heldout), rng)
+
+    def _explanation(self, rng: Random, is_heldout: bool) -> str:
+        skeleton, words = rng.choice(self._explanations)
+        return skeleton.tell(explained_slots(rng.choice(words)), rng)
+
+    def _passage(self, rng: Random, is_heldout: bool) -> str:
+        children = draw_children(self.lexicon, rng, rng.randint(2, 4), is_heldout=is_heldout)
+        return f"{write_passage(children, rng, tell='has')}\n\n{write_passage(children, rng, tell='at')}"
+
+    def _questions(self, rng: Random, is_heldout: bool) -> str:
+        families = [f for f in self.families.values() if f.name not in COMPOSED]
+        weights = [f.weight for f in families]
+        count = rng.randint(3, 6)
+        if rng.random() < 0.6:
+            chosen = rng.choices(families, weights) * count
+        else:
+            chosen = rng.choices(families, weights, k=count)
+        form = rng.choice((None, "full", "full"))
+        return question_document([draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form=form) for f in chosen])
+
+    def _statements(self, rng: Random, is_heldout: bool) -> str:
+        families = [f for f in self.families.values() if f.name in STATED]
+        if not families:
+            return self._explanation(rng, is_heldout)
+        chosen = rng.choices(families, k=rng.randint(4, 8))
+        said = [draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form="full").reply for f in chosen]
+        return " ".join(text for text in said if not text.startswith(("It ", "That "))) or said[0]
+
+    def _talk(self, rng: Random, is_heldout: bool) -> str:
+        return question_document(rng.choices(self._small_talk, k=rng.randint(2, 5)))
+
+    @cached_property
+    def _small_talk(self) -> list[Example]:
+        # The pairs that we wrote are kept for finetuning, so that a base model continues text and does not answer.
+        talk = [e for e in read_small_talk() if not self._mentions_heldout(f"{e.prompt} {e.reply}")]
+        return talk if self.data.small_talk else self.written_known
+
+    @cached_property
+    def _stories(self) -> dict[bool, list[Skeleton]]:
+        stories = read_stories()
+        return {flag: [s for s in stories if s.is_heldout == flag] for flag in (False, True)}
+
+    @cached_property
+    def _forms(self) -> list[Skeleton]:
+        return [form for form in read_forms() if form.name != "explanation"]
+
+    @cached_property
+    def _explanations(self) -> list[tuple[Skeleton, list[Word]]]:
+        found = [(s, words_for(s, self.lexicon)) for s in read_forms() if s.name == "explanation"]
+        return [(skeleton, words) for skeleton, words in found if words]
+
+    @cached_property
+    def _titles(self) -> tuple:  # type: ignore[type-arg]
+        return compile_phrasings(read_yaml(FOLDER / "titles.yaml"), ("hero", "colour", "thing"), what="titles.yaml")
 
 
-def _fingerprint(documents: list[str], examples: list[Example], heldout: list[Example]) -> str:
-    digest = hashlib.sha256()
-    for text in [*documents, *(e.prompt + "\0" + e.reply for e in [*examples, *heldout])]:
-        digest.update(text.encode() + b"\n\0")
-    return "sha256:" + digest.hexdigest()
+def question_document(examples: list[Example]) -> str:
+    """Write examples as one document of questions and answers, the form in which a base model is asked later."""
+    return "\n\n".join(f"Question: {e.prompt}\nAnswer: {e.reply}" for e in examples)
+
+
+STATED = frozenset(
+    [
+        "opposite",
+        "plural",
+        "past",
+        "sum",
+        "difference",
+        "category",
+        "sound",
+        "legs",
+        "colour",
+        "home",
+        "use",
+        "made_of",
+        "eats",
+        "young",
+        "parts",
+        "size",
+        "definition",
+        "day_after",
+        "day_before",
+        "month_after",
+        "rhyme",
+        "spell",
+        "next_number",
+    ]
+)
+MAKERS: dict[str, Callable[[Corpus, Random, bool], str]] = {
+    "stories": Corpus._story,
+    "forms": Corpus._form,
+    "explanations": Corpus._explanation,
+    "passages": Corpus._passage,
+    "questions": Corpus._questions,
+    "statements": Corpus._statements,
+    "talk": Corpus._talk,
+}

@@ -1,0 +1,59 @@
+"""Talk to a checkpoint in the terminal: ``python -m training chat checkpoints/demo/rlhf``.
+
+The reply appears as it is written. A base model has no chat template and continues what is typed, as it should.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from training.checkpoint import CheckpointError, read_record
+
+GREETING = "Type a line and press Enter. An empty line or Ctrl-D ends."
+
+
+def run_chat(
+    folder: Path,
+    lines: Iterable[str],
+    write: Callable[[str], None],
+    *,
+    temperature: float,
+    max_tokens: int,
+    seed: int | None = None,
+) -> None:
+    """Answer each line until an empty one, one turn at a time.
+
+    Raises:
+        CheckpointError: the folder holds no finished checkpoint that writes text.
+    """
+    record = read_record(folder)
+    if record is None or record["stage"] not in ("base", "sft", "rlhf"):
+        raise CheckpointError(f"{folder} holds no checkpoint that writes text: give a base, sft or rlhf folder")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    if seed is not None:
+        torch.manual_seed(seed)
+
+    class Writer(TextStreamer):  # type: ignore[misc]  # transformers ships no types for it
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            write(text + ("\n" if stream_end else ""))
+
+    choice = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+    for line in lines:
+        if not line.strip():
+            return
+        text = line.strip()
+        if tokenizer.chat_template:
+            text = tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
+            )
+        inputs = tokenizer(text, return_tensors="pt")
+        room = model.config.max_position_embeddings - inputs["input_ids"].shape[1]
+        if room < 1:
+            write(f"(that is longer than the model's context of {model.config.max_position_embeddings} tokens)\n")
+            continue
+        streamer = Writer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        with torch.no_grad():
+            model.generate(**inputs, max_new_tokens=min(max_tokens, room), streamer=streamer, **choice)

@@ -1,0 +1,21 @@
+"""What a model is asked and what a good reply is."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt and a good reply.
+
+    family: the family of prompts it is from. form: "short", "full", "warm", or "" where a family has no forms.
+    answers: every bare answer that is right ("" tuple where nothing can be checked). slots: what the phrasings were
+    filled with. kept: what a story has to keep, as word sequences ("Anna", "red kite").
+    """
+
+    family: str
+    prompt: str
+    reply: str
+    form: str = ""
+    answers: tuple[str, ...] = ()
+    slots: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+    kept: tuple[str, ...] = ()

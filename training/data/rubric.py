@@ -1,0 +1,172 @@
+"""What synthetic voters look at in a reply: a rubric of 100 points, and votes by it with noise and ties.
+
+The rubric judges what can be checked: right, complete, finished, friendly, not repeating. It orders the first
+preference pairs, before any person has voted, and it is the gold score that reward models are held against. Votes
+made with it are always marked synthetic.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from random import Random
+
+from training.data.examples import Example
+from training.data.families import COMPOSED, Family, accepted_replies
+
+WORDS = re.compile(r"[a-z']+")
+FRIENDLY = re.compile(
+    r"\b(good question|happy to|glad|of course|sure|hope|welcome|thank|please|great|nice|lovely|enjoy|well done|"
+    r"my pleasure|here you are|sorry|kind)\b"
+)
+NOT_KNOWING = re.compile(r"\b(not know|don't know|do not have|cannot|can't|not sure|no idea)\b")
+KIND_WORDS = frozenset(
+    [
+        "happy",
+        "smiled",
+        "smile",
+        "friends",
+        "friend",
+        "thank",
+        "thanked",
+        "helped",
+        "kind",
+        "fun",
+        "glad",
+        "proud",
+        "love",
+        "loved",
+    ]
+)
+POINTS = {"correct": 40.0, "complete": 20.0, "finished": 15.0, "friendly": 15.0, "fluent": 10.0}
+STORY_WORDS = 40  # a story or letter of fewer words is not complete
+SLACK_WORDS = 14  # words that may stand around a right sentence
+TIE = 3.0  # points of difference below which a voter sees none
+
+
+@dataclass(frozen=True)
+class Marks:
+    """A reply's share of each part of the rubric, 0 to 1."""
+
+    correct: float
+    complete: float
+    finished: float
+    friendly: float
+    fluent: float
+
+    @property
+    def points(self) -> float:
+        """The weighted sum, 0 to 100."""
+        return float(sum(share * weight for share, weight in zip(astuple(self), POINTS.values(), strict=True)))
+
+
+class Rubric:
+    """Marks replies. families: to know every right reply; vocabulary: lower-case words a fluent reply is made of."""
+
+    def __init__(self, families: Mapping[str, Family], vocabulary: frozenset[str]) -> None:
+        self.families = families
+        self.vocabulary = vocabulary
+
+    def mark(self, example: Example, reply: str, *, is_finished: bool) -> Marks:
+        """Mark a reply; an empty one gets nothing."""
+        words = split_words(reply)
+        if not reply.strip():
+            return Marks(0.0, 0.0, 0.0, 0.0, 0.0)
+        ended = reply.rstrip().endswith((".", "!", "?", '"'))
+        repeated = repeated_share(words)
+        known = sum(word in self.vocabulary for word in words) / len(words) if words else 1.0
+        return Marks(
+            correct=self._correct(example, reply),
+            complete=self._complete(example, reply, words),
+            finished=0.5 * is_finished + 0.5 * (is_finished and ended),
+            friendly=_friendly(example, reply, words),
+            fluent=(0.5 if repeated < 0.2 else 0.0) + 0.5 * known,
+        )
+
+    def is_exact(self, example: Example, reply: str) -> bool:
+        """Say whether a reply to a checkable prompt is right.
+
+        Right is the bare answer, or a reply in which one of the family's right sentences stands whole, with at most
+        a few words around it.
+        """
+        said = normalise(reply)
+        if said in {normalise(answer) for answer in example.answers} and example.family != "two_things":
+            return True
+        for form, text in accepted_replies(self.families[example.family], example):
+            right = normalise(text)
+            if said == right or (
+                form != "short"
+                and f" {right} " in f" {said} "
+                and len(said.split()) <= len(right.split()) + SLACK_WORDS
+            ):
+                return True
+        return False
+
+    def _correct(self, example: Example, reply: str) -> float:
+        if example.kept:
+            said = f" {normalise(reply)} "
+            return sum(f" {normalise(kept)} " in said for kept in example.kept) / len(example.kept)
+        if example.answers:
+            return 1.0 if self.is_exact(example, reply) else 0.0
+        if example.family == "unknown":
+            return (
+                1.0
+                if re.search(r"\b(not know|don't know|do not have|cannot|can't|not sure|no idea)\b", reply.lower())
+                else 0.0
+            )
+        # A written pair: how many of the words of its reply are there.
+        wanted = set(split_words(example.reply))
+        return len(wanted & set(split_words(reply))) / len(wanted) if wanted else 1.0
+
+    def _complete(self, example: Example, reply: str, words: list[str]) -> float:
+        if example.family in COMPOSED:
+            wanted = STORY_WORDS if example.family != "story_continue" else STORY_WORDS // 2
+            return min(1.0, len(words) / wanted)
+        return 1.0 if len(reply.split()) >= 4 and reply.rstrip().endswith((".", "!", "?")) else 0.0
+
+
+def cast_vote(first: float, second: float, rng: Random, noise: float) -> str:
+    """Vote between two rubric scores: "first", "second" or "tie".
+
+    The voter sees the difference with logistic noise of the given scale (points), so that its votes follow
+    Bradley-Terry; a difference that looks smaller than TIE points is a tie.
+    """
+    doubt = 0.0
+    if noise:
+        u = min(max(rng.random(), 1e-12), 1 - 1e-12)
+        doubt = noise * math.log(u / (1 - u))
+    seen = first - second + doubt
+    return "tie" if abs(seen) < TIE else "first" if seen > 0 else "second"
+
+
+def normalise(text: str) -> str:
+    """Return a text in lower case, without punctuation at the borders of words, single spaces between."""
+    return " ".join(re.findall(r"[a-z0-9]+(?:['-][a-z0-9]+)*", text.lower()))
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without digits and punctuation."""
+    return WORDS.findall(text.lower())
+
+
+def repeated_share(words: list[str]) -> float:
+    """Return the share of word trigrams that occurred before in the same reply, 0.0 to 1.0."""
+    trigrams = list(zip(words, words[1:], words[2:], strict=False))
+    return 1.0 - len(set(trigrams)) / len(trigrams) if trigrams else 0.0
+
+
+def distinct_share(replies: list[str], n: int) -> float:
+    """Return distinct-n (Li et al., 2016, arXiv:1510.03055): different word n-grams, over all of them."""
+    grams = [
+        gram
+        for reply in replies
+        for words in [split_words(reply)]
+        for gram in zip(*(words[i:] for i in range(n)), strict=False)
+    ]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _friendly(example: Example, reply: str, words: list[str]) -> float:
+    if example.family in COMPOSED:
+        return min(1.0, len(KIND_WORDS & set(words)) / 2)
+    return 1.0 if FRIENDLY.search(reply.lower()) else 0.0

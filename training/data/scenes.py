@@ -1,0 +1,163 @@
+"""Scenes: who is where with what, drawn from the lexicon, so that a text made of one is true to itself.
+
+Binding a colour to a thing and a thing to a child is what small models learn last, so names are partly invented on
+the spot: a name that was never seen before can only be copied, not guessed.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from training.data.lexicon import COLOURS, Lexicon, Word, article
+
+PRONOUNS = {"girls": ("she", "her", "her"), "boys": ("he", "him", "his")}
+INVENTED = 0.25  # share of names made of syllables
+CONSONANTS = (
+    "b",
+    "d",
+    "f",
+    "g",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "v",
+    "w",
+    "z",
+    "br",
+    "gr",
+    "tr",
+    "st",
+)
+VOWELS = ("a", "e", "i", "o", "u", "ee", "o", "a")
+ENDINGS = ("", "n", "l", "m", "ra", "li", "na", "to", "s", "x", "da", "rin", "lee", "bo")
+TIMES = ("morning", "afternoon", "evening")
+WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")
+FEELINGS = ("happy", "proud", "glad")
+STORY_SIZES = ("big", "small", "little", "tiny")
+STORY_SLOTS = frozenset(
+    [
+        "hero",
+        "friend",
+        "he",
+        "him",
+        "his",
+        "He",
+        "Him",
+        "His",
+        "thing",
+        "thing2",
+        "colour",
+        "colour2",
+        "animal",
+        "place",
+        "at",
+        "food",
+        "some_food",
+        "day",
+        "time",
+        "weather",
+        "size",
+        "feeling",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A child of a passage: a name, what it has, of which colour, where it is (with the preposition)."""
+
+    name: str
+    thing: str
+    colour: str
+    at: str
+
+
+def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False, sex: str | None = None) -> tuple[str, str]:
+    """Draw a name and the table it is from ("girls" or "boys"); half of the held-out draws use held-out names."""
+    sex = sex or rng.choice(("girls", "boys"))
+    if is_heldout and rng.random() < 0.5:
+        return rng.choice(lexicon.names["heldout_" + sex]), sex
+    if not is_heldout and rng.random() < INVENTED:
+        name = (rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)).capitalize()
+        name += rng.choice(ENDINGS)
+        if name not in lexicon.heldout and name.lower() not in lexicon.words:
+            return name, sex
+    return rng.choice(lexicon.names[sex]), sex
+
+
+def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> str:
+    """Draw a thing that a child can carry; a quarter of the held-out draws use held-out words."""
+    if is_heldout and rng.random() < 0.25:
+        things = sorted(w for w in lexicon.heldout if w in lexicon.words and "carry" in lexicon.words[w].flags)
+        if things:
+            return rng.choice(things)
+    return rng.choice(lexicon.by_fact["carry"]).word
+
+
+def draw_distinct(draw: object, count: int, taken: set[str] | None = None) -> list[str]:
+    """Call draw() until there are count different results, none of them in taken."""
+    found: list[str] = []
+    taken = set(taken or ())
+    while len(found) < count:
+        value = draw()  # type: ignore[operator]
+        if value not in taken:
+            taken.add(value)
+            found.append(value)
+    return found
+
+
+def draw_children(lexicon: Lexicon, rng: Random, count: int, *, is_heldout: bool = False) -> list[Child]:
+    """Draw children who differ in everything."""
+    names = draw_distinct(lambda: draw_name(lexicon, rng, is_heldout=is_heldout)[0], count)
+    things = draw_distinct(lambda: draw_thing(lexicon, rng, is_heldout=is_heldout), count)
+    colours = rng.sample(COLOURS, count)
+    places = draw_distinct(lambda: rng.choice(lexicon.by_fact["visit"]).facts["at"], count)
+    return [Child(*row) for row in zip(names, things, colours, places, strict=True)]
+
+
+def draw_scene(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False, **fixed: str) -> dict[str, str]:
+    """Draw a value for every slot of a story; fixed ones are kept."""
+    hero, sex = draw_name(lexicon, rng, is_heldout=is_heldout)
+    friend = draw_distinct(lambda: draw_name(lexicon, rng)[0], 1, {hero})[0]
+    thing = draw_thing(lexicon, rng, is_heldout=is_heldout)
+    thing2 = draw_distinct(lambda: rng.choice(lexicon.by_fact["carry"]).word, 1, {thing})[0]
+    colour, colour2 = rng.sample(COLOURS, 2)
+    place = rng.choice(lexicon.by_fact["visit"])
+    food = rng.choice(lexicon.by_kind["food"] + lexicon.by_kind["fruit"])
+    he, him, his = PRONOUNS[sex]
+    slots = {
+        "hero": hero,
+        "friend": friend,
+        "he": he,
+        "him": him,
+        "his": his,
+        "He": he.capitalize(),
+        "Him": him.capitalize(),
+        "His": his.capitalize(),
+        "thing": thing,
+        "thing2": thing2,
+        "colour": colour,
+        "colour2": colour2,
+        "animal": rng.choice(lexicon.by_kind["animal"] + lexicon.by_kind["bird"]).word,
+        "place": place.facts["home"],
+        "at": place.facts["at"],
+        "food": food.word,
+        "some_food": some(food),
+        "day": rng.choice(lexicon.days),
+        "time": rng.choice(TIMES),
+        "weather": rng.choice(WEATHER),
+        "size": rng.choice(STORY_SIZES),
+        "feeling": rng.choice(FEELINGS),
+    }
+    return slots | fixed
+
+
+def some(food: Word) -> str:
+    """Return a food with its article: "some bread", "an apple"."""
+    return f"some {food.word}" if "mass" in food.flags else article(food.word)

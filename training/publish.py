@@ -1,0 +1,60 @@
+"""Publish a family: its checkpoints in bfloat16, half the size, for a repository or a hub.
+
+Weights are rounded once, to nearest; everything else is copied. The hashes in stage.json are renewed, each
+checkpoint's own and its parent's, so that lineage still holds, and say that the weights were rounded. What was made
+on the way (the tokenizer's folder, pairs, unfinished work) stays behind: every checkpoint holds its tokenizer.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from training.checkpoint import RECORD, CheckpointError, hash_weights, read_record, require_free
+
+STAGES = ("base", "sft", "reward", "rlhf")
+
+
+def publish(family: Path, out: Path) -> list[Path]:
+    """Write the trained checkpoints of a family to a new folder in bfloat16; return them in the order of training.
+
+    Raises:
+        CheckpointError: no family there, or something at the destination.
+    """
+    folders = [f for stage in STAGES for f in sorted(family.glob("*")) if (read_record(f) or {}).get("stage") == stage]
+    if not folders:
+        raise CheckpointError(f"{family} holds no trained checkpoints: python -m training run NAME --out {family}")
+    require_free(out)
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    renewed: dict[str, str | None] = {}
+    for folder in folders:
+        target = partial / folder.name
+        shutil.copytree(folder, target)
+        for file in target.glob("*.safetensors"):
+            round_weights(file)
+        config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+        (target / "config.json").write_text(
+            json.dumps(config | {"dtype": "bfloat16"}, indent=2) + "\n", encoding="utf-8"
+        )
+        record = read_record(folder) or {}
+        before, after = record["weights"], hash_weights(target)
+        renewed[before] = after
+        parent = record["parent"] and record["parent"] | {
+            "weights": renewed.get(record["parent"]["weights"], record["parent"]["weights"])
+        }
+        record |= {"weights": after, "parent": parent, "rounded": "bfloat16"}
+        (target / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    partial.rename(out)
+    return [out / folder.name for folder in folders]
+
+
+def round_weights(file: Path) -> None:
+    """Rewrite a safetensors file with every floating-point tensor in bfloat16."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = {
+        name: tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(file).items()
+    }
+    save_file(tensors, file, metadata={"format": "pt"})

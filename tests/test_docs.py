@@ -20,7 +20,7 @@ from ratings.outcomes import Outcome
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NAMES = ["demo-base", "demo-sft", "demo-rlhf"]
+NAMES = ["nano-base", "nano-sft", "nano-rlhf"]
 
 
 def commands(page: Path) -> list[str]:
@@ -46,7 +46,6 @@ def checkout(tiny_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "nano").symlink_to(tiny_family)
-    (folder / "checkpoints" / "demo").symlink_to(ROOT / "checkpoints" / "demo")
     for name in ("app.py", "models.yaml", "Makefile", "arena", "ratings", "training", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
     models = (ROOT / "models.yaml").read_text(encoding="utf-8")

@@ -159,8 +159,12 @@ class TransformersBackend:
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(self._threads)
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(self.path, local_files_only=True)
-        model = transformers.AutoModelForCausalLM.from_pretrained(self.path, local_files_only=True)
-        self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        # Weights may be published in bfloat16, which a processor computes slowly and a batch would round differently.
+        on_gpu = torch.cuda.is_available()
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            self.path, local_files_only=True, dtype="auto" if on_gpu else torch.float32
+        )
+        self._model = model.to("cuda" if on_gpu else "cpu").eval()
         self._identity = {
             "backend": "transformers",
             "weights": _hash_weights(self.path),

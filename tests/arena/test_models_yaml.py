@@ -104,7 +104,7 @@ def test_the_shipped_models_yaml_is_good_but_for_checkpoints_not_yet_made(root: 
         checkpoint.mkdir(parents=True)
         (checkpoint / "config.json").write_text("{}")
     models = load_models(write(tmp_path, tree))
-    assert [c.parent for c in models.contestants] == [None, "demo-base", "demo-sft"]
+    assert [c.parent for c in models.contestants] == [None, "nano-base", "nano-sft"]
 
 
 BAD = {

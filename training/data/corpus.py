@@ -14,14 +14,14 @@ from pathlib import Path
 from random import Random
 
 from training.data.examples import Example
-from training.data.families import COMPOSED, Family, draw_example, read_families
+from training.data.families import COMPOSED, Family, draw_example, read_families, told_stories
 from training.data.lexicon import Lexicon, Word, read_lexicon
 from training.data.passages import write_passage
 from training.data.phrasing import compile_phrasings
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_children, draw_scene
 from training.data.seasoning import read_small_talk, read_written_pairs
-from training.data.skeletons import Skeleton, explained_slots, read_forms, read_stories, words_for
+from training.data.skeletons import Skeleton, explained_slots, read_forms, words_for
 from training.recipe import Data
 
 FOLDER = Path(__file__).parent
@@ -145,7 +145,7 @@ class Corpus:
 
     def _story(self, rng: Random, is_heldout: bool) -> str:
         scene = draw_scene(self.lexicon, rng, is_heldout=is_heldout)
-        story = rng.choice(self._stories[is_heldout]).tell(scene, rng)
+        story = rng.choice(told_stories(is_heldout, self.lexicon.stride)).tell(scene, rng)
         if rng.random() > TITLED:
             return story
         return f"{rng.choice(self._titles).fill(scene)}\n\n{story}"
@@ -190,13 +190,8 @@ class Corpus:
         return talk if self.data.small_talk else self.written_known
 
     @cached_property
-    def _stories(self) -> dict[bool, list[Skeleton]]:
-        stories = read_stories()
-        return {flag: [s for s in stories if s.is_heldout == flag] for flag in (False, True)}
-
-    @cached_property
     def _forms(self) -> list[Skeleton]:
-        return [form for form in read_forms() if form.name != "explanation"]
+        return [form for form in read_forms() if form.name != "explanation"][:: self.lexicon.stride]
 
     @cached_property
     def _explanations(self) -> list[tuple[Skeleton, list[Word]]]:

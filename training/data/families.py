@@ -135,7 +135,7 @@ def _draw_composed(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bo
             kept=(scene["friend"], scene["hero"]),
             slots=scene,
         )
-    told = [s for s in _told(is_heldout) if family.name != "story_animal" or _uses(s, "animal")]
+    told = [s for s in told_stories(is_heldout, lexicon.stride) if family.name != "story_animal" or _uses(s, "animal")]
     skeleton = rng.choice(told)
     thing = f"{scene['colour']} {scene['thing']}"
     steps = skeleton.tell_steps(scene, rng)
@@ -167,8 +167,10 @@ def _draw_two(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -
 
 
 @cache
-def _told(is_heldout: bool) -> tuple[Skeleton, ...]:
-    return tuple(s for s in read_stories() if s.is_heldout == is_heldout)
+def told_stories(is_heldout: bool, stride: int) -> tuple[Skeleton, ...]:
+    """Return the skeletons of stories that are trained on or held out; of the former every so-manieth."""
+    found = [s for s in read_stories() if s.is_heldout == is_heldout]
+    return tuple(found if is_heldout else found[::stride])
 
 
 @cache

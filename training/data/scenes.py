@@ -83,7 +83,7 @@ def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False, sex: s
     sex = sex or rng.choice(("girls", "boys"))
     if is_heldout and rng.random() < 0.5:
         return rng.choice(lexicon.names["heldout_" + sex]), sex
-    if not is_heldout and rng.random() < INVENTED:
+    if not is_heldout and lexicon.stride == 1 and rng.random() < INVENTED:
         name = (rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)).capitalize()
         name += rng.choice(ENDINGS)
         if name not in lexicon.heldout and name.lower() not in lexicon.words:

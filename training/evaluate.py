@@ -133,7 +133,7 @@ def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, hel
     every = [r for rows in right.values() for r in rows]
     return {
         "exact": _mean(every),
-        "exact_with_new_words": _mean(new),
+        "exact_with_new_words": _mean(new) if new else None,
         "exact_by_family": {name: _mean(rows) for name, rows in sorted(right.items())},
     }
 

@@ -82,7 +82,7 @@ def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]],
         section("Right answers by family of prompts", figure(families_figure(writers), "families")) if writers else "",
         section("Reward model", table(judges, REWARD_ROWS)) if judges else "",
         section("Reinforcement learning, on held-out prompts", table(learners, RL_ROWS)) if learners else "",
-        section("Reward against KL", figure(snapshots_figure(snapshots), "snapshots")) if snapshots else "",
+        section("Reward against KL", figure(snapshots_figure(snapshots), "snapshots")) if len(snapshots) > 1 else "",
         section("Loss on the way", figure(loss_figure(histories), "loss")) if histories else "",
         section("Ten prompts, every reply", replies_table(writers)) if writers else "",
     ]

@@ -70,8 +70,6 @@ def run_sft(job: Job) -> dict[str, float]:
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=settings.warmup,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         max_length=context,
         completion_only_loss=True,
     )

@@ -113,7 +113,9 @@ class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no 
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Ask for a save when it is time."""
-        if time.monotonic() - self.saved >= self.seconds:
+        # Only where a loss is logged: its mean over the steps since the last log is not saved, and would be cut short.
+        is_logged = state.global_step % int(args.logging_steps) == 0
+        if is_logged and time.monotonic() - self.saved >= self.seconds:
             control.should_save = True
             self.saved = time.monotonic()
 

@@ -148,11 +148,12 @@ def test_a_wrong_plot_is_named(folder: Path, text: str, problem: str) -> None:
         ("{word} is here. {word} flies.", "Owl is here. Owl flies."),
         ('"{word}," said {name}.', '"Owl," said Anna.'),
         ("a {colour} {word}", "a blue owl"),
+        ('"Look!" {he} said.', '"Look!" he said.'),
         ("banana {word}", "banana owl"),
     ],
 )
 def test_articles_and_capitals_are_those_of_a_careful_writer(text: str, filled: str) -> None:
-    assert Phrasing(text).fill({"word": "owl", "name": "Anna", "colour": "blue"}) == filled
+    assert Phrasing(text).fill({"word": "owl", "name": "Anna", "colour": "blue", "he": "he"}) == filled
 
 
 @pytest.mark.parametrize(

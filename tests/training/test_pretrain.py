@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from training.checkpoint import CheckpointError
 from training.pretrain import measure_bits_per_byte, pack
 from training.recipe import Recipe
+from training.tokenizer import DOCUMENT_END
 from training.trainer import bits_per_byte
 
 CONTEXTS = st.integers(1, 24)
@@ -103,7 +104,7 @@ def test_each_document_is_read_alone_after_a_delimiter(make_model: Any, tokenize
     texts = ["A cow says moo.", "One day Anna went to the park."]
     nats = 0.0
     for text in texts:
-        ids = [tokenizer.eos_token_id, *tokenizer(text)["input_ids"]]
+        ids = [tokenizer.convert_tokens_to_ids(DOCUMENT_END), *tokenizer(text)["input_ids"]]
         with torch.no_grad():
             log_p = model(torch.tensor([ids])).logits[0].log_softmax(-1)
         nats -= sum(log_p[i, token].item() for i, token in enumerate(ids[1:]))

@@ -11,6 +11,7 @@ from training.data.reading import DataError, Text
 
 SLOT = re.compile(r"\{(\w+)\}")
 SENTENCE_START = re.compile(r"(^|[.!?][\"')]* |\n|[,:] (?=\"$))[\"(]?$")
+AS_WRITTEN = ("he", "him", "his")  # which have capital slots of their own: "It works!" he said
 VOWEL_SOUND = re.compile(r"(?!uni|use|ukul|euro|one\b|once)[aeiou]|hour|honest|heir", re.IGNORECASE)
 
 
@@ -44,7 +45,7 @@ class Phrasing:
             pieces.append(literal)
             if is_article:
                 pieces.append("n " if VOWEL_SOUND.match(value) else " ")
-            pieces.append(value[:1].upper() + value[1:] if opens else value)
+            pieces.append(value[:1].upper() + value[1:] if opens and slot not in AS_WRITTEN else value)
         pieces.append(self._tail)
         return "".join(pieces)
 

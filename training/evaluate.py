@@ -6,6 +6,7 @@ greedily. Variety is measured on samples. Nothing is picked by hand: the prompts
 
 import json
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 PER_FAMILY = 24
-STORIES = 60
 SHOTS = 4
 SAMPLES = 8
 VARIETY_PROMPTS = 24
@@ -47,14 +47,43 @@ def find_checkpoints(folders: list[Path]) -> list[Path]:
     """
     found = []
     for folder in folders:
-        here = [folder] if read_record(folder) else sorted(p for p in folder.glob("*") if p.is_dir() and read_record(p))
-        kept = [p for p in here if (read_record(p) or {}).get("stage") in STAGES]
+        stages = {here: (read_record(here) or {}).get("stage") for here in (folder, *sorted(folder.glob("*/")))}
+        kept = [here for stage in STAGES for here, of in stages.items() if of == stage]
         if not kept:
             raise CheckpointError(
                 f"{folder} is no checkpoint and holds none: python -m training run demo makes a family"
             )
-        found += sorted(kept, key=lambda p: STAGES.index((read_record(p) or {})["stage"]))
+        found += kept
     return found
+
+
+@dataclass(frozen=True)
+class Examinee:
+    """A checkpoint that writes text, and what it takes to ask it: a base model is shown solved questions first."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
+    corpus: Corpus
+    recipe: Recipe
+    is_base: bool
+
+    def answer(self, asked: list[Example], *, temperature: float = 0.0, show: str = "") -> list[Sample]:
+        """Return a reply to each prompt; greedy at temperature 0. show: the name of a progress bar."""
+        tokens = self.recipe.rl.max_reply_tokens
+        if not self.is_base:
+            prompts = [e.prompt for e in asked]
+            return sample_replies(
+                self.model, self.tokenizer, prompts, max_reply_tokens=tokens, temperature=temperature, show=show
+            )
+        texts = []
+        for number, example in enumerate(asked):
+            rng = Random(f"shots/{number}")
+            family = self.corpus.families[example.family]
+            shots = [draw_example(family, self.corpus.lexicon, rng, form="full") for _ in range(SHOTS)]
+            room = self.recipe.model.context - tokens // 2
+            texts.append(few_shot_text(self.tokenizer, shots, example.prompt, room=room))
+        replies = complete(self.model, self.tokenizer, texts, max_tokens=tokens, temperature=temperature, show=show)
+        return [_first_paragraph(s) for s in replies]
 
 
 def evaluate(folder: Path, *, per_family: int = PER_FAMILY, show: bool = True) -> Card:
@@ -75,48 +104,20 @@ def evaluate(folder: Path, *, per_family: int = PER_FAMILY, show: bool = True) -
         model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
         return card | {"reward_model": probe_reward(_on_device(model), tokenizer, corpus)}
     model = _on_device(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
+    examinee = Examinee(model, tokenizer, corpus, recipe, is_base=record["stage"] == "base")
     asked = corpus.heldout(per_family)
-    replies = ask_all(model, tokenizer, asked, corpus, recipe, is_base=record["stage"] == "base", show=show)
+    replies = examinee.answer(asked, show="evaluate" if show else "")
     rubric = Rubric(corpus.families, corpus.vocabulary)
-    card |= {
+    points = [rubric.mark(e, s.text, is_finished=s.is_finished).points for e, s in zip(asked, replies, strict=True)]
+    return card | {
         "bits_per_byte": round(measure_bits_per_byte(model, tokenizer, corpus.heldout_documents()), 4),
         **exact_match(asked, replies, rubric, corpus.lexicon.heldout),
         **story_checks(asked, replies),
-        "rubric": _mean(
-            [rubric.mark(e, s.text, is_finished=s.is_finished).points for e, s in _both(asked, replies)], 2
-        ),
+        "rubric": _mean(points, 2),
         "cut_off": _mean([not s.is_finished for s in replies]),
-        **variety(model, tokenizer, asked, corpus, recipe, is_base=record["stage"] == "base"),
-        "shown": show_replies(model, tokenizer, asked, replies, recipe, is_base=record["stage"] == "base"),
+        **variety(examinee, asked),
+        "shown": show_replies(examinee, asked, replies),
     }
-    return card
-
-
-def ask_all(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerFast",
-    asked: list[Example],
-    corpus: Corpus,
-    recipe: Recipe,
-    *,
-    is_base: bool,
-    temperature: float = 0.0,
-    show: bool = False,
-) -> list[Sample]:
-    """Return a reply to each prompt; a base model sees solved questions of the same family first."""
-    tokens = recipe.rl.max_reply_tokens
-    name = "evaluate" if show else ""
-    if not is_base:
-        prompts = [e.prompt for e in asked]
-        return sample_replies(model, tokenizer, prompts, max_reply_tokens=tokens, temperature=temperature, show=name)
-    texts = []
-    for number, example in enumerate(asked):
-        rng = Random(f"shots/{number}")
-        family = corpus.families[example.family]
-        shots = [draw_example(family, corpus.lexicon, rng, form="full") for _ in range(SHOTS)]
-        texts.append(few_shot_text(tokenizer, shots, example.prompt, room=recipe.model.context - tokens // 2))
-    replies = complete(model, tokenizer, texts, max_tokens=tokens, temperature=temperature, show=name)
-    return [_first_paragraph(s) for s in replies]
 
 
 def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, heldout: frozenset[str]) -> Card:
@@ -124,7 +125,7 @@ def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, hel
     right: dict[str, list[bool]] = {}
     new: list[bool] = []
     unseen = {word.lower() for word in heldout}
-    for example, sample in _both(asked, replies):
+    for example, sample in zip(asked, replies, strict=True):
         if example.answers:
             is_right = rubric.is_exact(example, sample.text)
             right.setdefault(example.family, []).append(is_right)
@@ -141,7 +142,7 @@ def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, hel
 def story_checks(asked: list[Example], replies: list[Sample]) -> Card:
     """Return over stories to order: hero kept, colour and thing kept, ended properly, no loop, and all of these."""
     rows = []
-    for example, sample in _both(asked, replies):
+    for example, sample in zip(asked, replies, strict=True):
         if example.family in ("story_order", "story_animal", "story_continue"):
             said = f" {normalise(sample.text)} "
             hero, thing, *_ = (f" {normalise(kept)} " for kept in example.kept)
@@ -154,15 +155,7 @@ def story_checks(asked: list[Example], replies: list[Sample]) -> Card:
     return {"stories": checks | {"all": _mean([all(row) for row in rows])}}
 
 
-def variety(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerFast",
-    asked: list[Example],
-    corpus: Corpus,
-    recipe: Recipe,
-    *,
-    is_base: bool,
-) -> Card:
+def variety(examinee: Examinee, asked: list[Example]) -> Card:
     """Return distinct-1, distinct-2 and self-BLEU (Zhu et al., 2018, arXiv:1802.01886) over samples of a few prompts.
 
     Self-BLEU is the mean BLEU-4 of each sample against the others to the same prompt, 0 (all differ) to 100.
@@ -172,8 +165,7 @@ def variety(
     chosen = [e for e in asked if e.family in COMPOSED][:VARIETY_PROMPTS]
     if not chosen:
         return {}
-    repeated = [e for e in chosen for _ in range(SAMPLES)]
-    samples = ask_all(model, tokenizer, repeated, corpus, recipe, is_base=is_base, temperature=1.0)
+    samples = examinee.answer([e for e in chosen for _ in range(SAMPLES)], temperature=1.0)
     texts = [s.text for s in samples]
     bleu = BLEU(effective_order=True)
     scores = []
@@ -193,7 +185,8 @@ def probe_reward(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast",
     Decent are the example's own reply; degenerate are copies cut, repeated, shuffled, and single words.
     """
     rng = Random("probes")
-    asked = corpus.heldout(2)[:: max(1, len(corpus.heldout(2)) // PROBED)]
+    heldout = corpus.heldout(2)
+    asked = heldout[:: max(1, len(heldout) // PROBED)]
     talks: list[list[dict[str, str]]] = []
     groups: list[tuple[int, int]] = []
     for example in asked:
@@ -210,26 +203,19 @@ def probe_reward(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast",
     }
 
 
-def show_replies(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerFast",
-    asked: list[Example],
-    replies: list[Sample],
-    recipe: Recipe,
-    *,
-    is_base: bool,
-) -> list[dict[str, str]]:
+def show_replies(examinee: Examinee, asked: list[Example], replies: list[Sample]) -> list[dict[str, str]]:
     """Return the first prompt of evenly spaced families with the reply; a base model's is to the plain prompt."""
     firsts: dict[str, int] = {}
     for i, example in enumerate(asked):
         firsts.setdefault(example.family, i)
     chosen = list(firsts.values())[:: max(1, len(firsts) // SHOWN)][:SHOWN]
-    texts = [replies[i].text for i in chosen]
-    if is_base:
-        plain = complete(model, tokenizer, [asked[i].prompt for i in chosen], max_tokens=60, temperature=0.0)
-        texts = [s.text for s in plain]
+    shown = [replies[i] for i in chosen]
+    if examinee.is_base:
+        prompts = [asked[i].prompt for i in chosen]
+        shown = complete(examinee.model, examinee.tokenizer, prompts, max_tokens=60, temperature=0.0)
     return [
-        {"family": asked[i].family, "prompt": asked[i].prompt, "reply": t} for i, t in zip(chosen, texts, strict=True)
+        {"family": asked[i].family, "prompt": asked[i].prompt, "reply": s.text}
+        for i, s in zip(chosen, shown, strict=True)
     ]
 
 
@@ -265,10 +251,6 @@ def _first_paragraph(sample: Sample) -> Sample:
     """Cut a base model's continuation where the next question would begin; a cut there counts as an end."""
     text, cut, _ = sample.text.partition("\n\nQuestion:")
     return Sample(text.strip(), bool(cut) or sample.is_finished, sample.prompt_ids, sample.reply_ids)
-
-
-def _both(asked: list[Example], replies: list[Sample]) -> list[tuple[Example, Sample]]:
-    return list(zip(asked, replies, strict=True))
 
 
 def _mean(values: list[Any], digits: int = 4) -> float:

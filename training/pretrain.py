@@ -28,7 +28,7 @@ from transformers import (
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.outside import open_documents
-from training.trainer import VALIDATIONS, ProgressBar, bits_per_byte, common_arguments, train_quietly
+from training.trainer import ProgressBar, bits_per_byte, learning_arguments, saver, train_quietly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -137,16 +137,8 @@ def run_pretrain(job: Job) -> dict[str, float]:
     documents = corpus.heldout_documents()
     validation = pack(iter(documents), tokenizer, context, HELDOUT_ROWS)
     arguments = TrainingArguments(
-        **common_arguments(recipe, folder, steps=steps, compiled=settings.compile),
+        **learning_arguments(recipe, settings, folder, steps=steps),
         max_steps=steps,
-        per_device_train_batch_size=part,
-        per_device_eval_batch_size=part,
-        gradient_accumulation_steps=settings.accumulate,
-        eval_strategy="steps",
-        eval_steps=max(1, steps // VALIDATIONS),
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup,
         weight_decay=0.1,
         adam_beta2=0.95,
         dataloader_drop_last=True,  # one shape of batch, so that a compiled model is compiled once
@@ -161,12 +153,10 @@ def run_pretrain(job: Job) -> dict[str, float]:
     history = train_quietly(trainer, job)
     heldout = {"bits_per_byte": round(measure_bits_per_byte(model, tokenizer, documents), 4)}
 
-    def save(folder: Path) -> None:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-
     tokens = steps * settings.batch * context
-    write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout, history=history)
+    write_stage(
+        job, saver(model, tokenizer), fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout, history=history
+    )
     return heldout
 
 

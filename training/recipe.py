@@ -111,8 +111,8 @@ class Lora(_Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
-class _Training(_Section):
-    """What every trained stage has. batch is a step's, of which accumulate parts go through the model one by one."""
+class Training(_Section):
+    """What every stage that learns from rows has. batch is a step's, which goes through in accumulate parts."""
 
     batch: int = Field(gt=0)
     accumulate: int = Field(default=1, gt=0)
@@ -127,13 +127,13 @@ class _Training(_Section):
         return self
 
 
-class Pretrain(_Training):
+class Pretrain(Training):
     """tokens is the number trained on, delimiters included; batch is in rows of one context each."""
 
     tokens: int = Field(gt=0)
 
 
-class Finetune(_Training):
+class Finetune(Training):
     """Supervised finetuning: epochs over the prompt-response examples."""
 
     epochs: float = Field(gt=0)
@@ -154,7 +154,7 @@ class Pairs(_Section):
     noise: float = Field(default=4.0, ge=0)
 
 
-class Reward(_Training):
+class Reward(Training):
     """Reward model: epochs over the pairs; centre is the weight that keeps the scores around zero."""
 
     epochs: float = Field(gt=0)

@@ -16,14 +16,7 @@ from trl import RewardConfig, RewardTrainer
 
 from training.checkpoint import Job, hash_files, open_work, require_parent, require_room, write_stage
 from training.data.preferences import PairsError, read_pairs
-from training.trainer import (
-    VALIDATIONS,
-    ProgressBar,
-    common_arguments,
-    lora_config,
-    merge_adapters,
-    train_quietly,
-)
+from training.trainer import ProgressBar, learning_arguments, lora_config, merge_adapters, saver, train_quietly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -56,16 +49,8 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     folder = open_work(job)
     steps = int(settings.epochs * len(fitting) / settings.batch)
     arguments = RewardConfig(
-        **common_arguments(recipe, folder, steps=steps, compiled=settings.compile),
+        **learning_arguments(recipe, settings, folder, steps=steps),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=part,
-        per_device_eval_batch_size=part,
-        gradient_accumulation_steps=settings.accumulate,
-        eval_strategy="steps",
-        eval_steps=max(1, steps // VALIDATIONS),
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup,
         max_length=context,
         center_rewards_coefficient=settings.centre or None,
     )
@@ -85,12 +70,10 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     heldout["pairs"] = float(len(fitting))
     heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(measured))
 
-    def save(target: Path) -> None:
-        model.save_pretrained(target)
-        tokenizer.save_pretrained(target)
-
     files = [pairs / "train.jsonl", pairs / "test.jsonl"]
-    write_stage(job, save, fingerprint=hash_files(files), tokens=tokens, heldout=heldout, history=history)
+    write_stage(
+        job, saver(model, tokenizer), fingerprint=hash_files(files), tokens=tokens, heldout=heldout, history=history
+    )
     return heldout
 
 

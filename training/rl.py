@@ -9,6 +9,7 @@ rubric on held-out prompts and still varied, near the SFT model, and no less rig
 """
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -35,7 +36,7 @@ from training.data.rubric import Rubric, distinct_share
 from training.pairs import draw_prompts
 from training.reward import score_conversations
 from training.sampling import Sample, ask, sample_replies
-from training.trainer import ProgressBar, common_arguments, lora_config, merge_adapters, train_quietly
+from training.trainer import ProgressBar, common_arguments, lora_config, merge_adapters, saver, train_quietly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -91,11 +92,13 @@ def run_rl(job: Job, reward: Path, pairs: Path | None = None) -> dict[str, float
     pairs: the folder of preference pairs, which only DPO learns from.
 
     Raises:
-        CheckpointError: a parent that is missing, of another vocabulary, or that cuts off too many of its replies.
+        CheckpointError: a parent that is missing or of another vocabulary.
     """
     assert job.parent is not None
     parent_record = require_parent(job.parent, ("sft",))
     require_parent(reward, ("reward",))
+    if (cut_off := parent_record["heldout"].get("cut_off", 0.0)) > CUT_LIMIT:
+        print(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL builds on sand", file=sys.stderr)
     recipe, settings = job.recipe, job.recipe.rl
     tokenizer = AutoTokenizer.from_pretrained(job.parent)
     judge = AutoModelForSequenceClassification.from_pretrained(reward, dtype=torch.float32)
@@ -118,8 +121,8 @@ def run_rl(job: Job, reward: Path, pairs: Path | None = None) -> dict[str, float
     history = train_quietly(trainer, job)
     tokens = int(trainer.state.num_input_tokens_seen)
     bench = PolicyBench(job, judge, tokenizer, corpus)
-    judged: dict[int, PolicyFigures] = {}
-    best, policy = choose_snapshot(bench, folder, settings.steps, settings.snapshots, judged)
+    best, judged = choose_snapshot(bench, folder, settings.steps, settings.snapshots)
+    policy = bench.load(folder / f"checkpoint-{best}")
     figures = bench.measure(policy, bench.reported)
     sft = bench.measure(bench.parent, bench.reported)
     heldout = {
@@ -131,30 +134,25 @@ def run_rl(job: Job, reward: Path, pairs: Path | None = None) -> dict[str, float
     heldout = {key: round(value, 4) for key, value in heldout.items()}
 
     def save(target: Path) -> None:
-        policy.save_pretrained(target)
-        tokenizer.save_pretrained(target)
+        saver(policy, tokenizer)(target)
         rows = [{"step": step, **asdict(f)} for step, f in judged.items()]
         (target / "snapshots.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
     write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout, history=history)
-    if parent_record["heldout"].get("cut_off", 0.0) > CUT_LIMIT:
-        print(f"warning: {job.parent} cuts off more than {CUT_LIMIT:.0%} of its replies: RL builds on sand")
     return heldout
 
 
-def choose_snapshot(
-    bench: "PolicyBench", folder: Path, steps: int, count: int, judged: dict[int, PolicyFigures]
-) -> "tuple[int, PreTrainedModel]":
-    """Judge each snapshot on the prompts for choosing; return the best one's step and model; judged takes the figures.
+def choose_snapshot(bench: "PolicyBench", folder: Path, steps: int, count: int) -> tuple[int, dict[int, PolicyFigures]]:
+    """Judge each snapshot on the prompts for choosing; return the best one's step and the figures of all, by step.
 
     Best is the highest rubric score among those that are near enough, varied enough, and as right as the SFT model;
-    where none is, the highest rubric score less what it misses.
+    among all of them where none is.
     """
     sft = bench.measure(bench.parent, bench.choosing)
-    models = {}
-    for step in snapshot_steps(steps, count):
-        models[step] = bench.load(folder / f"checkpoint-{step}")
-        judged[step] = bench.measure(models[step], bench.choosing)
+    judged = {
+        step: bench.measure(bench.load(folder / f"checkpoint-{step}"), bench.choosing)
+        for step in snapshot_steps(steps, count)
+    }
 
     def worth(step: int) -> tuple[bool, float]:
         figures = judged[step]
@@ -165,8 +163,7 @@ def choose_snapshot(
         )
         return sound, figures.rubric
 
-    best = max(judged, key=worth)
-    return best, models[best]
+    return max(judged, key=worth), judged
 
 
 class PolicyBench:

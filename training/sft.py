@@ -18,14 +18,7 @@ from training.data.outside import open_chats
 from training.data.rubric import Rubric
 from training.sampling import ask, sample_replies
 from training.tokenizer import CHAT_TEMPLATE, REPLY_END
-from training.trainer import (
-    VALIDATIONS,
-    ProgressBar,
-    common_arguments,
-    lora_config,
-    merge_adapters,
-    train_quietly,
-)
+from training.trainer import ProgressBar, learning_arguments, lora_config, merge_adapters, saver, train_quietly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -60,16 +53,8 @@ def run_sft(job: Job) -> dict[str, float]:
     heldout = corpus.heldout()
     folder = open_work(job)
     arguments = SFTConfig(
-        **common_arguments(recipe, folder, steps=steps, compiled=settings.compile),
+        **learning_arguments(recipe, settings, folder, steps=steps),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=part,
-        per_device_eval_batch_size=part,
-        gradient_accumulation_steps=settings.accumulate,
-        eval_strategy="steps",
-        eval_steps=max(1, steps // VALIDATIONS),
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup,
         max_length=context,
         completion_only_loss=True,
     )
@@ -92,11 +77,9 @@ def run_sft(job: Job) -> dict[str, float]:
     asked = corpus.heldout(MEASURED_PER_FAMILY)
     figures = {"loss": round(loss, 4), **measure_replies(model, tokenizer, asked, corpus, recipe.rl.max_reply_tokens)}
 
-    def save(target: Path) -> None:
-        model.save_pretrained(target)
-        tokenizer.save_pretrained(target)
-
-    write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=figures, history=history)
+    write_stage(
+        job, saver(model, tokenizer), fingerprint=corpus.fingerprint, tokens=tokens, heldout=figures, history=history
+    )
     return figures
 
 

@@ -5,6 +5,7 @@ import math
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from tqdm.auto import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from training.checkpoint import Job, open_work
-from training.recipe import Lora, Recipe
+from training.checkpoint import Job
+from training.recipe import Lora, Recipe, Training
 
 SAVE_SECONDS = 180.0
 LOGS = 200  # points of a loss curve
@@ -43,6 +44,31 @@ def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: 
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": has_gpu,
     }
+
+
+def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, steps: int) -> dict[str, Any]:
+    """Return common_arguments with those of a section that learns from rows: batch, schedule, validation."""
+    part = settings.batch // settings.accumulate
+    return common_arguments(recipe, folder, steps=steps, compiled=settings.compile) | {
+        "per_device_train_batch_size": part,
+        "per_device_eval_batch_size": part,
+        "gradient_accumulation_steps": settings.accumulate,
+        "eval_strategy": "steps",
+        "eval_steps": max(1, steps // VALIDATIONS),
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": settings.warmup,
+    }
+
+
+def saver(model: Any, tokenizer: Any) -> Callable[[Path], None]:
+    """Return what fills a checkpoint's folder: the model and its tokenizer."""
+
+    def save(folder: Path) -> None:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return save
 
 
 def uses_bf16(recipe: Recipe) -> bool:
@@ -97,11 +123,6 @@ def train_quietly(trainer: Trainer, job: Job) -> list[dict[str, float]]:
     folder = trainer.args.output_dir
     trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if job.resume else None)
     return [{k: v for k, v in row.items() if isinstance(v, int | float)} for row in trainer.state.log_history]
-
-
-def work_folder(job: Job) -> Path:
-    """Return the folder of the job's work on the way."""
-    return open_work(job)
 
 
 class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it

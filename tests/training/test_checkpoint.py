@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from training.checkpoint import (
     is_finished,
     read_record,
     require_parent,
+    require_room,
     source_commit,
     write_stage,
 )
@@ -256,3 +258,19 @@ def test_a_model_in_several_files_is_hashed_in_the_order_of_their_names(tmp_path
 
 def test_a_folder_without_weights_has_no_hash(tmp_path: Path) -> None:
     assert hash_weights(tmp_path) is None
+
+
+@pytest.mark.parametrize(("scarce", "cure"), [("memory", "lower batch"), ("disk", "make room")])
+def test_a_stage_that_memory_or_disk_will_not_carry_is_refused_before_it_begins(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, scarce: str, cure: str
+) -> None:
+    import psutil
+
+    job = Job("base", tmp_path / "new" / "base", recipe)
+    require_room(job, parameters=1000, batch_tokens=100, vocabulary=400)
+    free = {"memory": 10**12, "disk": 10**12} | {scarce: 1000}
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free["memory"]))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free["disk"]))
+    with pytest.raises(CheckpointError, match=f"{scarce}.*{cure}"):
+        require_room(job, parameters=1000, batch_tokens=100, vocabulary=400)
+    assert not (tmp_path / "new").exists()

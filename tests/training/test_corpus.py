@@ -281,3 +281,24 @@ def test_small_talk_comes_from_the_harmless_files_alone() -> None:
     assert {e.prompt for e in talk} <= harmless
     for e in talk:
         assert all(text.isascii() and "\n" not in text and 0 < len(text) <= 160 for text in (e.prompt, e.reply))
+
+
+def test_held_out_documents_are_of_the_kinds_that_have_something_held_out(
+    whole: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in MAKERS:
+        monkeypatch.setitem(MAKERS, kind, lambda corpus, rng, is_heldout, kind=kind: f"{kind} {is_heldout}")
+    assert set(whole.heldout_documents()) == {"stories True", "passages True", "questions True"}
+    assert set(islice(whole.documents(), 2000)) == {f"{kind} False" for kind in MAKERS}
+
+
+def test_no_question_of_a_held_out_document_is_asked_in_training(whole: Corpus, training_text: str) -> None:
+    asked = [line for d in whole.heldout_documents() for line in d.splitlines() if line.startswith("Question: ")]
+    assert len(asked) > 100
+    assert [line for line in asked if f"{line}\n" in training_text] == []
+
+
+def test_a_mixture_without_anything_held_out_is_refused() -> None:
+    data = load_recipe("nano").data.model_copy(update={"mixture": {"talk": 1.0}})
+    with pytest.raises(DataError, match="nothing to measure on: give one of stories"):
+        Corpus(data, 0).heldout_documents()

@@ -11,7 +11,9 @@ What composes it, by seed:
     reading.py     files, and errors that name file, line and cure     phrasing.py   sentences with slots
     lexicon.py     words and what is true of them                      scenes.py     who is where with what
     skeletons.py   stories and other forms                             passages.py   texts about several children
-    problems.py    problems that know their answer                     families.py   prompts and replies around them
+    problems.py    problems that know their answer, by family:         families.py   prompts and replies around them
+                   word_problems.py, number_problems.py,               pools.py      the words they draw from
+                   list_problems.py
     examples.py    a prompt and a good reply                           seasoning.py  what people wrote
     corpus.py      documents, examples, and what is held out           outside.py    any other dataset instead
 

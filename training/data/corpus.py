@@ -17,7 +17,7 @@ from training.data.examples import Example
 from training.data.families import COMPOSED, Family, draw_example, read_families, told_stories
 from training.data.lexicon import Lexicon, Word, read_lexicon
 from training.data.passages import write_passage
-from training.data.phrasing import compile_phrasings
+from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_children, draw_scene
 from training.data.seasoning import read_small_talk, read_written_pairs
@@ -65,8 +65,7 @@ class Corpus:
     @cached_property
     def written(self) -> list[Example]:
         """Prompt-response pairs that people wrote, without any that mentions a held-out word."""
-        pairs = read_written_pairs() + (read_small_talk() if self.data.small_talk else [])
-        return [e for e in pairs if not self._mentions_heldout(f"{e.prompt} {e.reply}")]
+        return self._without_heldout(read_written_pairs()) + (self._small_talk if self.data.small_talk else [])
 
     @cached_property
     def written_known(self) -> list[Example]:
@@ -74,13 +73,24 @@ class Corpus:
         return [e for e in self.written if zlib.crc32(e.prompt.encode()) % PAIR_HELDOUT]
 
     def documents(self, *, seed: int = 0, is_heldout: bool = False) -> Iterator[str]:
-        """Yield documents for ever, in the shares of the recipe's mixture. Other seeds give other documents."""
+        """Yield documents for ever, in the shares of the recipe's mixture. Other seeds give other documents.
+
+        Held-out ones are of the kinds that are made of held-out plots, phrasings and names.
+
+        Raises:
+            DataError: held-out documents are asked for and the mixture has none of their kinds.
+        """
         rng = Random(f"{self.seed}/{seed}/{is_heldout}")
-        makers = {kind: MAKERS[kind] for kind, share in self.data.mixture.items() if share > 0}
-        kinds, shares = list(makers), [self.data.mixture[kind] for kind in makers]
+        shares = {
+            kind: share
+            for kind, share in self.data.mixture.items()
+            if share > 0 and (kind in HELDOUT_KINDS or not is_heldout)
+        }
+        if not shares:
+            raise DataError(f"data.mixture: nothing to measure on: give one of {', '.join(HELDOUT_KINDS)} a share")
         while True:
-            for kind in rng.choices(kinds, shares, k=256):
-                yield makers[kind](self, rng, is_heldout)
+            for kind in rng.choices(list(shares), list(shares.values()), k=256):
+                yield MAKERS[kind](self, rng, is_heldout)
 
     def examples(self) -> list[Example]:
         """Return the recipe's number of examples to finetune on."""
@@ -94,7 +104,7 @@ class Corpus:
         weights = [f.weight for f in problems]
         while True:
             luck = rng.random()
-            if self.written_known and luck < WRITTEN_SHARE:
+            if luck < WRITTEN_SHARE:
                 yield rng.choice(self.written_known)
             elif composed and luck < WRITTEN_SHARE + COMPOSED_SHARE:
                 yield draw_example(rng.choice(composed), self.lexicon, rng)
@@ -136,10 +146,12 @@ class Corpus:
             digest.update(path.read_bytes())
         return "sha256:" + digest.hexdigest()
 
-    def _mentions_heldout(self, text: str) -> bool:
-        return not self.lexicon.heldout.isdisjoint(WORDS.findall(text)) or not self.lexicon.heldout.isdisjoint(
-            WORDS.findall(text.lower())
-        )
+    def _without_heldout(self, pairs: list[Example]) -> list[Example]:
+        def words(e: Example) -> set[str]:
+            said = f"{e.prompt} {e.reply}"
+            return {*WORDS.findall(said), *WORDS.findall(said.lower())}
+
+        return [e for e in pairs if self.lexicon.heldout.isdisjoint(words(e))]
 
     # Documents, one function a kind.
 
@@ -181,13 +193,13 @@ class Corpus:
         return " ".join(text for text in said if not text.startswith(("It ", "That "))) or said[0]
 
     def _talk(self, rng: Random, is_heldout: bool) -> str:
-        return question_document(rng.choices(self._small_talk, k=rng.randint(2, 5)))
+        # The pairs that we wrote are kept for finetuning, so that a base model continues text and does not answer.
+        talk = self._small_talk if self.data.small_talk else self.written_known
+        return question_document(rng.choices(talk, k=rng.randint(2, 5)))
 
     @cached_property
     def _small_talk(self) -> list[Example]:
-        # The pairs that we wrote are kept for finetuning, so that a base model continues text and does not answer.
-        talk = [e for e in read_small_talk() if not self._mentions_heldout(f"{e.prompt} {e.reply}")]
-        return talk if self.data.small_talk else self.written_known
+        return self._without_heldout(read_small_talk())
 
     @cached_property
     def _forms(self) -> list[Skeleton]:
@@ -199,7 +211,7 @@ class Corpus:
         return [(skeleton, words) for skeleton, words in found if words]
 
     @cached_property
-    def _titles(self) -> tuple:  # type: ignore[type-arg]
+    def _titles(self) -> tuple[Phrasing, ...]:
         return compile_phrasings(read_yaml(FOLDER / "titles.yaml"), ("hero", "colour", "thing"), what="titles.yaml")
 
 
@@ -208,33 +220,16 @@ def question_document(examples: list[Example]) -> str:
     return "\n\n".join(f"Question: {e.prompt}\nAnswer: {e.reply}" for e in examples)
 
 
+# Families whose full answer can be read without its question.
 STATED = frozenset(
-    [
-        "opposite",
-        "plural",
-        "past",
-        "sum",
-        "difference",
-        "category",
-        "sound",
-        "legs",
-        "colour",
-        "home",
-        "use",
-        "made_of",
-        "eats",
-        "young",
-        "parts",
-        "size",
-        "definition",
-        "day_after",
-        "day_before",
-        "month_after",
-        "rhyme",
-        "spell",
-        "next_number",
-    ]
+    (
+        *("opposite", "plural", "past", "sum", "difference", "category", "sound", "legs", "colour", "home", "use"),
+        *("made_of", "eats", "young", "parts", "size", "definition", "day_after", "day_before", "month_after"),
+        *("rhyme", "spell", "next_number"),
+    )
 )
+# Kinds of documents that are made of what is held out; the others say the same to whoever reads them.
+HELDOUT_KINDS = ("stories", "passages", "questions")
 MAKERS: dict[str, Callable[[Corpus, Random, bool], str]] = {
     "stories": Corpus._story,
     "forms": Corpus._form,

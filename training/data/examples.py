@@ -1,6 +1,15 @@
 """What a model is asked and what a good reply is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from training.data.lexicon import Lexicon
+
+# The slots of a prompt: ``answer`` is what is written, ``answers`` (a tuple, where there are several) what is right.
+Problem = dict[str, Any]
+Draw = Callable[[Lexicon, Random, bool], Problem]  # the flag: whether held-out names and words may be drawn
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from training.data.examples import Example
+from training.data.examples import Example, Problem
 from training.data.lexicon import Lexicon
 from training.data.phrasing import Phrasing, compile_phrasings
-from training.data.problems import DRAWS, Problem
+from training.data.problems import DRAWS
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_scene
 from training.data.skeletons import Skeleton, read_forms, read_stories
@@ -27,17 +27,8 @@ SLOTS = (
     *("colour", "thing", "at", "hero", "friend", "animal", "beginning", "first", "second", "second_lower", "topic"),
     *("answer", "Answer", "answer1", "answer2"),
 )
-SIMPLE = (
-    "opposite",
-    "sum",
-    "difference",
-    "count_to",
-    "sound",
-    "legs",
-    "plural",
-    "next_number",
-    "repeat",
-    "first_letter",
+SIMPLE = (  # two of which make "two things"
+    *("opposite", "sum", "difference", "count_to", "sound", "legs", "plural", "next_number", "repeat", "first_letter"),
 )
 
 
@@ -51,11 +42,6 @@ class Family:
     answers: dict[str, dict[str, tuple[Phrasing, ...]]] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
     weight: float = 1.0
-
-    @property
-    def is_checkable(self) -> bool:
-        """Whether a reply is right or wrong by its words alone."""
-        return self.name in DRAWS or self.name == "two_things"
 
 
 @cache

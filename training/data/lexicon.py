@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from training.data.phrasing import VOWEL_SOUND
 from training.data.reading import DataError, Text, read_yaml
 
 FOLDER = Path(__file__).with_name("lexicon")
@@ -147,8 +148,6 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
 
 def article(noun: str) -> str:
     """Return a noun with "a" or "an" before it; plurals and what is not counted stay bare."""
-    from training.data.phrasing import VOWEL_SOUND
-
     if noun in BARE or (noun.endswith("s") and not noun.endswith("ss")):
         return noun
     return f"an {noun}" if VOWEL_SOUND.match(noun) else f"a {noun}"

@@ -35,7 +35,8 @@ def open_chats(data: Data, limit: int) -> list[Example] | None:
     if data.chats is None:
         return None
     examples = []
-    for row in _load(data.chats).select(range(min(limit, len(_load(data.chats))))):
+    rows = _load(data.chats)
+    for row in rows.select(range(min(limit, len(rows)))):
         messages = row.get("messages") or []
         turns = {m["role"]: m["content"] for m in reversed(messages)}
         prompt, reply = turns.get("user", row.get("prompt")), turns.get("assistant", row.get("completion"))
@@ -62,17 +63,21 @@ def _cycle(source: Outside) -> Iterator[str]:
 
 def _load(source: Outside) -> Any:
     from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
 
     path = Path(source.path)
+    none = DataError(f"dataset {source.path!r}, split {source.split!r}: no rows: choose another split or file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise none  # which the library stumbles over
     try:
         if path.suffix in READERS:
             rows = load_dataset(READERS[path.suffix], data_files=str(path), split=source.split)
         else:
             rows = load_dataset(source.path, source.name, split=source.split)
-    except Exception as error:  # whatever a loader of somebody else's data raises
+    except (DatasetsError, OSError, ValueError) as error:
         raise DataError(
             f"dataset {source.path!r}, split {source.split!r}: cannot be read: {str(error).splitlines()[0]}"
-        ) from None
+        ) from error
     if len(rows) == 0:
-        raise DataError(f"dataset {source.path!r}, split {source.split!r}: no rows: choose another split")
+        raise none
     return rows

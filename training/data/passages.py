@@ -8,11 +8,11 @@ from pathlib import Path
 from random import Random
 
 from training.data.phrasing import Phrasing, compile_phrasings
+from training.data.pools import NUMBER_WORDS
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import Child
 
 FILE = Path(__file__).parent / "families" / "passages.yaml"
-NUMBERS = ["zero", "one", "two", "three", "four", "five", "six"]
 SLOTS = {
     "has": ("name", "colour", "thing"),
     "at": ("name", "at"),
@@ -49,5 +49,5 @@ def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
         slots = {"name": child.name, "thing": child.thing, "colour": child.colour, "at": child.at}
         sentences.append(rng.choice(phrasings[kind]).fill(slots))
     if rng.random() < 0.15:
-        sentences.insert(0, rng.choice(phrasings["story_about"]).fill({"count": NUMBERS[len(children)]}))
+        sentences.insert(0, rng.choice(phrasings["story_about"]).fill({"count": NUMBER_WORDS[len(children)]}))
     return " ".join(sentences)

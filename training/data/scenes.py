@@ -4,6 +4,7 @@ Binding a colour to a thing and a thing to a child is what small models learn la
 the spot: a name that was never seen before can only be copied, not guessed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -11,29 +12,7 @@ from training.data.lexicon import COLOURS, Lexicon, Word, article
 
 PRONOUNS = {"girls": ("she", "her", "her"), "boys": ("he", "him", "his")}
 INVENTED = 0.25  # share of names made of syllables
-CONSONANTS = (
-    "b",
-    "d",
-    "f",
-    "g",
-    "h",
-    "j",
-    "k",
-    "l",
-    "m",
-    "n",
-    "p",
-    "r",
-    "s",
-    "t",
-    "v",
-    "w",
-    "z",
-    "br",
-    "gr",
-    "tr",
-    "st",
-)
+CONSONANTS = (*"bdfghjklmnprstvwz", "br", "gr", "tr", "st")
 VOWELS = ("a", "e", "i", "o", "u", "ee", "o", "a")
 ENDINGS = ("", "n", "l", "m", "ra", "li", "na", "to", "s", "x", "da", "rin", "lee", "bo")
 TIMES = ("morning", "afternoon", "evening")
@@ -41,30 +20,10 @@ WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")
 FEELINGS = ("happy", "proud", "glad")
 STORY_SIZES = ("big", "small", "little", "tiny")
 STORY_SLOTS = frozenset(
-    [
-        "hero",
-        "friend",
-        "he",
-        "him",
-        "his",
-        "He",
-        "Him",
-        "His",
-        "thing",
-        "thing2",
-        "colour",
-        "colour2",
-        "animal",
-        "place",
-        "at",
-        "food",
-        "some_food",
-        "day",
-        "time",
-        "weather",
-        "size",
-        "feeling",
-    ]
+    (
+        *("hero", "friend", "he", "him", "his", "He", "Him", "His", "thing", "thing2", "colour", "colour2", "animal"),
+        *("place", "at", "food", "some_food", "day", "time", "weather", "size", "feeling"),
+    )
 )
 
 
@@ -78,9 +37,9 @@ class Child:
     at: str
 
 
-def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False, sex: str | None = None) -> tuple[str, str]:
+def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> tuple[str, str]:
     """Draw a name and the table it is from ("girls" or "boys"); half of the held-out draws use held-out names."""
-    sex = sex or rng.choice(("girls", "boys"))
+    sex = rng.choice(("girls", "boys"))
     if is_heldout and rng.random() < 0.5:
         return rng.choice(lexicon.names["heldout_" + sex]), sex
     if not is_heldout and lexicon.stride == 1 and rng.random() < INVENTED:
@@ -100,12 +59,12 @@ def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> st
     return rng.choice(lexicon.by_fact["carry"]).word
 
 
-def draw_distinct(draw: object, count: int, taken: set[str] | None = None) -> list[str]:
+def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = None) -> list[str]:
     """Call draw() until there are count different results, none of them in taken."""
     found: list[str] = []
     taken = set(taken or ())
     while len(found) < count:
-        value = draw()  # type: ignore[operator]
+        value = draw()
         if value not in taken:
             taken.add(value)
             found.append(value)
@@ -121,8 +80,8 @@ def draw_children(lexicon: Lexicon, rng: Random, count: int, *, is_heldout: bool
     return [Child(*row) for row in zip(names, things, colours, places, strict=True)]
 
 
-def draw_scene(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False, **fixed: str) -> dict[str, str]:
-    """Draw a value for every slot of a story; fixed ones are kept."""
+def draw_scene(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> dict[str, str]:
+    """Draw a value for every slot of a story."""
     hero, sex = draw_name(lexicon, rng, is_heldout=is_heldout)
     friend = draw_distinct(lambda: draw_name(lexicon, rng)[0], 1, {hero})[0]
     thing = draw_thing(lexicon, rng, is_heldout=is_heldout)
@@ -131,7 +90,7 @@ def draw_scene(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False, **fix
     place = rng.choice(lexicon.by_fact["visit"])
     food = rng.choice(lexicon.by_kind["food"] + lexicon.by_kind["fruit"])
     he, him, his = PRONOUNS[sex]
-    slots = {
+    return {
         "hero": hero,
         "friend": friend,
         "he": he,
@@ -155,7 +114,6 @@ def draw_scene(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False, **fix
         "size": rng.choice(STORY_SIZES),
         "feeling": rng.choice(FEELINGS),
     }
-    return slots | fixed
 
 
 def some(food: Word) -> str:

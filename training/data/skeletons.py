@@ -39,7 +39,7 @@ class Skeleton:
 
     def tell(self, slots: dict[str, str], rng: Random) -> str:
         """Fill one phrasing of each step."""
-        return self.joint.join(rng.choice(step).fill(slots) for step in self.steps)
+        return self.joint.join(self.tell_steps(slots, rng))
 
     def tell_steps(self, slots: dict[str, str], rng: Random) -> list[str]:
         """Fill one phrasing of each step and keep the steps apart."""

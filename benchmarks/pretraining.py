@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from training.checkpoint import Job
 from training.data.corpus import Corpus
@@ -39,7 +39,7 @@ def bare_loop(model: Any, rows: Any, recipe: Recipe, steps: int) -> float:
         if step == WARM_UP:
             began = time.perf_counter()
         row = torch.from_numpy(rows[step * settings.batch : (step + 1) * settings.batch].astype("int64"))
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=uses_bf16(recipe)):
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=uses_bf16(recipe)):
             loss = compiled(input_ids=row, labels=row).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -69,7 +69,9 @@ def our_stage(model: Any, rows: Any, recipe: Recipe, steps: int) -> float:
             learning_rate=settings.learning_rate,
         )
         per_step = settings.batch * recipe.model.context
-        Trainer(model=model, args=arguments, train_dataset=Rows(rows), callbacks=[Clock("ours", per_step)]).train()
+        trainer = Trainer(model=model, args=arguments, train_dataset=Rows(rows), callbacks=[Clock("ours", per_step)])
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
         return steps * per_step / (time.perf_counter() - began[0])
 
 

@@ -1,5 +1,6 @@
 """What the Hugging Face and TRL trainers of all stages share: common arguments, saves on the way, one progress bar."""
 
+import json
 import logging
 import math
 import sys
@@ -12,7 +13,6 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from training.checkpoint import Job
 from training.recipe import Lora, Recipe, Training
@@ -120,9 +120,26 @@ def train_quietly(trainer: Trainer, job: Job) -> list[dict[str, float]]:
     """
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Autosave())
-    folder = trainer.args.output_dir
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if job.resume else None)
+    saved = last_save(Path(trainer.args.output_dir)) if job.resume else None
+    trainer.train(resume_from_checkpoint=str(saved) if saved else None)
     return [{k: v for k, v in row.items() if isinstance(v, int | float)} for row in trainer.state.log_history]
+
+
+def last_save(folder: Path) -> Path | None:
+    """Return the newest save that is whole, None where there is none.
+
+    A kill may fall into a save. The trainer writes its state last, so a save without a readable one is half written.
+    """
+    saves = sorted(folder.glob("checkpoint-*"), key=lambda save: int(save.name.removeprefix("checkpoint-")))
+    return next((save for save in reversed(saves) if _is_whole(save)), None)
+
+
+def _is_whole(save: Path) -> bool:
+    try:
+        json.loads((save / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it

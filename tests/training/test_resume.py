@@ -12,6 +12,7 @@ import pytest
 
 from training.__main__ import main
 from training.checkpoint import hash_weights
+from training.trainer import last_save
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +81,15 @@ def test_a_killed_run_resumes_to_the_curve_and_the_weights_of_an_uninterrupted_o
     assert not work.exists()
     assert curve(broken) == curve(whole)
     assert hash_weights(broken) == hash_weights(whole)
+
+
+def test_a_save_that_the_kill_fell_into_is_passed_over(tmp_path: Path) -> None:
+    assert last_save(tmp_path) is None
+    for step, state in ((5, "{}"), (10, "{}"), (15, '{"global'), (100, None)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if state is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    assert last_save(tmp_path) == tmp_path / "checkpoint-10"
 
 
 def test_work_begun_by_another_recipe_is_not_gone_on_with(

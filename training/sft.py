@@ -4,6 +4,7 @@ Only the reply and its end token carry loss; the prompt is context.
 """
 
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALIDATED = 256
+WINDOW = 32  # batches that are dealt from one heap
 MEASURED_PER_FAMILY = 8
 
 
@@ -32,6 +34,27 @@ def conversations(examples: list[Example]) -> Dataset:
     return Dataset.from_list(
         [{"prompt": ask(e.prompt), "completion": [{"role": "assistant", "content": e.reply}]} for e in examples]
     )
+
+
+def deal(examples: list[Example], batch: int, epochs: float, rng: Random) -> list[Example]:
+    """Return examples in the order of training: whole batches of similar length, and these in random order.
+
+    Batches drawn at random are two thirds padding. Batches sorted by length over long stretches, as the Trainer's
+    own group_by_length makes them, train stories and short answers in turns, and the last thing seen wins. Here a
+    heap of WINDOW batches is sorted, cut and shuffled again, so that neighbours differ and little is padded.
+    """
+    dealt: list[Example] = []
+    wanted = max(1, int(epochs * len(examples) / batch)) * batch
+    heap: list[Example] = []
+    while len(dealt) < wanted:
+        while len(heap) < WINDOW * batch:
+            heap += rng.sample(examples, len(examples))
+        drawn, heap = heap[: WINDOW * batch], heap[WINDOW * batch :]
+        drawn.sort(key=lambda e: len(e.prompt) + len(e.reply))
+        batches = [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
+        rng.shuffle(batches)
+        dealt += [e for one in batches for e in one]
+    return dealt[:wanted]
 
 
 def run_sft(job: Job) -> dict[str, float]:
@@ -49,19 +72,21 @@ def run_sft(job: Job) -> dict[str, float]:
     context = recipe.model.context
     require_room(job, parameters=model.num_parameters(), batch_tokens=part * context, vocabulary=len(tokenizer))
     examples = open_chats(recipe.data, recipe.data.examples) or corpus.examples()
-    steps = int(settings.epochs * len(examples) / settings.batch)
+    dealt = deal(examples, settings.batch, settings.epochs, Random(f"{recipe.seed}/deal"))
+    steps = len(dealt) // settings.batch
     heldout = corpus.heldout()
     folder = open_work(job)
     arguments = SFTConfig(
         **learning_arguments(recipe, settings, folder, steps=steps),
-        num_train_epochs=settings.epochs,
+        num_train_epochs=1,  # the epochs are in the order of the examples
+        train_sampling_strategy="sequential",
         max_length=context,
         completion_only_loss=True,
     )
     trainer = SFTTrainer(
         model=model,
         args=arguments,
-        train_dataset=conversations(examples),
+        train_dataset=conversations(dealt),
         eval_dataset=conversations(heldout[:: max(1, len(heldout) // VALIDATED)]),
         processing_class=tokenizer,
         peft_config=lora_config(settings.lora, "CAUSAL_LM"),

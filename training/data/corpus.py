@@ -15,6 +15,7 @@ from random import Random
 
 from training.data.examples import Example
 from training.data.families import COMPOSED, Family, draw_example, read_families, told_stories
+from training.data.games import write_game
 from training.data.lexicon import Lexicon, Word, read_lexicon
 from training.data.passages import write_passage
 from training.data.phrasing import Phrasing, compile_phrasings
@@ -192,6 +193,9 @@ class Corpus:
         said = [draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form="full").reply for f in chosen]
         return " ".join(text for text in said if not text.startswith(("It ", "That "))) or said[0]
 
+    def _game(self, rng: Random, is_heldout: bool) -> str:
+        return write_game(self.lexicon, rng)
+
     def _talk(self, rng: Random, is_heldout: bool) -> str:
         # The pairs that we wrote are kept for finetuning, so that a base model continues text and does not answer.
         talk = self._small_talk if self.data.small_talk else self.written_known
@@ -237,5 +241,6 @@ MAKERS: dict[str, Callable[[Corpus, Random, bool], str]] = {
     "passages": Corpus._passage,
     "questions": Corpus._questions,
     "statements": Corpus._statements,
+    "games": Corpus._game,
     "talk": Corpus._talk,
 }

@@ -26,5 +26,5 @@ class Example:
     reply: str
     form: str = ""
     answers: tuple[str, ...] = ()
-    slots: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+    slots: Problem = field(default_factory=dict, hash=False, compare=False)
     kept: tuple[str, ...] = ()

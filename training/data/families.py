@@ -6,6 +6,7 @@ forms: short (the bare answer), full (a whole sentence) and warm (a whole senten
 
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,7 +26,7 @@ COMPOSED = ("story_order", "story_animal", "story_continue", "letter_order")  # 
 SLOTS = (
     *("word", "a", "b", "n", "list", "name", "he", "He", "things", "kind", "clues", "day", "month", "passage"),
     *("colour", "thing", "at", "hero", "friend", "animal", "beginning", "first", "second", "second_lower", "topic"),
-    *("answer", "Answer", "answer1", "answer2"),
+    *("answer", "Answer", "answer1", "answer2", "letters", "counted", "keys", "told"),
 )
 SIMPLE = (  # two of which make "two things"
     *("opposite", "sum", "difference", "count_to", "sound", "legs", "plural", "next_number", "repeat", "first_letter"),
@@ -98,7 +99,8 @@ def accepted_replies(family: Family, example: Example) -> list[tuple[str, str]]:
     """Return every composed reply that is right, as (form, text)."""
     accepted = []
     if family.name == "two_things":
-        return [("full", example.reply)]
+        ways = [accepted_replies(read_families()[part.family], part) for part in example.slots["parts"]]
+        return [("full", f"{one} {other}") for (_, one), (_, other) in product(*ways)]
     for truth in family.answers:
         if truth and truth not in example.answers:
             continue
@@ -139,12 +141,13 @@ def _draw_two(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -
     parts = [draw_example(families[name], lexicon, rng, form="full") for name in rng.sample(SIMPLE, 2)]
     question = rng.choice(family.heldout if is_heldout else family.questions)
     one, other = parts
-    slots = {
+    slots: Problem = {
         "first": one.prompt,
         "second": other.prompt,
         "second_lower": other.prompt[:1].lower() + other.prompt[1:],
         "answer1": one.reply,
         "answer2": other.reply,
+        "parts": parts,
     }
     form = rng.choice([form for form in FORMS if family.answers[""].get(form)])
     reply = rng.choice(family.answers[""][form]).fill(slots)

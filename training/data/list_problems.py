@@ -4,7 +4,7 @@ from random import Random
 
 from training.data.examples import Draw, Problem
 from training.data.lexicon import Lexicon
-from training.data.pools import NUMBER_WORDS, draw_words, join, noun_kinds, short_words
+from training.data.pools import NUMBER_WORDS, draw_words, join, noun_kinds, number_off, short_words
 
 
 def sort_words(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -12,7 +12,8 @@ def sort_words(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     while True:
         words = [rng.choice(short_words(lexicon, 7)) for _ in range(3)]
         if len({word[0] for word in words}) == 3:
-            return {"list": join(words), "answer": join(sorted(words))}
+            keys = ", ".join(f"{word}: {word[0]}" for word in words)
+            return {"list": join(words), "answer": join(sorted(words)), "keys": keys}
 
 
 def reverse_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -25,7 +26,12 @@ def count_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw two to six words and how many they are."""
     words = draw_words(lexicon, rng, rng.randint(2, 6))
     number = NUMBER_WORDS[len(words)]
-    return {"list": join(words), "answer": number, "answers": (number, str(len(words)))}
+    return {
+        "list": join(words),
+        "answer": number,
+        "answers": (number, str(len(words))),
+        "counted": number_off(words),
+    }
 
 
 def first_of_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -50,10 +56,11 @@ def odd_one_out(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw three words of one kind and one of another."""
     kinds = [kind for kind in noun_kinds(lexicon) if len(lexicon.by_kind[kind]) >= 12]
     kind, other = rng.sample(kinds, 2)
-    words = [word.word for word in rng.sample(lexicon.by_kind[kind], 3)]
-    odd = rng.choice(lexicon.by_kind[other]).word
+    words = rng.sample(lexicon.by_kind[kind], 3)
+    odd = rng.choice(lexicon.by_kind[other])
     words.insert(rng.randrange(4), odd)
-    return {"list": join(words), "answer": odd}
+    told = ", ".join(f"{word.word}: {word.kind}" for word in words)
+    return {"list": join([word.word for word in words]), "answer": odd.word, "told": told}
 
 
 DRAWS: dict[str, Draw] = {

@@ -28,8 +28,8 @@ def gain(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 
 def loss(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw a word problem: somebody has things and gives some away."""
-    a = rng.randint(2, 10)
-    b = rng.randint(1, a - 1)
+    a = rng.randint(3, 12)
+    b = rng.randint(1, a - 2)  # nobody has "1 balls"
     return _story_of_things(lexicon, rng, is_heldout) | {"a": str(a), "b": str(b), "answer": str(a - b)}
 
 

@@ -47,3 +47,13 @@ def draw_words(lexicon: Lexicon, rng: Random, count: int) -> list[str]:
 def join(items: list[Any]) -> str:
     """Return items as a list is written: "7, 3, 9"."""
     return ", ".join(str(item) for item in items)
+
+
+def number_off(items: list[str]) -> str:
+    """Return items counted one by one: "1 lamp, 2 river"."""
+    return ", ".join(f"{i} {item}" for i, item in enumerate(items, start=1))
+
+
+def spell_out(word: str) -> str:
+    """Return the letters of a word: "c-a-t"."""
+    return "-".join(word)

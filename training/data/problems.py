@@ -10,7 +10,7 @@ from training.data import list_problems, number_problems, word_problems
 from training.data.examples import Draw, Problem
 from training.data.lexicon import Lexicon, article
 from training.data.passages import write_passage
-from training.data.pools import NUMBER_WORDS
+from training.data.pools import NUMBER_WORDS, number_off
 from training.data.scenes import draw_children
 
 
@@ -29,8 +29,9 @@ def passage_problem(question: str) -> Draw:
             "what_has": article(f"{asked.colour} {asked.thing}"),
             "how_many_things": NUMBER_WORDS[len(children)],
         }[question]
+        met = sorted((child.name for child in children), key=passage.index)
         slots: Problem = {"passage": passage, "name": asked.name, "thing": asked.thing, "colour": asked.colour}
-        return slots | {"answer": answer, "at": asked.at}
+        return slots | {"answer": answer, "at": asked.at, "counted": number_off(met)}
 
     return draw
 

@@ -11,7 +11,7 @@ from random import Random
 from training.data.lexicon import COLOURS, Lexicon, Word, article
 
 PRONOUNS = {"girls": ("she", "her", "her"), "boys": ("he", "him", "his")}
-INVENTED = 0.25  # share of names made of syllables
+INVENTED = 0.4  # share of names made of syllables
 CONSONANTS = (*"bdfghjklmnprstvwz", "br", "gr", "tr", "st")
 VOWELS = ("a", "e", "i", "o", "u", "ee", "o", "a")
 ENDINGS = ("", "n", "l", "m", "ra", "li", "na", "to", "s", "x", "da", "rin", "lee", "bo")
@@ -42,7 +42,7 @@ def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> tup
     sex = rng.choice(("girls", "boys"))
     if is_heldout and rng.random() < 0.5:
         return rng.choice(lexicon.names["heldout_" + sex]), sex
-    if not is_heldout and lexicon.stride == 1 and rng.random() < INVENTED:
+    if not is_heldout and rng.random() < INVENTED:
         name = (rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)).capitalize()
         name += rng.choice(ENDINGS)
         if name not in lexicon.heldout and name.lower() not in lexicon.words:

@@ -6,7 +6,7 @@ from random import Random
 
 from training.data.examples import Draw, Problem
 from training.data.lexicon import SIZES, Lexicon, article
-from training.data.pools import noun_kinds, nouns, short_words, things_with
+from training.data.pools import noun_kinds, nouns, short_words, spell_out, things_with
 from training.data.scenes import draw_distinct
 
 CLUES = {
@@ -61,13 +61,14 @@ def plural(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 def spell(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw a short word and its letters."""
     word = rng.choice(short_words(lexicon, 5))
-    return {"word": word, "answer": "-".join(word)}
+    return {"word": word, "answer": spell_out(word)}
 
 
 def reverse_word(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
-    """Draw a word of up to four letters and its letters backwards."""
+    """Draw a word of up to four letters and its letters backwards, "t-a-c" or "tac"."""
     word = rng.choice(short_words(lexicon, 4))
-    return {"word": word, "answer": word[::-1]}
+    backwards = spell_out(word[::-1])
+    return {"word": word, "answer": backwards, "answers": (backwards, word[::-1]), "letters": spell_out(word)}
 
 
 def first_letter(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -79,7 +80,7 @@ def first_letter(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 def last_letter(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw a word and its last letter."""
     word = rng.choice(short_words(lexicon, 6))
-    return {"word": word, "answer": word[-1]}
+    return {"word": word, "answer": word[-1], "letters": spell_out(word)}
 
 
 def category(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:

@@ -35,7 +35,8 @@ def run_pairs(job: Job) -> dict[str, float]:
     rubric = Rubric(corpus.families, corpus.vocabulary)
     rng = random.Random(f"{recipe.seed}/pairs")
     asked = draw_prompts(corpus, rng, settings.prompts)
-    held_back = corpus.heldout(HELDOUT_PER_FAMILY)[: max(1, settings.prompts // 4)]
+    heldout_prompts = corpus.heldout(HELDOUT_PER_FAMILY)
+    held_back = heldout_prompts[:: max(1, len(heldout_prompts) * 3 // settings.prompts)]  # of every family
     prompts = [e.prompt for e in asked + held_back for _ in range(settings.samples)]
     samples = sample_replies(
         model,

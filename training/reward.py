@@ -2,13 +2,16 @@
 
 The loss is Bradley-Terry's: -log sigma(score of the chosen - score of the rejected), plus a small pull of the scores
 towards zero. Reference: Ouyang et al. (2022), arXiv:2203.02155, section 3.5; centring: Eisenstein et al. (2023),
-arXiv:2312.09244.
+arXiv:2312.09244. Scores are divided by one temperature, fitted on pairs that were kept from training, so that
+sigma(difference) is the chance that a voter agrees (Guo et al., 2017, arXiv:1706.04599, section 4.2).
 """
 
 import math
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -25,6 +28,8 @@ Conversation = list[dict[str, str]]
 BATCH = 64
 VALIDATED = 256
 BINS = 10
+CALIBRATION = 10  # one prompt in so many is kept from training, to fit the temperature on
+CALIBRATION_PAIRS = 30  # fewer tell nothing: all are trained on and scores stay as they are
 
 
 def run_reward(job: Job, pairs: Path) -> dict[str, float]:
@@ -44,6 +49,7 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     measured = [row for row in test if _fits(row, tokenizer, context)]
     if not fitting or not measured:
         raise PairsError(f"{pairs}: no pair fits the model's context of {context} tokens: shorten the replies")
+    fitting, calibrating = split_calibration(fitting)
     part = settings.batch // settings.accumulate
     require_room(job, parameters=model.num_parameters(), batch_tokens=2 * part * context, vocabulary=1)
     folder = open_work(job)
@@ -66,9 +72,13 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     history = train_quietly(trainer, job)
     tokens = int(trainer.state.num_input_tokens_seen)
     model = merge_adapters(trainer.accelerator.unwrap_model(trainer.model))
+    temperature = fit_temperature(score_gaps(model, tokenizer, calibrating)) if calibrating else 1.0
+    with torch.no_grad():
+        model.score.weight /= temperature
     heldout = measure_pairs(model, tokenizer, measured)
+    heldout["temperature"] = round(temperature, 4)
     heldout["pairs"] = float(len(fitting))
-    heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(measured))
+    heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(calibrating) - len(measured))
 
     files = [pairs / "train.jsonl", pairs / "test.jsonl"]
     write_stage(
@@ -91,13 +101,43 @@ def score_conversations(
     return scores
 
 
+def score_gaps(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]
+) -> list[float]:
+    """Return each pair's score of the chosen side minus that of the rejected."""
+    chosen = score_conversations(model, tokenizer, [row["prompt"] + row["chosen"] for row in rows])
+    rejected = score_conversations(model, tokenizer, [row["prompt"] + row["rejected"] for row in rows])
+    return [c - r for c, r in zip(chosen, rejected, strict=True)]
+
+
+def split_calibration(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Part pairs into those to train on and those to fit the temperature on, by a hash of the prompt."""
+    kept = [zlib.crc32(row["prompt"][-1]["content"].encode()) % CALIBRATION == 0 for row in rows]
+    if not CALIBRATION_PAIRS <= sum(kept) < len(rows):
+        return rows, []
+    return (
+        [row for row, is_kept in zip(rows, kept, strict=True) if not is_kept],
+        [row for row, is_kept in zip(rows, kept, strict=True) if is_kept],
+    )
+
+
+def fit_temperature(gaps: list[float]) -> float:
+    """Return the divisor of score differences with the least mean negative log-likelihood, 0.05 to 20."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_temperature: float) -> float:
+        scaled = np.array(gaps) / math.exp(log_temperature)
+        return float(np.logaddexp(0.0, -scaled).mean())
+
+    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20.0)), method="bounded")
+    return math.exp(float(found.x))
+
+
 def measure_pairs(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]
 ) -> dict[str, float]:
     """Return accuracy (equal scores count half) and mean negative log-likelihood (nats) over held-out pairs."""
-    chosen = score_conversations(model, tokenizer, [row["prompt"] + row["chosen"] for row in rows])
-    rejected = score_conversations(model, tokenizer, [row["prompt"] + row["rejected"] for row in rows])
-    gaps = [c - r for c, r in zip(chosen, rejected, strict=True)]
+    gaps = score_gaps(model, tokenizer, rows)
     nats = sum(max(-gap, 0.0) + math.log1p(math.exp(-abs(gap))) for gap in gaps)
     figures = {
         "pair_accuracy": round(accuracy_of(gaps), 4),

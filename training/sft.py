@@ -47,14 +47,15 @@ def deal(examples: list[Example], batch: int, epochs: float, rng: Random) -> lis
     wanted = max(1, int(epochs * len(examples) / batch)) * batch
     heap: list[Example] = []
     while len(dealt) < wanted:
-        while len(heap) < WINDOW * batch:
+        count = min(WINDOW * batch, wanted - len(dealt))
+        while len(heap) < count:
             heap += rng.sample(examples, len(examples))
-        drawn, heap = heap[: WINDOW * batch], heap[WINDOW * batch :]
+        drawn, heap = heap[:count], heap[count:]
         drawn.sort(key=lambda e: len(e.prompt) + len(e.reply))
         batches = [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
         rng.shuffle(batches)
         dealt += [e for one in batches for e in one]
-    return dealt[:wanted]
+    return dealt
 
 
 def run_sft(job: Job) -> dict[str, float]:

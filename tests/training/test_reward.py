@@ -1,6 +1,7 @@
 """The reward stage's measures, by hand and on a random model."""
 
 import math
+import random
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from training import reward
 from training.recipe import Recipe
-from training.reward import measure_pairs, score_conversations
+from training.reward import fit_temperature, measure_pairs, score_conversations, split_calibration
 
 
 def chat(prompt: str, reply: str) -> list[dict[str, str]]:
@@ -106,3 +107,27 @@ def test_the_prompt_takes_part_in_the_score(judge: Any, tokenizer: Any) -> None:
 
 def test_no_conversation_has_no_score(judge: Any, tokenizer: Any) -> None:
     assert score_conversations(judge, tokenizer, []) == []
+
+
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 4.0])
+def test_the_temperature_that_votes_were_cast_at_is_found_again(temperature: float) -> None:
+    rng = random.Random(0)
+    gaps = []
+    for _ in range(20_000):
+        gap = rng.uniform(0, 5)
+        gaps.append(gap if rng.random() < 1 / (1 + math.exp(-gap / temperature)) else -gap)
+    assert fit_temperature(gaps) == pytest.approx(temperature, rel=0.1)
+
+
+def test_scores_are_calibrated_on_prompts_that_are_not_trained_on() -> None:
+    rows = [{"prompt": [{"role": "user", "content": f"Prompt {i % 400}"}]} for i in range(800)]
+    trained, kept = split_calibration(rows)
+    assert len(trained) + len(kept) == 800
+    assert 40 <= len(kept) <= 130
+    prompts = [{row["prompt"][0]["content"] for row in part} for part in (trained, kept)]
+    assert not prompts[0] & prompts[1]
+
+
+def test_too_few_pairs_are_all_trained_on() -> None:
+    rows = [{"prompt": [{"role": "user", "content": f"Prompt {i}"}]} for i in range(100)]
+    assert split_calibration(rows) == (rows, [])

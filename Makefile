@@ -11,13 +11,11 @@ HOST   ?= 127.0.0.1
 PORT   ?= 7860
 
 BIN := .venv/bin
-# The family that the shipped models.yaml names; another file's checkpoints are its owner's to make.
-FAMILY := $(if $(shell grep -s 'path: checkpoints/nano/' $(MODELS)),checkpoints/nano/rlhf/stage.json)
 
 .DELETE_ON_ERROR:
 .PHONY: arena test test-vllm check lint bench coverage format clean
 
-arena: .venv/arena.done $(FAMILY)
+arena: .venv/arena.done
 	$(BIN)/python app.py --models $(MODELS) --db $(DB) --host $(HOST) --port $(PORT)
 
 test: .venv/dev.done
@@ -35,7 +33,7 @@ lint: .venv/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/dev.done .venv/peers/done checkpoints/nano/rlhf/stage.json
+bench: .venv/dev.done .venv/peers/done
 	$(BIN)/python -m benchmarks.ratings
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.pretraining
@@ -49,9 +47,6 @@ format: .venv/dev.done
 
 clean:
 	rm -rf .venv .venv-vllm .pytest_cache .hypothesis .mypy_cache .ruff_cache
-
-checkpoints/nano/rlhf/stage.json: | .venv/arena.done
-	$(BIN)/python -m training run nano --out checkpoints/nano
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -153,7 +153,7 @@ class UniqueKeys(yaml.SafeLoader):
 def _place(contestant: Contestant, file: Path) -> Contestant:
     folder = (file.parent / contestant.path).resolve()
     if not folder.is_dir():
-        cure = "make it (make arena makes the nano family) or mend the path"
+        cure = "make it (python -m training run nano --out checkpoints/nano) or mend the path"
         raise ConfigError(f"{file}: {contestant.name}: path {str(contestant.path)!r} is no folder: {cure}")
     if not (folder / "config.json").is_file():
         raise ConfigError(f"{file}: {contestant.name}: {str(contestant.path)!r} holds no config.json: not a checkpoint")

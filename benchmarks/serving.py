@@ -1,6 +1,6 @@
 """How fast replies come: the arena's batched backend beside a bare ``generate`` and a thread a request.
 
-``python -m benchmarks.serving [--model checkpoints/nano/sft] [--requests 16] [--tokens 64] [--rounds 5]``
+``python -m benchmarks.serving [--model checkpoints/demo/sft] [--requests 16] [--tokens 64] [--rounds 5]``
 
 The bare batched ``generate`` is the limit: the same tokens without streaming, stop texts or seeds of their own.
 """
@@ -27,13 +27,16 @@ PROMPT = "Tell me a story about Mia and a fox."
 def main(argv: list[str] | None = None) -> int:
     """Print a table: median tokens a second, its ratio to the limit, and the median time to a first token."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--model", type=Path, default=Path("checkpoints/nano/sft"))
+    parser.add_argument("--model", type=Path, default=Path("checkpoints/demo/sft"))
     parser.add_argument("--requests", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(argv)
     if not (options.model / "config.json").is_file():
-        print(f"error: {options.model} holds no checkpoint: make arena makes the nano family", file=sys.stderr)
+        print(
+            f"error: {options.model} holds no checkpoint: git checkout checkpoints restores the shipped ones",
+            file=sys.stderr,
+        )
         return 2
     with tempfile.TemporaryDirectory() as folder:
         endless = _without_ends(options.model, Path(folder) / "model")

@@ -20,7 +20,7 @@ from ratings.outcomes import Outcome
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NAMES = ["nano-base", "nano-sft", "nano-rlhf"]
+NAMES = ["demo-base", "demo-sft", "demo-rlhf"]
 
 
 def commands(page: Path) -> list[str]:
@@ -45,7 +45,8 @@ def fill_ledger(path: Path) -> None:
 def checkout(tiny_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "nano").symlink_to(tiny_family)
+    for name in ("nano", "demo", "mini"):
+        (folder / "checkpoints" / name).symlink_to(tiny_family)
     for name in ("app.py", "models.yaml", "Makefile", "arena", "ratings", "training", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
     models = (ROOT / "models.yaml").read_text(encoding="utf-8")

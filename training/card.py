@@ -64,6 +64,16 @@ RL_ROWS = (
     ("heldout.kl_per_token", "KL to SFT, nats a token", "{:.3f}"),
 )
 
+WATCHED = (  # what a trainer of RL logs, and when it is an alarm
+    ("reward", "reward"),
+    ("kl", "KL to SFT, nats a token"),
+    ("entropy", "entropy, nats a token"),
+    ("completions/mean_length", "length, tokens"),
+    ("completions/clipped_ratio", "share cut off"),
+    ("frac_reward_zero_std", "groups without spread"),
+)
+KL_ALARM, CUT_ALARM, ENTROPY_ALARM, FLAT_ALARM = 0.3, 0.1, 0.5, 0.5
+
 
 def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]], snapshots: list[Card]) -> str:
     """Return the page. histories: what each checkpoint's trainer logged, by label; snapshots: RL's, as judged."""
@@ -82,6 +92,11 @@ def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]],
         section("Right answers by family of prompts", figure(families_figure(writers), "families")) if writers else "",
         section("Reward model", table(judges, REWARD_ROWS)) if judges else "",
         section("Reinforcement learning, on held-out prompts", table(learners, RL_ROWS)) if learners else "",
+        *(
+            section(f"On the way of {label}", alarms_list(find_alarms(rows)) + figure(watched_figure(rows), f"rl-{i}"))
+            for i, (label, rows) in enumerate(histories.items())
+            if any("kl" in row or "rewards/accuracies" in row for row in rows)
+        ),
         section("Reward against KL", figure(snapshots_figure(snapshots), "snapshots")) if len(snapshots) > 1 else "",
         section("Loss on the way", figure(loss_figure(histories), "loss")) if histories else "",
         section("Ten prompts, every reply", replies_table(writers)) if writers else "",
@@ -199,6 +214,44 @@ def loss_figure(histories: dict[str, list[dict[str, float]]]) -> Any:
     chart.update_xaxes(title="share of the stage's steps", tickformat=".0%")
     chart.update_yaxes(title="loss")
     return laid_out(chart, height=420)
+
+
+def find_alarms(history: list[dict[str, float]]) -> list[str]:
+    """Return what went wrong on the way of RL, in words; each is a sign that reward is gained at a price."""
+    last = {key: [row[key] for row in history if key in row] for key, _ in WATCHED}
+    found = []
+    if last["kl"] and max(last["kl"]) > KL_ALARM:
+        found.append(f"KL reached {max(last['kl']):.2f} nats a token (limit {KL_ALARM}): raise rl.beta")
+    if (cut := last["completions/clipped_ratio"]) and cut[-1] > max(CUT_ALARM, cut[0]):
+        found.append(f"{cut[-1]:.0%} of the last replies were cut off, {cut[0]:.0%} of the first")
+    if (entropy := last["entropy"]) and entropy[-1] < ENTROPY_ALARM * entropy[0]:
+        found.append(f"entropy fell from {entropy[0]:.2f} to {entropy[-1]:.2f} nats a token: replies vary less")
+    if (flat := last["frac_reward_zero_std"]) and flat[-1] > FLAT_ALARM:
+        found.append(f"{flat[-1]:.0%} of the last groups had one reward for all replies and taught nothing")
+    return found
+
+
+def alarms_list(alarms: list[str]) -> str:
+    """Return alarms as a list, or that there are none."""
+    if not alarms:
+        return "<p class='note'>No alarm.</p>"
+    return f"<ul>{''.join(f'<li>{escape(alarm)}</li>' for alarm in alarms)}</ul>"
+
+
+def watched_figure(history: list[dict[str, float]]) -> Any:
+    """Return small multiples over the steps of RL: reward, KL, entropy, length, cut-offs, groups without spread."""
+    from plotly.subplots import make_subplots
+
+    shown = [(key, title) for key, title in WATCHED if any(key in row for row in history)]
+    height = -(-len(shown) // 2)
+    chart = make_subplots(rows=height, cols=2, subplot_titles=[title for _, title in shown], vertical_spacing=0.14)
+    for i, (key, title) in enumerate(shown):
+        points = [(row["step"], row[key]) for row in history if key in row and "step" in row]
+        xs, ys = zip(*points, strict=True)
+        line = {"color": COLOURS[0]}
+        chart.add_scatter(x=xs, y=ys, mode="lines", name=title, line=line, row=i // 2 + 1, col=i % 2 + 1)
+    laid_out(chart, height=190 * height).update_layout(showlegend=False, margin={"t": 40})
+    return chart.update_annotations(font={"size": 13, "color": "#737373"})
 
 
 def snapshots_figure(snapshots: list[Card]) -> Any:

@@ -1,5 +1,6 @@
 """The order in which finetuning sees its examples."""
 
+import itertools
 from collections import Counter
 from random import Random
 
@@ -19,7 +20,7 @@ def test_a_batch_is_of_similar_length_and_its_neighbour_of_another() -> None:
     dealt = [len(e.prompt) for e in deal(EXAMPLES, 32, 1, Random(0))]
     batches = [dealt[i : i + 32] for i in range(0, len(dealt), 32)]
     spreads = sorted(max(batch) - min(batch) for batch in batches)
-    jumps = sorted(abs(sum(a) - sum(b)) / 32 for a, b in zip(batches, batches[1:], strict=False))
+    jumps = sorted(abs(sum(a) - sum(b)) / 32 for a, b in itertools.pairwise(batches))
     assert spreads[len(spreads) // 2] < 15
     assert jumps[len(jumps) // 2] > 30
 

@@ -1,5 +1,6 @@
 """Games hold true to themselves: whatever is said again was said before."""
 
+import itertools
 import random
 import re
 from pathlib import Path
@@ -23,7 +24,7 @@ def test_a_growing_list_repeats_itself_and_adds_one_word(lexicon: Lexicon, monke
     for _ in range(100):
         _, *turns = games._write_chain(lexicon, rng).split("\n")
         lists = [turn.rstrip(".").partition(" says: ")[2].split(", ") for turn in turns]
-        for before, after in zip(lists, lists[1:], strict=False):
+        for before, after in itertools.pairwise(lists):
             assert len(after) == len(before) + 1
             assert after[: len(before)] == before
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from training.__main__ import main
-from training.card import look_up, render_card, text_table
+from training.card import find_alarms, look_up, render_card, text_table
 from training.chat import run_chat
 from training.checkpoint import CheckpointError
 from training.evaluate import evaluate, exact_match, find_checkpoints, story_checks
@@ -67,6 +67,26 @@ def test_the_table_for_the_terminal_has_every_stage(report: Path) -> None:
     table = text_table(cards(report))
     for words in ("nano/base", "nano/sft", "nano/rlhf", "nano/reward", "Bits per byte"):
         assert words in table
+
+
+def test_the_page_shows_how_reinforcement_learning_went(report: Path) -> None:
+    page = report.read_text(encoding="utf-8")
+    assert "On the way of nano/rlhf" in page
+    for watched in ("entropy, nats a token", "groups without spread", "share cut off"):
+        assert watched in page
+
+
+def test_alarms_of_reinforcement_learning_are_said_in_words() -> None:
+    calm = {"kl": 0.1, "entropy": 1.0, "completions/clipped_ratio": 0.0, "frac_reward_zero_std": 0.1}
+    assert find_alarms([calm, calm]) == []
+    for key, value, words in (
+        ("kl", 0.5, "KL reached 0.50"),
+        ("entropy", 0.3, "fell from 1.00 to 0.30"),
+        ("completions/clipped_ratio", 0.4, "40% of the last replies were cut off"),
+        ("frac_reward_zero_std", 0.9, "taught nothing"),
+    ):
+        [alarm] = find_alarms([calm, calm | {key: value}])
+        assert words in alarm
 
 
 def test_a_folder_without_checkpoints_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
+from training.rl import CUT_LIMIT, KL_LIMIT
+
 Card = dict[str, Any]
 COLOURS = ("#0b7bc0", "#d9822b", "#0a9e74", "#cc79a7", "#56b4e9", "#d55e00", "#8f7ad1", "#8a8a84")
 STYLE = """
@@ -72,7 +74,8 @@ WATCHED = (  # what a trainer of RL logs, and when it is an alarm
     ("completions/clipped_ratio", "share cut off"),
     ("frac_reward_zero_std", "groups without spread"),
 )
-KL_ALARM, CUT_ALARM, ENTROPY_ALARM, FLAT_ALARM = 0.3, 0.1, 0.5, 0.5
+ENTROPY_ALARM = 0.5  # of the first entropy
+FLAT_ALARM = 0.5  # of the groups
 
 
 def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]], snapshots: list[Card]) -> str:
@@ -95,7 +98,7 @@ def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]],
         *(
             section(f"On the way of {label}", alarms_list(find_alarms(rows)) + figure(watched_figure(rows), f"rl-{i}"))
             for i, (label, rows) in enumerate(histories.items())
-            if any("kl" in row or "rewards/accuracies" in row for row in rows)
+            if any("kl" in row for row in rows)
         ),
         section("Reward against KL", figure(snapshots_figure(snapshots), "snapshots")) if len(snapshots) > 1 else "",
         section("Loss on the way", figure(loss_figure(histories), "loss")) if histories else "",
@@ -220,9 +223,9 @@ def find_alarms(history: list[dict[str, float]]) -> list[str]:
     """Return what went wrong on the way of RL, in words; each is a sign that reward is gained at a price."""
     last = {key: [row[key] for row in history if key in row] for key, _ in WATCHED}
     found = []
-    if last["kl"] and max(last["kl"]) > KL_ALARM:
-        found.append(f"KL reached {max(last['kl']):.2f} nats a token (limit {KL_ALARM}): raise rl.beta")
-    if (cut := last["completions/clipped_ratio"]) and cut[-1] > max(CUT_ALARM, cut[0]):
+    if last["kl"] and max(last["kl"]) > KL_LIMIT:
+        found.append(f"KL reached {max(last['kl']):.2f} nats a token (limit {KL_LIMIT}): raise rl.beta")
+    if (cut := last["completions/clipped_ratio"]) and cut[-1] > max(CUT_LIMIT, cut[0]):
         found.append(f"{cut[-1]:.0%} of the last replies were cut off, {cut[0]:.0%} of the first")
     if (entropy := last["entropy"]) and entropy[-1] < ENTROPY_ALARM * entropy[0]:
         found.append(f"entropy fell from {entropy[0]:.2f} to {entropy[-1]:.2f} nats a token: replies vary less")

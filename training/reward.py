@@ -72,9 +72,11 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     history = train_quietly(trainer, job)
     tokens = int(trainer.state.num_input_tokens_seen)
     model = merge_adapters(trainer.accelerator.unwrap_model(trainer.model))
-    temperature = fit_temperature(score_gaps(model, tokenizer, calibrating)) if calibrating else 1.0
-    with torch.no_grad():
-        model.score.weight /= temperature
+    temperature = 1.0
+    if calibrating and hasattr(model, "score"):  # as transformers names the head of a model that writes
+        temperature = fit_temperature(score_gaps(model, tokenizer, calibrating))
+        with torch.no_grad():
+            model.score.weight /= temperature
     heldout = measure_pairs(model, tokenizer, measured)
     heldout["temperature"] = round(temperature, 4)
     heldout["pairs"] = float(len(fitting))

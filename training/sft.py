@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALIDATED = 256
-WINDOW = 32  # batches that are dealt from one heap
+HEAP = 32  # batches that are sorted together
 MEASURED_PER_FAMILY = 8
 
 
@@ -41,13 +41,13 @@ def deal(examples: list[Example], batch: int, epochs: float, rng: Random) -> lis
 
     Batches drawn at random are two thirds padding. Batches sorted by length over long stretches, as the Trainer's
     own group_by_length makes them, train stories and short answers in turns, and the last thing seen wins. Here a
-    heap of WINDOW batches is sorted, cut and shuffled again, so that neighbours differ and little is padded.
+    heap of HEAP batches is sorted, cut and shuffled again, so that neighbours differ and little is padded.
     """
     dealt: list[Example] = []
     wanted = max(1, int(epochs * len(examples) / batch)) * batch
     heap: list[Example] = []
     while len(dealt) < wanted:
-        count = min(WINDOW * batch, wanted - len(dealt))
+        count = min(HEAP * batch, wanted - len(dealt))
         while len(heap) < count:
             heap += rng.sample(examples, len(examples))
         drawn, heap = heap[:count], heap[count:]

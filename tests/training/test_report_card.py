@@ -76,6 +76,12 @@ def test_the_page_shows_how_reinforcement_learning_went(report: Path) -> None:
         assert watched in page
 
 
+def test_dpo_samples_nothing_so_there_is_nothing_to_watch() -> None:
+    page = render_card([], {"nano/rlhf": [{"loss": 0.7, "rewards/accuracies": 0.5, "step": 1}]}, [])
+    assert "Loss on the way" in page
+    assert "On the way of" not in page
+
+
 def test_alarms_of_reinforcement_learning_are_said_in_words() -> None:
     calm = {"kl": 0.1, "entropy": 1.0, "completions/clipped_ratio": 0.0, "frac_reward_zero_std": 0.1}
     assert find_alarms([calm, calm]) == []

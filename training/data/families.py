@@ -1,7 +1,7 @@
 """Families of prompts: phrasings of questions and of answers around the problems of problems.py.
 
 families/*.yaml holds them. Each family has held-out phrasings, which no training text contains; replies come in three
-forms: short (the bare answer), full (a whole sentence) and warm (a whole sentence with a friendly word).
+forms: short (no more than it takes), full (a whole sentence) and warm (a whole sentence with a friendly word).
 """
 
 from dataclasses import dataclass, field

@@ -80,7 +80,7 @@ class BattleTab:
         """Bring back the battle that this visitor had open before a reload or a restart."""
         battle = await self.host.open_battle(_visitor(request))
         if battle is None:
-            yield {self.message: ""}
+            yield {self.message: "", self.send_button: gr.Button(interactive=True)}
             return
         self._claim(request, battle)
         async for updates in self._watch(battle):
@@ -165,7 +165,10 @@ class BattleTab:
                 elem_id="prompt", placeholder="Ask something…", show_label=False, container=False, lines=1,
                 max_lines=6, scale=8, autofocus=True,
             )  # fmt: skip
-            self.send_button = gr.Button("Send", elem_id="send", variant="primary", scale=1, min_width=110)
+            # Gradio loses the answer to what is sent while the page's own first event is under way: resume opens it.
+            self.send_button = gr.Button(
+                "Send", elem_id="send", variant="primary", scale=1, min_width=110, interactive=False
+            )
         with gr.Row(elem_id="ready-prompts"):
             ready = [gr.Button(text, size="sm", elem_classes="ready-prompt") for text in ready_prompts]
         self.message = gr.HTML("", elem_id="message")

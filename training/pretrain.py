@@ -123,7 +123,7 @@ def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedMode
         if shape.window is None:
             model = LlamaForCausalLM(LlamaConfig(**shared))
         else:  # a Ministral is a Llama whose layers may see so many tokens only
-            kinds = ["sliding_attention", *["full_attention"] * (shape.layers - 1)]
+            kinds = [("sliding_attention", "full_attention")[i % 2] for i in range(shape.layers)]
             local = {"sliding_window": shape.window, "layer_types": kinds, "head_dim": shape.hidden_size // shape.heads}
             model = MinistralForCausalLM(MinistralConfig(**shared, **local))
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)

@@ -79,9 +79,9 @@ class Tokenizer(_Section):
 class Model(_Section):
     """The shape of a Llama model. context is in tokens. start: begin from this checkpoint (a folder or a Hub name).
 
-    window: how many tokens back, its own included, the first layer sees; the whole context where None. A first layer
-    that sees its neighbour alone gives a small model what attention to earlier text is built from. With start the
-    shape is the start's own and so is the tokenizer; only context is used.
+    window: how many tokens back, its own included, every other layer sees, beginning with the first; the whole context
+    where None. A layer that sees its neighbour alone gives a small model what attention to earlier text is built from.
+    With start the shape is the start's own and so is the tokenizer; only context is used.
     """
 
     hidden_size: int = Field(default=0, ge=0)

@@ -17,7 +17,7 @@ from training.data.examples import Example
 from training.data.families import COMPOSED, Family, draw_example, read_families, told_stories
 from training.data.games import write_game
 from training.data.lexicon import Lexicon, Word, read_lexicon
-from training.data.passages import write_passage
+from training.data.passages import write_read_passage
 from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_children, draw_scene
@@ -158,7 +158,7 @@ class Corpus:
 
     def _story(self, rng: Random, is_heldout: bool) -> str:
         scene = draw_scene(self.lexicon, rng, is_heldout=is_heldout)
-        story = rng.choice(told_stories(is_heldout, self.lexicon.stride)).tell(scene, rng)
+        story = rng.choice(told_stories(is_heldout)).tell(scene, rng)
         if rng.random() > TITLED:
             return story
         return f"{rng.choice(self._titles).fill(scene)}\n\n{story}"
@@ -172,7 +172,7 @@ class Corpus:
 
     def _passage(self, rng: Random, is_heldout: bool) -> str:
         children = draw_children(self.lexicon, rng, rng.randint(2, 4), is_heldout=is_heldout)
-        return f"{write_passage(children, rng, tell='has')}\n\n{write_passage(children, rng, tell='at')}"
+        return write_read_passage(children, rng)
 
     def _questions(self, rng: Random, is_heldout: bool) -> str:
         families = [f for f in self.families.values() if f.name not in COMPOSED]
@@ -189,7 +189,7 @@ class Corpus:
         families = [f for f in self.families.values() if f.name in STATED]
         if not families:
             return self._explanation(rng, is_heldout)
-        chosen = rng.choices(families, k=rng.randint(4, 8))
+        chosen = rng.choices(families, [f.weight for f in families], k=rng.randint(4, 8))
         said = [draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form="full").reply for f in chosen]
         return " ".join(text for text in said if not text.startswith(("It ", "That "))) or said[0]
 
@@ -207,7 +207,7 @@ class Corpus:
 
     @cached_property
     def _forms(self) -> list[Skeleton]:
-        return [form for form in read_forms() if form.name != "explanation"][:: self.lexicon.stride]
+        return [form for form in read_forms() if form.name != "explanation"]
 
     @cached_property
     def _explanations(self) -> list[tuple[Skeleton, list[Word]]]:

@@ -85,13 +85,11 @@ class Lexicon:
     heldout: frozenset[str]
     by_fact: dict[str, tuple[Word, ...]]
     by_kind: dict[str, tuple[Word, ...]]
-    stride: int = 1  # every so-manieth word, name, plot and form is used
 
 
 @cache
 def read_lexicon(limit: int | None = None) -> Lexicon:
-    """Read the lexicon; with a limit only about so many words, spread evenly over the files, for very small models;
-    names, plots and forms shrink in proportion.
+    """Read the lexicon; with a limit only about so many words, spread evenly over the files, for very small models.
 
     Raises:
         DataError: a broken file, a word that stands twice, an unknown key or value, a held-out word without an entry.
@@ -116,10 +114,7 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
             for i, (name, word) in enumerate(words.items())
             if i % stride == 0 or name in heldout_tree["words"]
         }
-    names = {
-        key: tuple(str(n) for n in table[:: 1 if key.startswith("heldout") else stride])
-        for key, table in tables["names.yaml"].items()
-    }
+    names = {key: tuple(str(n) for n in table) for key, table in tables["names.yaml"].items()}
     heldout = {str(w) for w in heldout_tree["words"]} | {*names["heldout_girls"], *names["heldout_boys"]}
     for word in heldout_tree["words"]:
         if word not in words and stride == 1:
@@ -142,7 +137,6 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
         frozenset(heldout),
         {fact: tuple(found) for fact, found in by_fact.items()},
         {kind: tuple(found) for kind, found in by_kind.items()},
-        stride,
     )
 
 

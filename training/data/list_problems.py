@@ -13,7 +13,8 @@ def sort_words(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
         words = [rng.choice(short_words(lexicon, 7)) for _ in range(3)]
         if len({word[0] for word in words}) == 3:
             keys = ", ".join(f"{word}: {word[0]}" for word in words)
-            return {"list": join(words), "answer": join(sorted(words)), "keys": keys}
+            letters = join([word[0] for word in sorted(words)])
+            return {"list": join(words), "answer": join(sorted(words)), "keys": keys, "letters": letters}
 
 
 def reverse_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -60,7 +61,13 @@ def odd_one_out(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     odd = rng.choice(lexicon.by_kind[other])
     words.insert(rng.randrange(4), odd)
     told = ", ".join(f"{word.word}: {word.kind}" for word in words)
-    return {"list": join([word.word for word in words]), "answer": odd.word, "told": told}
+    return {
+        "list": join([word.word for word in words]),
+        "answer": odd.word,
+        "told": told,
+        "most": kind,
+        "least": other,
+    }
 
 
 DRAWS: dict[str, Draw] = {

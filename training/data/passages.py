@@ -1,9 +1,11 @@
 """Short passages about several children: who has what, of which colour, and where everyone is.
 
+As documents they come with several questions each, since every answer is one more lesson in looking back.
 The phrasings stand in families/passages.yaml. No pronoun is used, so every sentence can be read alone.
 """
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -40,14 +42,51 @@ def read_passages() -> dict[str, tuple[Phrasing, ...]]:
     return phrasings
 
 
+@cache
+def read_asked() -> tuple[tuple[Phrasing, Phrasing], ...]:
+    """Read what can be asked about a child of a passage, each with what is true.
+
+    Raises:
+        DataError: a row that is not a question and an answer, or a slot that nothing fills.
+    """
+    pairs = []
+    for row in read_yaml(FILE).get("asked") or ():
+        if not isinstance(row, list) or len(row) != 2:
+            raise DataError(f"{FILE}: asked: {str(row)[:60]!r} is not a question and its answer: write both")
+        question, answer = compile_phrasings(row, SLOTS["both"], what=f"{FILE}: asked")
+        pairs.append((question, answer))
+    if not pairs:
+        raise DataError(f"{FILE}: nothing is asked: write pairs of a question and its answer under 'asked'")
+    return tuple(pairs)
+
+
 def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
     """Write about every child what it has ("has") or where it is ("at"), or both, in any order."""
     phrasings = read_passages()
     sentences = []
     for child in rng.sample(children, len(children)):
         kind = tell if rng.random() < 0.5 else "both"
-        slots = {"name": child.name, "thing": child.thing, "colour": child.colour, "at": child.at}
-        sentences.append(rng.choice(phrasings[kind]).fill(slots))
+        sentences.append(rng.choice(phrasings[kind]).fill(_slots(child)))
     if rng.random() < 0.15:
         sentences.insert(0, rng.choice(phrasings["story_about"]).fill({"count": NUMBER_WORDS[len(children)]}))
     return " ".join(sentences)
+
+
+def write_read_passage(children: list[Child], rng: Random) -> str:
+    """Write a passage that tells everything of every child, and after it questions and what is true, or that alone."""
+    if rng.random() < 0.5:
+        passage = write_passage(children, rng, tell="both")
+    else:
+        passage = f"{write_passage(children, rng, tell='has')} {write_passage(children, rng, tell='at')}"
+    is_asked = rng.random() < 0.6
+    lines = []
+    count = rng.randint(3, 5) if is_asked else rng.randint(4, 8)
+    for child, (question, answer) in rng.sample(list(product(children, read_asked())), count):
+        slots = _slots(child)
+        said = answer.fill(slots)
+        lines.append(f"{question.fill(slots)} {said}" if is_asked else said)
+    return "\n".join([passage, *lines])
+
+
+def _slots(child: Child) -> dict[str, str]:
+    return {"name": child.name, "thing": child.thing, "colour": child.colour, "at": child.at}

@@ -4,6 +4,7 @@ Binding a colour to a thing and a thing to a child is what small models learn la
 the spot: a name that was never seen before can only be copied, not guessed.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -11,7 +12,7 @@ from random import Random
 from training.data.lexicon import COLOURS, Lexicon, Word, article
 
 PRONOUNS = {"girls": ("she", "her", "her"), "boys": ("he", "him", "his")}
-INVENTED = 0.4  # share of names made of syllables
+INVENTED = 0.5  # share of names that are made up, half of them of syllables and half of two names
 CONSONANTS = (*"bdfghjklmnprstvwz", "br", "gr", "tr", "st")
 VOWELS = ("a", "e", "i", "o", "u", "ee", "o", "a")
 ENDINGS = ("", "n", "l", "m", "ra", "li", "na", "to", "s", "x", "da", "rin", "lee", "bo")
@@ -43,11 +44,23 @@ def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> tup
     if is_heldout and rng.random() < 0.5:
         return rng.choice(lexicon.names["heldout_" + sex]), sex
     if not is_heldout and rng.random() < INVENTED:
-        name = (rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)).capitalize()
-        name += rng.choice(ENDINGS)
+        name = _of_syllables(rng) if rng.random() < 0.5 else _of_two(lexicon.names[sex], rng)
         if name not in lexicon.heldout and name.lower() not in lexicon.words:
             return name, sex
     return rng.choice(lexicon.names[sex]), sex
+
+
+def _of_syllables(rng: Random) -> str:
+    name = rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)
+    return name.capitalize() + rng.choice(ENDINGS)
+
+
+def _of_two(names: tuple[str, ...], rng: Random) -> str:
+    """Join the beginning of one name, up to its first vowel, and the end of another, from its second consonant on."""
+    one, other = (rng.choice([name for name in names if len(name) > 3]) for _ in range(2))
+    head: str = "".join(re.findall(r"^[^aeiouy]*[aeiouy]+", one, re.IGNORECASE))
+    tail: str = "".join(re.findall(r"[^aeiouy]+[aeiouy]*[^aeiouy]*$", other, re.IGNORECASE))
+    return head + tail.lower()
 
 
 def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> str:

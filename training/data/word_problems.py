@@ -48,8 +48,9 @@ def draw_fact(fact: str, *also: str) -> Draw:
 def rhyme(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw a word of a rhyme group; every other one of the group is right."""
     group = rng.choice(lexicon.rhymes)
-    word, answer, *_ = rng.sample(group, len(group))
-    return {"word": word, "answer": answer, "answers": tuple(w for w in group if w != word)}
+    i = rng.randrange(len(group))
+    others = group[i + 1 :] + group[:i]  # the next one is said first, since one partner is learnt sooner than all
+    return {"word": group[i], "answer": others[0], "answers": others}
 
 
 def plural(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from training import processes
 from training.checkpoint import COMMANDS, CheckpointError, Job, is_finished, read_record, require_no_work
 from training.data.preferences import PairsError
 from training.data.reading import DataError
@@ -38,6 +39,7 @@ FAMILY = (
     Step("reward", "reward", "sft", 0.11),
     Step("rl", "rlhf", "sft", 0.10),
 )
+TRAINED = ("base", "sft", "reward", "rlhf")  # what several processes do together
 RESULTS = {command: stage for stage, command in COMMANDS.items()}
 
 
@@ -111,19 +113,19 @@ def run_family(recipe: Recipe, options: argparse.Namespace) -> None:
     for job in jobs:
         require_no_work(job, may_replace=options.force)
     if not any(missing):
-        print(f"{options.out}: all stages are there", file=sys.stderr)
+        _say(f"{options.out}: all stages are there")
         return
     start = missing.index(True)
     for job in jobs[:start]:
-        print(f"{job.out}: kept", file=sys.stderr)
+        _say(f"{job.out}: kept")
     done = 0.0
     todo = sum(step.share for step in FAMILY[start:])
     for number, (step, job) in enumerate(zip(FAMILY[start:], jobs[start:], strict=True), start=start + 1):
         left = f", about {_minutes((time.monotonic() - began) * (todo - done) / done)} left" if done else ""
-        print(f"[{number}/{len(FAMILY)}] {step.stage} -> {job.out}{left}", file=sys.stderr)
+        _say(f"[{number}/{len(FAMILY)}] {step.stage} -> {job.out}{left}")
         run_stage(job, pairs=options.out / "pairs", reward=options.out / "reward")
         done += step.share
-    print(f"{options.out}: done in {_minutes(time.monotonic() - began)}", file=sys.stderr)
+    _say(f"{options.out}: done in {_minutes(time.monotonic() - began)}")
 
 
 def run_evaluate(folders: list[Path], out: Path | None, prompts: int) -> None:
@@ -240,8 +242,11 @@ def run_stage(job: Job, *, pairs: Path | None, reward: Path | None) -> None:
         "rlhf": lambda job: run_rl(job, _given(reward), pairs),
     }
     job = replace(job, started=time.time(), started_cpu=time.process_time())
-    figures = stages[job.stage](job)
-    print(f"{job.out}: held out: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()), flush=True)
+    processes.wait()  # nobody writes before everybody has seen what is there
+    figures = stages[job.stage](job) if job.stage in TRAINED or processes.is_first() else {}
+    processes.wait()
+    if processes.is_first():
+        print(f"{job.out}: held out: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()), flush=True)
 
 
 def _prepare(*, is_offline: bool = True) -> None:
@@ -252,6 +257,11 @@ def _prepare(*, is_offline: bool = True) -> None:
     from training.trainer import quieten_libraries
 
     quieten_libraries()
+
+
+def _say(text: str) -> None:
+    if processes.is_first():
+        print(text, file=sys.stderr)
 
 
 def _given(path: Path | None) -> Path:

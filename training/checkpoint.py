@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training import processes
 from training.recipe import Recipe
 
 RECORD = "stage.json"
@@ -155,6 +156,13 @@ def open_work(job: Job) -> Path:
         CheckpointError: unfinished work is there and job.resume is not set, or it was begun by another recipe.
     """
     folder = job.out.with_name(job.out.name + ".unfinished")
+    if processes.is_first():
+        _open(job, folder)
+    processes.wait()
+    return folder
+
+
+def _open(job: Job, folder: Path) -> None:
     begun = folder / "begun.json"
     mine = {
         "stage": job.stage,
@@ -167,12 +175,11 @@ def open_work(job: Job) -> Path:
                 f"{folder} was begun by another recipe or from another parent: remove it, "
                 "or go on by the one it was begun with"
             )
-        return folder
+        return
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     begun.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
-    return folder
 
 
 def require_no_work(job: Job, *, may_replace: bool) -> None:

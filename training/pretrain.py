@@ -27,10 +27,11 @@ from transformers import (
     TrainingArguments,
 )
 
+from training import processes
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.outside import open_documents
-from training.trainer import ProgressBar, bits_per_byte, learning_arguments, saver, train_quietly
+from training.trainer import ProgressBar, bits_per_byte, learning_arguments, saver, train_quietly, whole_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -160,6 +161,9 @@ def run_pretrain(job: Job) -> dict[str, float]:
         callbacks=[ProgressBar("pretrain", settings.batch * context)],
     )
     history = train_quietly(trainer, job)
+    model = whole_model(trainer)
+    if not processes.is_first():
+        return {}
     heldout = {"bits_per_byte": round(measure_bits_per_byte(model, tokenizer, documents), 4)}
 
     tokens = steps * settings.batch * context
@@ -188,11 +192,12 @@ def measure_bits_per_byte(
 def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Any, count: int) -> np.ndarray:
     """Return the rows to train on, from the work folder where a stopped run has left them."""
     file = folder / "rows.npy"
-    if not file.is_file():
+    if processes.is_first() and not file.is_file():
         documents = open_documents(recipe.data) or corpus.documents()
         rows = pack(documents, tokenizer, recipe.model.context, count, show=True)
         partial = folder / "rows.partial.npy"
         np.save(partial, rows)
         partial.rename(file)
+    processes.wait()
     packed: np.ndarray = np.load(file, mmap_mode="r")
     return packed

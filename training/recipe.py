@@ -24,7 +24,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-KINDS = ("stories", "forms", "explanations", "passages", "questions", "statements", "games", "talk")
+KINDS = ("stories", "forms", "explanations", "passages", "questions", "statements", "games", "talk", "glosses")
 
 
 class Outside(_Section):

@@ -17,9 +17,10 @@ from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trl import RewardConfig, RewardTrainer
 
+from training import processes
 from training.checkpoint import Job, hash_files, open_work, require_parent, require_room, write_stage
 from training.data.preferences import PairsError, read_pairs
-from training.trainer import ProgressBar, learning_arguments, lora_config, merge_adapters, saver, train_quietly
+from training.trainer import ProgressBar, learning_arguments, lora_config, saver, train_quietly, whole_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -71,7 +72,9 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     )
     history = train_quietly(trainer, job)
     tokens = int(trainer.state.num_input_tokens_seen)
-    model = merge_adapters(trainer.accelerator.unwrap_model(trainer.model))
+    model = whole_model(trainer)
+    if not processes.is_first():
+        return {}
     temperature = 1.0
     if calibrating and hasattr(model, "score"):  # as transformers names the head of a model that writes
         temperature = fit_temperature(score_gaps(model, tokenizer, calibrating))

@@ -28,6 +28,7 @@ from transformers import (
 )
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from training import processes
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.examples import Example
@@ -36,7 +37,15 @@ from training.data.rubric import Rubric, distinct_share
 from training.pairs import draw_prompts
 from training.reward import score_conversations
 from training.sampling import Sample, ask, sample_replies
-from training.trainer import ProgressBar, common_arguments, lora_config, merge_adapters, saver, train_quietly
+from training.trainer import (
+    ProgressBar,
+    common_arguments,
+    lora_config,
+    merge_adapters,
+    saver,
+    share_of_batch,
+    train_quietly,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -120,6 +129,8 @@ def run_rl(job: Job, reward: Path, pairs: Path | None = None) -> dict[str, float
     trainer = _trainer(job, policy, judge, tokenizer, corpus, folder, pairs)
     history = train_quietly(trainer, job)
     tokens = int(trainer.state.num_input_tokens_seen)
+    if not processes.is_first():
+        return {}
     bench = PolicyBench(job, judge, tokenizer, corpus)
     best, judged = choose_snapshot(bench, folder, settings.steps, settings.snapshots)
     policy = bench.load(folder / f"checkpoint-{best}")
@@ -258,7 +269,7 @@ def _trainer(
         "lr_scheduler_type": "cosine",
         "warmup_steps": 0.1,
         "beta": settings.beta,
-        "per_device_train_batch_size": batch,
+        "per_device_train_batch_size": share_of_batch(batch),
     }
     given = {
         "model": policy,

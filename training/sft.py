@@ -12,6 +12,7 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from trl import SFTConfig, SFTTrainer
 
+from training import processes
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.examples import Example
@@ -19,7 +20,7 @@ from training.data.outside import open_chats
 from training.data.rubric import Rubric
 from training.sampling import ask, sample_replies
 from training.tokenizer import CHAT_TEMPLATE, REPLY_END
-from training.trainer import ProgressBar, learning_arguments, lora_config, merge_adapters, saver, train_quietly
+from training.trainer import ProgressBar, learning_arguments, lora_config, saver, train_quietly, whole_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -96,7 +97,9 @@ def run_sft(job: Job) -> dict[str, float]:
     history = train_quietly(trainer, job)
     loss = trainer.evaluate()["eval_loss"]
     tokens = int(trainer.state.num_input_tokens_seen)
-    model = merge_adapters(trainer.accelerator.unwrap_model(trainer.model))
+    model = whole_model(trainer)
+    if not processes.is_first():
+        return {}
     model.config.eos_token_id = ends[0]
     model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
     tokenizer.eos_token = REPLY_END

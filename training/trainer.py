@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import sys
 import time
 import warnings
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from tqdm.auto import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from training.checkpoint import Job
+from training import processes
+from training.checkpoint import CheckpointError, Job
 from training.recipe import Lora, Recipe, Training
 
 SAVE_SECONDS = 180.0
@@ -43,12 +46,14 @@ def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: 
         "logging_steps": max(5, steps // LOGS),
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": has_gpu,
+        "ddp_timeout": int(processes.PATIENCE.total_seconds()),
+        "log_level_replica": "error",
     }
 
 
 def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, steps: int) -> dict[str, Any]:
     """Return common_arguments with those of a section that learns from rows: batch, schedule, validation."""
-    part = settings.batch // settings.accumulate
+    part = share_of_batch(settings.batch // settings.accumulate)
     return common_arguments(recipe, folder, steps=steps, compiled=settings.compile) | {
         "per_device_train_batch_size": part,
         "per_device_eval_batch_size": part,
@@ -59,6 +64,19 @@ def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, step
         "lr_scheduler_type": "cosine",
         "warmup_steps": settings.warmup,
     }
+
+
+def share_of_batch(rows: int) -> int:
+    """Return how many of the rows that go through at once are this process's.
+
+    Raises:
+        CheckpointError: they do not part evenly among the processes.
+    """
+    if rows % processes.count():
+        raise CheckpointError(
+            f"{rows} rows at once do not part among {processes.count()} processes: change the batch or accumulate"
+        )
+    return rows // processes.count()
 
 
 def saver(model: Any, tokenizer: Any) -> Callable[[Path], None]:
@@ -84,9 +102,15 @@ def uses_bf16(recipe: Recipe) -> bool:
 
 
 def lora_config(lora: Lora | None, task: str) -> Any:
-    """Return peft's configuration for a recipe's adapters on every linear layer, or None; task is peft's name."""
+    """Return peft's configuration for a recipe's adapters on every linear layer, or None; task is peft's name.
+
+    Raises:
+        CheckpointError: adapters are asked for where the weights are sharded.
+    """
     if lora is None:
         return None
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        raise CheckpointError("lora trains few weights, which fit on every card: launch without FSDP, or remove lora")
     from peft import LoraConfig
 
     return LoraConfig(
@@ -102,7 +126,6 @@ def merge_adapters(model: Any) -> Any:
 def quieten_libraries() -> None:
     """Leave the terminal to the progress bar: libraries speak only of errors."""
     import datasets
-    import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -123,6 +146,20 @@ def train_quietly(trainer: Trainer, job: Job) -> list[dict[str, float]]:
     saved = last_save(Path(trainer.args.output_dir)) if job.resume else None
     trainer.train(resume_from_checkpoint=str(saved) if saved else None)
     return [{k: v for k, v in row.items() if isinstance(v, int | float)} for row in trainer.state.log_history]
+
+
+def whole_model(trainer: Trainer) -> Any:
+    """Return the trained model on the first process, adapters merged; None on the others.
+
+    Every process calls it, since where the weights are sharded (FSDP) each holds a part of them only.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if trainer.is_fsdp_enabled:
+        folder = Path(trainer.args.output_dir) / "whole"
+        trainer.save_model(str(folder))
+        if processes.is_first():
+            model = getattr(transformers, model.config.architectures[0]).from_pretrained(folder, dtype=torch.float32)
+    return merge_adapters(model) if processes.is_first() else None
 
 
 def last_save(folder: Path) -> Path | None:
@@ -153,7 +190,7 @@ class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no 
         """Ask for a save when it is time."""
         # Only where a loss is logged: its mean over the steps since the last log is not saved, and would be cut short.
         is_logged = state.global_step % int(args.logging_steps) == 0
-        if is_logged and time.monotonic() - self.saved >= self.seconds:
+        if is_logged and processes.agree(time.monotonic() - self.saved >= self.seconds):
             control.should_save = True
             self.saved = time.monotonic()
 
@@ -173,6 +210,8 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Open the bar, at the step that a resumed run goes on from."""
+        if not state.is_world_process_zero:
+            return
         # A log file gets a line every ten seconds, a terminal a moving bar.
         pause = 0.1 if sys.stderr.isatty() else 10.0
         self.first_step = state.global_step

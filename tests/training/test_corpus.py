@@ -10,10 +10,12 @@ import pytest
 from training.data.corpus import MAKERS, Corpus
 from training.data.families import COMPOSED, draw_example, read_families
 from training.data.lexicon import COLOURS, read_lexicon
+from training.data.passages import read_asked, write_read_passage
 from training.data.problems import DRAWS
 from training.data.reading import DataError
 from training.data.rubric import Rubric, normalise
-from training.data.seasoning import read_small_talk, read_written_pairs
+from training.data.scenes import draw_children
+from training.data.seasoning import read_glosses, read_small_talk, read_written_pairs
 from training.data.skeletons import explained_slots, read_forms, read_stories, words_for
 from training.recipe import Recipe, load_recipe
 
@@ -289,7 +291,7 @@ def test_held_out_documents_are_of_the_kinds_that_have_something_held_out(
     for kind in MAKERS:
         monkeypatch.setitem(MAKERS, kind, lambda corpus, rng, is_heldout, kind=kind: f"{kind} {is_heldout}")
     assert set(whole.heldout_documents()) == {"stories True", "passages True", "questions True"}
-    assert set(islice(whole.documents(), 2000)) == {f"{kind} False" for kind in MAKERS}
+    assert set(islice(whole.documents(), 2000)) == {f"{kind} False" for kind in whole.data.mixture}
 
 
 def test_no_question_of_a_held_out_document_is_asked_in_training(whole: Corpus, training_text: str) -> None:
@@ -302,3 +304,59 @@ def test_a_mixture_without_anything_held_out_is_refused() -> None:
     data = load_recipe("nano").data.model_copy(update={"mixture": {"talk": 1.0}})
     with pytest.raises(DataError, match="nothing to measure on: give one of stories"):
         Corpus(data, 0).heldout_documents()
+
+
+def test_fewer_words_keep_every_name_plot_and_form() -> None:
+    few, every = read_lexicon(300), read_lexicon()
+    assert few.names == every.names
+    data = load_recipe("demo").data
+    small, large = (Corpus(data.model_copy(update={"words": words}), 0) for words in (300, None))
+    assert small._forms == large._forms
+
+
+def test_what_follows_a_passage_is_true_of_it(whole: Corpus) -> None:
+    rng = random.Random(2)
+    for _ in range(200):
+        children = draw_children(whole.lexicon, rng, 3)
+        passage, *lines = write_read_passage(children, rng).splitlines()
+        assert lines
+        true = [answer.fill(vars(child)) for child in children for _, answer in read_asked()]
+        for child in children:
+            assert child.name in passage
+            assert child.at in passage
+            assert f"{child.colour} {child.thing}" in passage
+        for line in lines:
+            assert any(line.endswith(said) for said in true), line
+
+
+def test_sorted_words_and_the_odd_one_out_show_the_way(whole: Corpus) -> None:
+    rng = random.Random(3)
+    for _ in range(100):
+        row = draw_example(whole.families["sort_words"], whole.lexicon, rng)
+        assert [word[0] for word in row.answers[0].split(", ")] == row.slots["letters"].split(", ")
+        assert f"{row.slots['letters']}" in row.reply
+        odd = draw_example(whole.families["odd_one_out"], whole.lexicon, rng)
+        kinds = [told.split(": ")[1] for told in odd.slots["told"].split(", ")]
+        assert (kinds.count(odd.slots["most"]), kinds.count(odd.slots["least"])) == (3, 1)
+        assert f"{odd.answers[0]}: {odd.slots['least']}" in odd.slots["told"]
+
+
+def test_glosses_are_short_and_free_of_what_is_held_out() -> None:
+    lexicon = read_lexicon()
+    glosses = read_glosses(lexicon)
+    assert len({word for word, _ in glosses}) >= 300
+    for word, gloss in glosses:
+        assert word in lexicon.words
+        assert word not in lexicon.heldout
+        assert len(gloss.split()) <= 14
+        assert gloss.isascii()
+        assert lexicon.heldout.isdisjoint(WORD.findall(gloss))
+
+
+def test_invented_names_are_words_of_letters_and_no_held_out_ones(whole: Corpus) -> None:
+    rng = random.Random(4)
+    names = {child.name for _ in range(2000) for child in draw_children(whole.lexicon, rng, 2)}
+    assert all(re.fullmatch("[A-Z][a-z]+", name) for name in names)
+    assert names.isdisjoint(whole.lexicon.heldout)
+    known = {name for group in ("girls", "boys") for name in whole.lexicon.names[group]}
+    assert len(names - known) > 500

@@ -21,7 +21,7 @@ from training.data.passages import write_read_passage
 from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_children, draw_scene
-from training.data.seasoning import read_small_talk, read_written_pairs
+from training.data.seasoning import read_glosses, read_small_talk, read_written_pairs
 from training.data.skeletons import Skeleton, explained_slots, read_forms, words_for
 from training.recipe import Data
 
@@ -201,6 +201,11 @@ class Corpus:
         talk = self._small_talk if self.data.small_talk else self.written_known
         return question_document(rng.choices(talk, k=rng.randint(2, 5)))
 
+    def _glosses(self, rng: Random, is_heldout: bool) -> str:
+        glosses = read_glosses(self.lexicon)
+        drawn = rng.sample(glosses, min(len(glosses), rng.randint(3, 6)))
+        return "\n".join(f"{word}: {gloss}." for word, gloss in drawn)
+
     @cached_property
     def _small_talk(self) -> list[Example]:
         return self._without_heldout(read_small_talk())
@@ -243,4 +248,5 @@ MAKERS: dict[str, Callable[[Corpus, Random, bool], str]] = {
     "statements": Corpus._statements,
     "games": Corpus._game,
     "talk": Corpus._talk,
+    "glosses": Corpus._glosses,
 }

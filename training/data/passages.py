@@ -66,7 +66,7 @@ def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
     sentences = []
     for child in rng.sample(children, len(children)):
         kind = tell if rng.random() < 0.5 else "both"
-        sentences.append(rng.choice(phrasings[kind]).fill(_slots(child)))
+        sentences.append(rng.choice(phrasings[kind]).fill(vars(child)))
     if rng.random() < 0.15:
         sentences.insert(0, rng.choice(phrasings["story_about"]).fill({"count": NUMBER_WORDS[len(children)]}))
     return " ".join(sentences)
@@ -82,11 +82,7 @@ def write_read_passage(children: list[Child], rng: Random) -> str:
     lines = []
     count = rng.randint(3, 5) if is_asked else rng.randint(4, 8)
     for child, (question, answer) in rng.sample(list(product(children, read_asked())), count):
-        slots = _slots(child)
+        slots = vars(child)
         said = answer.fill(slots)
         lines.append(f"{question.fill(slots)} {said}" if is_asked else said)
     return "\n".join([passage, *lines])
-
-
-def _slots(child: Child) -> dict[str, str]:
-    return {"name": child.name, "thing": child.thing, "colour": child.colour, "at": child.at}

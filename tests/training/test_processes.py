@@ -1,0 +1,78 @@
+"""Several processes training together: the same checkpoints as one alone, written once."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training import processes
+from training.__main__ import FAMILY
+from training.checkpoint import CheckpointError
+from training.recipe import Lora
+from training.trainer import lora_config, share_of_batch
+
+ROOT = Path(__file__).parents[2]
+
+
+def launch(*words: object) -> "subprocess.CompletedProcess[str]":
+    """Run ``python -m training`` in two processes, as accelerate launch does on two graphics cards."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "training"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        [*command, *map(str, words)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    rows = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    return [row["loss"] for row in rows if "loss" in row]
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_family_that_one_does(
+    tiny_family: Path, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    done = launch("run", "nano", "--out", tmp_path / "two", *tiny_settings)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == sorted(step.folder for step in FAMILY)
+    assert losses(tmp_path / "two" / "base") == pytest.approx(losses(tiny_family / "base"), rel=1e-3)
+    assert losses(tmp_path / "two" / "sft") == pytest.approx(losses(tiny_family / "sft"), rel=0.02)
+    for step in FAMILY:  # each is told of once
+        assert done.stderr.count(f" {step.stage} -> ") == 1
+        assert done.stdout.count(f"{step.folder}: held out: ") == 1
+
+
+def test_a_batch_that_does_not_part_among_the_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert share_of_batch(7) == 7
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert share_of_batch(8) == 4
+    with pytest.raises(CheckpointError, match="7 rows at once do not part among 2 processes"):
+        share_of_batch(7)
+
+
+def test_adapters_are_refused_where_weights_are_sharded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert lora_config(None, "CAUSAL_LM") is None
+    with pytest.raises(CheckpointError, match="launch without FSDP"):
+        lora_config(Lora(), "CAUSAL_LM")
+
+
+def test_one_process_waits_for_nobody_and_is_the_first() -> None:
+    assert (processes.count(), processes.is_first()) == (1, True)
+    processes.wait()
+    assert processes.agree(True) is True
+    assert processes.agree(False) is False
+
+
+def test_the_second_process_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert not processes.is_first()

@@ -108,7 +108,7 @@ class Leaderboard:
 
     def summary(self) -> str:
         """Return one line: method, votes read, used, left out by reason, and simulated."""
-        left_out = ", ".join(f"{n} {reason}" for reason, n in self.left_out.items())
+        left_out = ", ".join(f"{reason}: {n}" for reason, n in self.left_out.items())
         return (
             f"{self.method}: {self.read} votes read, {self.used} used, "
             f"{self.read - self.used} left out{f' ({left_out})' if left_out else ''}, "

@@ -9,6 +9,7 @@ Hugging Face folder with a ``stage.json`` beside the weights:
     tokenizer.py -> pretrain.py -> sft.py -> pairs.py -> reward.py -> rl.py
     checkpoint.py  folders that appear whole or not at all, and stage.json
     sampling.py    replies of a checkpoint to many prompts at once
+    processes.py   several processes, one a graphics card: who does what      fsdp.yaml   weights sharded among them
     trainer.py     what all trainers share: common arguments, saves on the way, one progress bar a stage
     evaluate.py    the report card: what each checkpoint can do        card.py   the card as a page
     chat.py        talk to a checkpoint in the terminal                publish.py     a family in bfloat16

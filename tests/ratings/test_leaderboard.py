@@ -185,7 +185,7 @@ def test_simulated_votes_are_counted_and_their_number_shown() -> None:
         "left_out": {"self-battle": 1},
         "simulated": 1,
     }
-    assert "3 votes read, 2 used, 1 left out (1 self-battle), 1 simulated" in board.to_text()
+    assert "3 votes read, 2 used, 1 left out (self-battle: 1), 1 simulated" in board.to_text()
 
 
 def test_nothing_to_rate_is_an_error_that_says_what_was_read(make_votes: MakeVotes) -> None:

@@ -76,3 +76,11 @@ def test_one_process_waits_for_nobody_and_is_the_first() -> None:
 def test_the_second_process_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     assert not processes.is_first()
+
+
+def test_accelerate_reads_how_weights_are_sharded() -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(ROOT / "training" / "fsdp.yaml"))
+    assert config.distributed_type == "FSDP"
+    assert config.fsdp_config["fsdp_state_dict_type"] == "FULL_STATE_DICT"  # what the next stage loads

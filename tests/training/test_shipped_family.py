@@ -59,14 +59,14 @@ def test_anyone_can_load_and_ask_it() -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
     inputs = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "What is the opposite of hot?"}],
+        [{"role": "user", "content": "What is the opposite of fast?"}],
         add_generation_prompt=True,
         return_tensors="pt",
         return_dict=True,
     )
     said = model.generate(**inputs, max_new_tokens=40, do_sample=False)
     reply = tokenizer.decode(said[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-    assert "cold" in reply.lower()
+    assert "slow" in reply.lower()
     assert said[0, -1].item() in model.generation_config.eos_token_id
 
 

@@ -179,7 +179,8 @@ def count_groups(groups: Groups, roster: tuple[str, ...] = (), chosen: NDArray[n
 
     def summed(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
         columns = values[use, : len(OUTCOMES)].T
-        return np.stack([np.bincount(to.reshape(-1), column, len(keys)) for column in columns], axis=1)
+        sums = [np.bincount(to.reshape(-1), column, len(keys)) for column in columns]
+        return np.stack(sums, axis=1).astype(np.float64, copy=False)  # of nothing numpy counts whole numbers
 
     return Counts(
         models=models,

@@ -113,19 +113,19 @@ def run_family(recipe: Recipe, options: argparse.Namespace) -> None:
     for job in jobs:
         require_no_work(job, may_replace=options.force)
     if not any(missing):
-        _say(f"{options.out}: all stages are there")
+        processes.say(f"{options.out}: all stages are there")
         return
     start = missing.index(True)
     for job in jobs[:start]:
-        _say(f"{job.out}: kept")
+        processes.say(f"{job.out}: kept")
     done = 0.0
     todo = sum(step.share for step in FAMILY[start:])
     for number, (step, job) in enumerate(zip(FAMILY[start:], jobs[start:], strict=True), start=start + 1):
         left = f", about {_minutes((time.monotonic() - began) * (todo - done) / done)} left" if done else ""
-        _say(f"[{number}/{len(FAMILY)}] {step.stage} -> {job.out}{left}")
+        processes.say(f"[{number}/{len(FAMILY)}] {step.stage} -> {job.out}{left}")
         run_stage(job, pairs=options.out / "pairs", reward=options.out / "reward")
         done += step.share
-    _say(f"{options.out}: done in {_minutes(time.monotonic() - began)}")
+    processes.say(f"{options.out}: done in {_minutes(time.monotonic() - began)}")
 
 
 def run_evaluate(folders: list[Path], out: Path | None, prompts: int) -> None:
@@ -257,11 +257,6 @@ def _prepare(*, is_offline: bool = True) -> None:
     from training.trainer import quieten_libraries
 
     quieten_libraries()
-
-
-def _say(text: str) -> None:
-    if processes.is_first():
-        print(text, file=sys.stderr)
 
 
 def _given(path: Path | None) -> Path:

@@ -203,8 +203,9 @@ def close_work(job: Job) -> None:
 def require_room(job: Job, *, parameters: int, batch_tokens: int, vocabulary: int, copies: int = 2) -> None:
     """Refuse a stage early when disk or memory will not do.
 
-    Memory is weights, gradients and two moments of AdamW (16 bytes a parameter), the logits of a batch and its
-    activations; on disk, so many copies of weights with optimizer state (12 bytes a parameter) and the checkpoint.
+    Memory is that of one process: weights, gradients and two moments of AdamW (16 bytes a parameter, of its own part
+    where they are sharded), the logits of the rows that it takes at once and their activations; on disk, so many copies
+    of weights with optimizer state (12 bytes a parameter) and the checkpoint.
 
     Raises:
         CheckpointError: says how much is needed, how much there is, and what to change.
@@ -214,7 +215,8 @@ def require_room(job: Job, *, parameters: int, batch_tokens: int, vocabulary: in
 
     shape = job.recipe.model
     activations = batch_tokens * max(shape.layers, 1) * max(shape.hidden_size, 64) * 34 * 2
-    memory = 16 * parameters + 10 * batch_tokens * vocabulary + activations
+    held = parameters // processes.count() if processes.is_sharded() else parameters
+    memory = 16 * held + 10 * batch_tokens * vocabulary + activations
     free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
     if memory > free:
         raise CheckpointError(

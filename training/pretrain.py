@@ -31,7 +31,15 @@ from training import processes
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.outside import open_documents
-from training.trainer import ProgressBar, bits_per_byte, learning_arguments, saver, train_quietly, whole_model
+from training.trainer import (
+    ProgressBar,
+    bits_per_byte,
+    learning_arguments,
+    rows_at_once,
+    saver,
+    train_quietly,
+    whole_model,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -141,8 +149,8 @@ def run_pretrain(job: Job) -> dict[str, float]:
     corpus = Corpus(recipe.data, recipe.seed)
     steps = settings.tokens // (settings.batch * context)
     model = new_model(job, tokenizer)
-    part = settings.batch // settings.accumulate
-    require_room(job, parameters=model.num_parameters(), batch_tokens=part * context, vocabulary=len(tokenizer))
+    batch_tokens = rows_at_once(settings) * context
+    require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=len(tokenizer))
     folder = open_work(job)
     rows = _rows(folder, corpus, tokenizer, recipe, steps * settings.batch)
     documents = corpus.heldout_documents()

@@ -1,10 +1,11 @@
 """Several processes, one a graphics card, as ``accelerate launch`` starts them: which of them does what.
 
-All of them train. The first alone reads, writes, samples and measures, while the others wait; what it decides by the
+All of them train. The first alone writes, samples, measures and speaks, while the others wait; what it decides by the
 clock is told to all, since processes that disagree about a save wait for each other for ever.
 """
 
 import os
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,17 @@ def count() -> int:
 def is_first() -> bool:
     """Say whether this process is the one that writes."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def is_sharded() -> bool:
+    """Say whether each process holds a part of the weights only (FSDP), as accelerate launch was told."""
+    return os.environ.get("ACCELERATE_USE_FSDP") == "true"
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, once."""
+    if is_first():
+        print(text, file=sys.stderr)
 
 
 def wait() -> None:

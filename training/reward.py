@@ -20,7 +20,15 @@ from trl import RewardConfig, RewardTrainer
 from training import processes
 from training.checkpoint import Job, hash_files, open_work, require_parent, require_room, write_stage
 from training.data.preferences import PairsError, read_pairs
-from training.trainer import ProgressBar, learning_arguments, lora_config, saver, train_quietly, whole_model
+from training.trainer import (
+    ProgressBar,
+    learning_arguments,
+    lora_config,
+    rows_at_once,
+    saver,
+    train_quietly,
+    whole_model,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -51,8 +59,8 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     if not fitting or not measured:
         raise PairsError(f"{pairs}: no pair fits the model's context of {context} tokens: shorten the replies")
     fitting, calibrating = split_calibration(fitting)
-    part = settings.batch // settings.accumulate
-    require_room(job, parameters=model.num_parameters(), batch_tokens=2 * part * context, vocabulary=1)
+    batch_tokens = 2 * rows_at_once(settings) * context
+    require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=1)
     folder = open_work(job)
     steps = int(settings.epochs * len(fitting) / settings.batch)
     arguments = RewardConfig(

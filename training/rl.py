@@ -9,7 +9,6 @@ rubric on held-out prompts and still varied, near the SFT model, and no less rig
 """
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -107,7 +106,7 @@ def run_rl(job: Job, reward: Path, pairs: Path | None = None) -> dict[str, float
     parent_record = require_parent(job.parent, ("sft",))
     require_parent(reward, ("reward",))
     if (cut_off := parent_record["heldout"].get("cut_off", 0.0)) > CUT_LIMIT:
-        print(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL builds on sand", file=sys.stderr)
+        processes.say(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL builds on sand")
     recipe, settings = job.recipe, job.recipe.rl
     tokenizer = AutoTokenizer.from_pretrained(job.parent)
     judge = AutoModelForSequenceClassification.from_pretrained(reward, dtype=torch.float32)
@@ -120,7 +119,7 @@ def run_rl(job: Job, reward: Path, pairs: Path | None = None) -> dict[str, float
     require_room(
         job,
         parameters=3 * policy.num_parameters(),
-        batch_tokens=batch * 2 * settings.max_reply_tokens,
+        batch_tokens=share_of_batch(batch) * 2 * settings.max_reply_tokens,
         vocabulary=len(tokenizer),
         copies=settings.snapshots,
     )

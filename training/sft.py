@@ -20,7 +20,15 @@ from training.data.outside import open_chats
 from training.data.rubric import Rubric
 from training.sampling import ask, sample_replies
 from training.tokenizer import CHAT_TEMPLATE, REPLY_END
-from training.trainer import ProgressBar, learning_arguments, lora_config, saver, train_quietly, whole_model
+from training.trainer import (
+    ProgressBar,
+    learning_arguments,
+    lora_config,
+    rows_at_once,
+    saver,
+    train_quietly,
+    whole_model,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -70,9 +78,9 @@ def run_sft(job: Job) -> dict[str, float]:
     require_vocabulary(model, len(tokenizer), job.parent)
     corpus = Corpus(recipe.data, recipe.seed)
     ends = [tokenizer.convert_tokens_to_ids(REPLY_END), tokenizer.eos_token_id]
-    part = settings.batch // settings.accumulate
     context = recipe.model.context
-    require_room(job, parameters=model.num_parameters(), batch_tokens=part * context, vocabulary=len(tokenizer))
+    batch_tokens = rows_at_once(settings) * context
+    require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=len(tokenizer))
     examples = open_chats(recipe.data, recipe.data.examples) or corpus.examples()
     dealt = deal(examples, settings.batch, settings.epochs, Random(f"{recipe.seed}/deal"))
     steps = len(dealt) // settings.batch

@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import os
 import sys
 import time
 import warnings
@@ -14,7 +13,15 @@ from typing import Any
 import torch
 import transformers
 from tqdm.auto import tqdm
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    AutoConfig,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from training import processes
 from training.checkpoint import CheckpointError, Job
@@ -53,7 +60,7 @@ def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: 
 
 def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, steps: int) -> dict[str, Any]:
     """Return common_arguments with those of a section that learns from rows: batch, schedule, validation."""
-    part = share_of_batch(settings.batch // settings.accumulate)
+    part = rows_at_once(settings)
     return common_arguments(recipe, folder, steps=steps, compiled=settings.compile) | {
         "per_device_train_batch_size": part,
         "per_device_eval_batch_size": part,
@@ -64,6 +71,15 @@ def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, step
         "lr_scheduler_type": "cosine",
         "warmup_steps": settings.warmup,
     }
+
+
+def rows_at_once(settings: Training) -> int:
+    """Return how many rows of a step go through this process at once.
+
+    Raises:
+        CheckpointError: they do not part evenly among the processes.
+    """
+    return share_of_batch(settings.batch // settings.accumulate)
 
 
 def share_of_batch(rows: int) -> int:
@@ -109,7 +125,7 @@ def lora_config(lora: Lora | None, task: str) -> Any:
     """
     if lora is None:
         return None
-    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+    if processes.is_sharded():
         raise CheckpointError("lora trains few weights, which fit on every card: launch without FSDP, or remove lora")
     from peft import LoraConfig
 
@@ -158,7 +174,8 @@ def whole_model(trainer: Trainer) -> Any:
         folder = Path(trainer.args.output_dir) / "whole"
         trainer.save_model(str(folder))
         if processes.is_first():
-            model = getattr(transformers, model.config.architectures[0]).from_pretrained(folder, dtype=torch.float32)
+            [kind] = AutoConfig.from_pretrained(folder).architectures
+            model = getattr(transformers, kind).from_pretrained(folder, dtype=torch.float32)
     return merge_adapters(model) if processes.is_first() else None
 
 

@@ -62,6 +62,16 @@ def assert_same(first: Counts, second: Counts) -> None:
     assert (first.read, first.simulated, first.left_out) == (second.read, second.simulated, second.left_out)
 
 
+def test_the_first_votes_are_added_to_a_ledger_that_was_read_empty(tmp_path: Path) -> None:
+    path = tmp_path / "arena.db"
+    Store(path).close()
+    counts = LiveCounts(path, ("a", "b"))
+    assert counts.refresh().used == 0
+    add(path, "b0", "a", "b", "model_a")
+    assert_same(counts.refresh(), read_ledger(path, ("a", "b")))
+    assert counts.refresh().used == 1
+
+
 def test_new_votes_and_models_are_added_without_reading_the_old_ones(path: Path, read: list[int | None]) -> None:
     counts = LiveCounts(path, ("z",))
     assert_same(counts.refresh(), read_ledger(path, ("z",)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from training.data import families, lexicon, skeletons
+from training.data import families, lexicon, passages, skeletons
 from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.reading import DataError, Text, read_jsonl, read_yaml
 
@@ -161,3 +161,20 @@ def test_articles_and_capitals_are_those_of_a_careful_writer(text: str, filled: 
 )
 def test_the_article_follows_the_sound(word: str, said: str) -> None:
     assert Phrasing("see a {word}").fill({"word": word}) == f"see {said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("has: [x]\n", "nothing is asked"),
+        ("asked:\n- [Who?]\n", "not a question and its answer"),
+        ('asked:\n- ["Who?", "It is {nobody}."]\n', "nobody"),
+    ],
+)
+def test_a_wrong_question_about_a_passage_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, problem: str
+) -> None:
+    monkeypatch.setattr(passages, "FILE", write(tmp_path, text))
+    passages.read_asked.cache_clear()
+    with pytest.raises(DataError, match=problem):
+        passages.read_asked()

@@ -10,7 +10,7 @@ import pytest
 from training.data.corpus import MAKERS, Corpus
 from training.data.families import COMPOSED, draw_example, read_families
 from training.data.lexicon import COLOURS, read_lexicon
-from training.data.passages import read_asked, write_read_passage
+from training.data.passages import read_asked, write_passage_document
 from training.data.problems import DRAWS
 from training.data.reading import DataError
 from training.data.rubric import Rubric, normalise
@@ -318,7 +318,7 @@ def test_what_follows_a_passage_is_true_of_it(whole: Corpus) -> None:
     rng = random.Random(2)
     for _ in range(200):
         children = draw_children(whole.lexicon, rng, 3)
-        passage, *lines = write_read_passage(children, rng).splitlines()
+        passage, *lines = write_passage_document(children, rng).splitlines()
         assert lines
         true = [answer.fill(vars(child)) for child in children for _, answer in read_asked()]
         for child in children:

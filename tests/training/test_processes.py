@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from training import processes
 from training.__main__ import FAMILY
-from training.checkpoint import CheckpointError
-from training.recipe import Lora
-from training.trainer import lora_config, share_of_batch
+from training.checkpoint import CheckpointError, Job, open_work, require_room
+from training.recipe import Lora, Recipe
+from training.trainer import lora_config, share_of_batch, whole_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,9 +76,46 @@ def test_one_process_waits_for_nobody_and_is_the_first() -> None:
     assert processes.agree(False) is False
 
 
-def test_the_second_process_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANK", "1")
-    assert not processes.is_first()
+def test_the_second_process_writes_and_says_nothing(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = Job("base", tmp_path / "base", recipe)
+    for rank, said in (("1", ""), ("0", "hello\n")):
+        monkeypatch.setenv("RANK", rank)
+        folder = open_work(job)
+        processes.say("hello")
+        assert capsys.readouterr().err == said
+        assert folder.exists() == bool(said)
+
+
+@pytest.mark.parametrize(("sharded", "is_refused"), [("false", True), ("true", False)])
+def test_sharded_weights_need_a_part_of_the_memory(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, sharded: str, is_refused: bool
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", sharded)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2 * 2**30))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    job = Job("base", tmp_path / "base", recipe)
+    with pytest.raises(CheckpointError, match=r"3\.0 GiB of memory and 2\.0 are free") if is_refused else nullcontext():
+        require_room(job, parameters=3 * 2**26, batch_tokens=0, vocabulary=0)
+
+
+def test_sharded_weights_are_gathered_before_they_are_measured(tmp_path: Path, make_model: Any) -> None:
+    import torch
+
+    trained, other = make_model(seed=1), make_model(seed=2)
+    trainer: Any = SimpleNamespace(
+        model=other,  # what one process holds
+        accelerator=SimpleNamespace(unwrap_model=lambda model: model),
+        args=SimpleNamespace(output_dir=str(tmp_path)),
+        is_fsdp_enabled=True,
+        save_model=trained.save_pretrained,  # as the Trainer does, from all of them
+    )
+    model = whole_model(trainer)
+    assert type(model) is type(trained)
+    for name, weights in model.state_dict().items():
+        assert torch.equal(weights, trained.state_dict()[name])
 
 
 def test_accelerate_reads_how_weights_are_sharded() -> None:

@@ -17,7 +17,7 @@ from training.data.examples import Example
 from training.data.families import COMPOSED, Family, draw_example, read_families, told_stories
 from training.data.games import write_game
 from training.data.lexicon import Lexicon, Word, read_lexicon
-from training.data.passages import write_read_passage
+from training.data.passages import write_passage_document
 from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_children, draw_scene
@@ -172,7 +172,7 @@ class Corpus:
 
     def _passage(self, rng: Random, is_heldout: bool) -> str:
         children = draw_children(self.lexicon, rng, rng.randint(2, 4), is_heldout=is_heldout)
-        return write_read_passage(children, rng)
+        return write_passage_document(children, rng)
 
     def _questions(self, rng: Random, is_heldout: bool) -> str:
         families = [f for f in self.families.values() if f.name not in COMPOSED]

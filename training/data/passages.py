@@ -72,7 +72,7 @@ def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
     return " ".join(sentences)
 
 
-def write_read_passage(children: list[Child], rng: Random) -> str:
+def write_passage_document(children: list[Child], rng: Random) -> str:
     """Write a passage that tells everything of every child, and after it questions and what is true, or that alone."""
     if rng.random() < 0.5:
         passage = write_passage(children, rng, tell="both")

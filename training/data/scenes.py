@@ -7,6 +7,7 @@ the spot: a name that was never seen before can only be copied, not guessed.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
 from training.data.lexicon import COLOURS, Lexicon, Word, article
@@ -56,11 +57,17 @@ def _of_syllables(rng: Random) -> str:
 
 
 def _of_two(names: tuple[str, ...], rng: Random) -> str:
-    """Join the beginning of one name, up to its first vowel, and the end of another, from its second consonant on."""
-    one, other = (rng.choice([name for name in names if len(name) > 3]) for _ in range(2))
-    head = "".join(re.findall(r"^[^aeiouy]*[aeiouy]+", one, re.IGNORECASE))
-    tail = "".join(re.findall(r"[^aeiouy]+[aeiouy]*[^aeiouy]*$", other, re.IGNORECASE))
-    return head + tail.lower()
+    heads, tails = _halves(names)
+    return rng.choice(heads) + rng.choice(tails)
+
+
+@cache
+def _halves(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Return the beginnings of the longer names, up to the first vowels, and their last syllables."""
+    longer = [name for name in names if len(name) > 3]
+    heads = ["".join(re.findall(r"^[^aeiouy]*[aeiouy]+", name, re.IGNORECASE)) for name in longer]
+    tails = ["".join(re.findall(r"[^aeiouy]+[aeiouy]*[^aeiouy]*$", name, re.IGNORECASE)).lower() for name in longer]
+    return heads, tails
 
 
 def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> str:

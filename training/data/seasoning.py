@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from training.data.examples import Example
-from training.data.lexicon import Lexicon, Word
+from training.data.lexicon import Lexicon
+from training.data.pools import NO_NOUNS
 from training.data.reading import DataError, read_jsonl
 
 PAIRS = Path(__file__).with_name("pairs")
@@ -19,7 +20,6 @@ MAX_LETTERS = 160
 GLOSS_WORDS = range(4, 15)
 COMMON = 35  # SCOWL's size up to which a word counts as common
 LETTERS = re.compile(r"[a-z]+")
-NO_NOUNS = ("action", "quality", "number", "direction", "time", "feeling")
 FUNCTION_WORDS = frozenset(
     (
         *("a", "an", "and", "at", "be", "for", "from", "in", "is", "it", "made", "no", "of", "on", "or", "the", "to"),
@@ -82,6 +82,7 @@ def read_glosses(lexicon: Lexicon) -> tuple[tuple[str, str], ...]:
     for word in lexicon.words.values():
         if word.kind in NO_NOUNS or word.word in lexicon.heldout:
             continue
+        known = set(LETTERS.findall(" ".join([word.kind, *word.facts.values(), *word.parts]).lower())) - FUNCTION_WORDS
         for gloss in glosses.get(word.word, ()):
             said = LETTERS.findall(gloss.lower())
             is_simple = (
@@ -90,13 +91,9 @@ def read_glosses(lexicon: Lexicon) -> tuple[tuple[str, str], ...]:
                 and len(said) in GLOSS_WORDS
                 and all(sizes.get(w, COMMON + 1) <= COMMON for w in said)
             )
-            if is_simple and word.word not in said and _known_of(word) & set(said) and lexicon.heldout.isdisjoint(said):
+            if is_simple and word.word not in said and known & set(said) and lexicon.heldout.isdisjoint(said):
                 found.append((word.word, gloss))
     return tuple(found)
-
-
-def _known_of(word: Word) -> set[str]:
-    return set(LETTERS.findall(" ".join([word.kind, *word.facts.values(), *word.parts]).lower())) - FUNCTION_WORDS
 
 
 def _is_plain(text: object) -> bool:

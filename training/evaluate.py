@@ -18,7 +18,7 @@ from training.checkpoint import HISTORY, CheckpointError, read_record
 from training.data.corpus import Corpus
 from training.data.examples import Example
 from training.data.families import COMPOSED, draw_example
-from training.data.rubric import Rubric, distinct_share, normalise, repeated_share, split_words
+from training.data.rubric import Rubric, distinct_share, normalise, repeated_share, split_words, without_title
 from training.pairs import broken_copies
 from training.pretrain import measure_bits_per_byte
 from training.recipe import Recipe, parse_recipe
@@ -140,11 +140,11 @@ def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, hel
 
 
 def story_checks(asked: list[Example], replies: list[Sample]) -> Card:
-    """Return over stories to order: hero kept, colour and thing kept, ended properly, no loop, and all of these."""
+    """Return over stories, titles left out: hero kept, colour and thing kept, ended properly, no loop, all these."""
     rows = []
     for example, sample in zip(asked, replies, strict=True):
         if example.family in ("story_order", "story_animal", "story_continue"):
-            said = f" {normalise(sample.text)} "
+            said = f" {normalise(without_title(sample.text))} "
             hero, thing, *_ = (f" {normalise(kept)} " for kept in example.kept)
             ended = sample.is_finished and sample.text.rstrip().endswith((".", "!", "?", '"'))
             rows.append((hero in said, thing in said, ended, repeated_share(split_words(sample.text)) < 0.2))

@@ -1,10 +1,10 @@
 """First preference pairs, before anybody has voted: replies of the SFT model, voted on by synthetic voters.
 
 Each prompt gets several sampled replies; the best by the rubric meets each other one, and a voter who sees the
-rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs gets a degenerate rejected
-side (empty, cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones high.
-Every row is marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with
-the vote.
+rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs is added whose rejected
+side is degenerate (cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones
+high: half of them break a chosen reply, half the corpus's own reply to a prompt, which is right also where the model
+never is. Every row is marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote.
 """
 
 import random
@@ -52,8 +52,11 @@ def run_pairs(job: Job) -> dict[str, float]:
     ]
     train = [row for group in rows[: len(asked)] for row in group]
     test = [row for group in rows[len(asked) :] for row in group]
-    for part in (train, test):
-        part += [break_reply(row, rng) for row in rng.sample(part, int(len(part) * settings.degenerate_share))]
+    for part, known in ((train, asked), (test, held_back)):
+        count = int(len(part) * settings.degenerate_share)
+        decent = [(row["prompt"][0]["content"], row["chosen"][0]["content"]) for row in rng.sample(part, count // 2)]
+        decent += [(e.prompt, e.reply) for e in rng.choices(known, k=count - count // 2)]
+        part += [break_reply(prompt, reply, rng) for prompt, reply in decent]
     if not train or not test:
         raise CheckpointError(
             f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "
@@ -97,11 +100,10 @@ def make_pairs(
     return rows
 
 
-def break_reply(row: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    """Return the pair with its rejected side replaced by a broken copy of the chosen one."""
-    chosen = row["chosen"][0]["content"]
-    broken = rng.choice([way for way in broken_copies(chosen, rng) if way != chosen])
-    return _row(row["prompt"][0]["content"], chosen=chosen, rejected=broken, noise_free=True)
+def break_reply(prompt: str, reply: str, rng: random.Random) -> dict[str, Any]:
+    """Return a pair in which a decent reply is preferred to a broken copy of itself."""
+    broken = rng.choice([way for way in broken_copies(reply, rng) if way != reply])
+    return _row(prompt, chosen=reply, rejected=broken, noise_free=True)
 
 
 def broken_copies(reply: str, rng: random.Random) -> list[str]:

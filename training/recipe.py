@@ -40,7 +40,8 @@ class Data(_Section):
     """Which text, in which shares.
 
     mixture: the weight of each kind of document in pretraining. examples: prompt-response pairs to finetune on.
-    families: the families of prompts used, all where empty. words: about so many words of the lexicon, all where None.
+    families: the families of prompts used, all where empty. words: about so many words of the lexicon, plots: as many
+    plots of stories, all of them where None.
     text, chats: somebody else's documents and conversations in place of ours.
     """
 
@@ -48,6 +49,7 @@ class Data(_Section):
     examples: int = Field(gt=0)
     families: tuple[str, ...] = ()
     words: int | None = Field(default=None, ge=200)
+    plots: int | None = Field(default=None, gt=0)
     small_talk: bool = True
     text: Outside | None = None
     chats: Outside | None = None

@@ -77,20 +77,18 @@ REPLIES = st.lists(st.sampled_from(["A", "cow", "says", "moo.", "moo"]), min_siz
 
 @given(REPLIES, st.integers(0, 1000))
 def test_a_broken_reply_is_some_text_and_never_the_chosen_one(chosen: str, seed: int) -> None:
-    row = {"prompt": [{"content": "Hello!"}], "chosen": [{"content": chosen}], "rejected": [{"content": "x"}]}
-    [(kept, broken)] = sides([break_reply(row, random.Random(seed))])
+    [(kept, broken)] = sides([break_reply("Hello!", chosen, random.Random(seed))])
     assert kept == chosen
     assert broken.strip()
     assert broken != chosen
     assert set(broken.split()) <= {*chosen.split(), "."}
 
 
-def test_replies_are_broken_in_several_ways_and_the_pair_is_left_as_it_was(rubric: Rubric) -> None:
-    [row] = pairs(rubric, sample(RIGHT), sample(WRONG))
-    before = repr(row)
+def test_replies_are_broken_in_several_ways() -> None:
     rng = random.Random(0)
-    assert len({break_reply(row, rng)["rejected"][0]["content"] for _ in range(80)}) > 5
-    assert repr(row) == before
+    rows = [break_reply(COW.prompt, RIGHT, rng) for _ in range(80)]
+    assert len({row["rejected"][0]["content"] for row in rows}) > 5
+    assert all(row["prompt"] == [{"role": "user", "content": COW.prompt}] and row["noise_free"] for row in rows)
 
 
 def test_every_broken_copy_scores_below_the_reply_it_was_made_from(rubric: Rubric) -> None:

@@ -110,6 +110,19 @@ def test_stories_are_checked_by_hero_thing_and_end() -> None:
     assert checks == {"hero_kept": 0.75, "colour_kept": 0.75, "ended": 0.75, "no_loop": 1.0, "all": 0.25}
 
 
+def test_a_title_alone_keeps_nobody_in_the_story() -> None:
+    from training.data.examples import Example
+    from training.data.rubric import Rubric
+
+    asked = Example("story_order", "?", "", kept=("Anna", "red kite"))
+    title = "Anna and the red kite\n\n"
+    for said, share in (("Ben had a blue hat.", 0.0), ("Anna had a red kite.", 1.0)):
+        reply = Sample(title + said, True, [], [])
+        checks = story_checks([asked], [reply])["stories"]
+        assert (checks["hero_kept"], checks["colour_kept"]) == (share, share)
+        assert Rubric({}, frozenset()).mark(asked, reply.text, is_finished=True).correct == share
+
+
 def test_right_answers_are_counted_by_family() -> None:
     from training.data.examples import Example
     from training.data.families import read_families

@@ -8,28 +8,28 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from random import Random
 
 from training.data.examples import Example
-from training.data.families import COMPOSED, Family, draw_example, read_families, told_stories
+from training.data.families import COMPOSED, Family, draw_example, read_families
 from training.data.games import write_game
 from training.data.lexicon import Lexicon, Word, read_lexicon
 from training.data.passages import write_passage_document
-from training.data.phrasing import Phrasing, compile_phrasings
-from training.data.reading import DataError, read_yaml
+from training.data.reading import DataError
 from training.data.scenes import draw_children, draw_scene
 from training.data.seasoning import read_glosses, read_small_talk, read_written_pairs
-from training.data.skeletons import Skeleton, explained_slots, read_forms, words_for
+from training.data.skeletons import Skeleton, explained_slots, put_title, read_forms, told_stories, words_for
 from training.recipe import Data
 
 FOLDER = Path(__file__).parent
 WORDS = re.compile(r"[A-Za-z']+")
 TITLED = 0.7  # share of stories under a title that names the hero and the thing
 WRITTEN_SHARE = 0.12  # of the examples
-COMPOSED_SHARE = 0.2
+COMPOSED_SHARE = 0.24
 PAIR_HELDOUT = 40  # one written pair in so many
 PROMPTS_HELDOUT = 24  # held-out prompts of each family
 
@@ -61,7 +61,7 @@ class Corpus:
         for name in self.data.families:
             if name not in families:
                 raise DataError(f"data.families: unknown family {name!r}: use some of {', '.join(sorted(families))}")
-        return {name: families[name] for name in self.data.families or families}
+        return {name: replace(families[name], plots=self.data.plots) for name in self.data.families or families}
 
     @cached_property
     def written(self) -> list[Example]:
@@ -158,10 +158,11 @@ class Corpus:
 
     def _story(self, rng: Random, is_heldout: bool) -> str:
         scene = draw_scene(self.lexicon, rng, is_heldout=is_heldout)
-        story = rng.choice(told_stories(is_heldout)).tell(scene, rng)
+        skeleton = rng.choice(told_stories(is_heldout, self.data.plots))
+        story = skeleton.tell(scene, rng)
         if rng.random() > TITLED:
             return story
-        return f"{rng.choice(self._titles).fill(scene)}\n\n{story}"
+        return put_title(story, scene, rng, with_animal=skeleton.has_animal and rng.random() < 0.5)
 
     def _form(self, rng: Random, is_heldout: bool) -> str:
         return rng.choice(self._forms).tell(draw_scene(self.lexicon, rng, is_heldout=is_heldout), rng)
@@ -218,10 +219,6 @@ class Corpus:
     def _explanations(self) -> list[tuple[Skeleton, list[Word]]]:
         found = [(s, words_for(s, self.lexicon)) for s in read_forms() if s.name == "explanation"]
         return [(skeleton, words) for skeleton, words in found if words]
-
-    @cached_property
-    def _titles(self) -> tuple[Phrasing, ...]:
-        return compile_phrasings(read_yaml(FOLDER / "titles.yaml"), ("hero", "colour", "thing"), what="titles.yaml")
 
 
 def question_document(examples: list[Example]) -> str:

@@ -17,7 +17,7 @@ from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.problems import DRAWS
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_scene
-from training.data.skeletons import Skeleton, read_forms, read_stories
+from training.data.skeletons import put_title, read_forms, told_stories
 
 FOLDER = Path(__file__).parent / "families"
 FORMS = ("short", "full", "warm")
@@ -26,7 +26,7 @@ COMPOSED = ("story_order", "story_animal", "story_continue", "letter_order")  # 
 SLOTS = (
     *("word", "a", "b", "n", "list", "name", "he", "He", "things", "kind", "clues", "day", "month", "passage"),
     *("colour", "thing", "at", "hero", "friend", "animal", "beginning", "first", "second", "second_lower", "topic"),
-    *("answer", "Answer", "answer1", "answer2", "letters", "counted", "keys", "told", "most", "least"),
+    *("answer", "Answer", "answer1", "answer2", "letters", "quote", "counted", "keys", "told", "most", "least"),
 )
 SIMPLE = (  # two of which make "two things"
     *("opposite", "sum", "difference", "count_to", "sound", "legs", "plural", "next_number", "repeat", "first_letter"),
@@ -35,7 +35,7 @@ SIMPLE = (  # two of which make "two things"
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """One family. answers[truth][form]: phrasings; truth is "" but for yes-or-no questions."""
+    """One family. answers[truth][form]: phrasings; truth is "" but for yes-or-no questions. plots: of its stories."""
 
     name: str
     questions: tuple[Phrasing, ...]
@@ -43,6 +43,7 @@ class Family:
     answers: dict[str, dict[str, tuple[Phrasing, ...]]] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
     weight: float = 1.0
+    plots: int | None = None
 
 
 @cache
@@ -123,13 +124,15 @@ def _draw_composed(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bo
             kept=(scene["friend"], scene["hero"]),
             slots=scene,
         )
-    told = [s for s in told_stories(is_heldout) if family.name != "story_animal" or _uses(s, "animal")]
+    with_animal = family.name == "story_animal"
+    told = [s for s in told_stories(is_heldout, family.plots) if s.has_animal or not with_animal]
     skeleton = rng.choice(told)
     thing = f"{scene['colour']} {scene['thing']}"
     steps = skeleton.tell_steps(scene, rng)
     if family.name != "story_continue":
-        kept = (scene["hero"], thing, *((scene["animal"],) if family.name == "story_animal" else ()))
-        return Example(family.name, question.fill(scene), " ".join(steps), kept=kept, slots=scene)
+        kept = (scene["hero"], thing, *((scene["animal"],) if with_animal else ()))
+        story = put_title(" ".join(steps), scene, rng, with_animal=with_animal)
+        return Example(family.name, question.fill(scene), story, kept=kept, slots=scene)
     # The beginning goes on until both the hero and the thing are named.
     cut = next((i for i in range(1, len(steps)) if thing in (said := " ".join(steps[:i])) and scene["hero"] in said), 1)
     prompt = question.fill(scene | {"beginning": " ".join(steps[:cut])})
@@ -153,17 +156,6 @@ def _draw_two(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -
     reply = rng.choice(family.answers[""][form]).fill(slots)
     answers = (one.answers[0], other.answers[0])
     return Example(family.name, question.fill(slots), reply, form, answers, slots)
-
-
-@cache
-def told_stories(is_heldout: bool) -> tuple[Skeleton, ...]:
-    """Return the skeletons of stories that are trained on or held out."""
-    return tuple(s for s in read_stories() if s.is_heldout == is_heldout)
-
-
-@cache
-def _uses(skeleton: Skeleton, slot: str) -> bool:
-    return any(all(slot in phrasing.slots for phrasing in step) for step in skeleton.steps)
 
 
 def _phrasings(family: Family, problem: Problem, form: str) -> tuple[Phrasing, ...]:

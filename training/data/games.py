@@ -11,7 +11,7 @@ from random import Random
 
 from training.data.lexicon import COLOURS, Lexicon
 from training.data.phrasing import Phrasing, compile_phrasings
-from training.data.pools import draw_words, join
+from training.data.pools import draw_words, join, nouns
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_distinct, draw_name, draw_thing
 
@@ -23,7 +23,7 @@ PARTS = {
     ("echo", "again"): ("name", "list"),
     ("cards", "tell"): ("name", "item"),
     ("cards", "turn"): (),
-    ("cards", "ask"): ("name", "item"),
+    ("cards", "ask"): ("told",),
 }
 
 
@@ -74,12 +74,11 @@ def _write_cards(lexicon: Lexicon, rng: Random) -> str:
     names = _names(lexicon, rng, count)
     items = draw_distinct(lambda: f"{rng.choice(COLOURS)} {draw_thing(lexicon, rng)}", count)
     if rng.random() < 0.4:
-        items = draw_words(lexicon, rng, count)
+        items = draw_distinct(lambda: rng.choice(nouns(lexicon)).word, count)
     tell, turn, ask = (rng.choice(read_games()["cards", part]) for part in ("tell", "turn", "ask"))
-    cards = [{"name": name, "item": item} for name, item in zip(names, items, strict=True)]
-    told = " ".join(tell.fill(card) for card in cards)
-    asked = " ".join(ask.fill(card) for card in rng.sample(cards, count))
-    return f"{told}\n{turn.text}\n{asked}"
+    told = [tell.fill({"name": name, "item": item}) for name, item in zip(names, items, strict=True)]
+    asked = [ask.fill({"told": sentence}) for sentence in rng.sample(told, count)]
+    return f"{' '.join(told)}\n{turn.text}\n{' '.join(asked)}"
 
 
 def _names(lexicon: Lexicon, rng: Random, count: int) -> list[str]:

@@ -4,6 +4,8 @@ As documents they come with several questions each, since every answer is one mo
 The phrasings stand in families/passages.yaml. No pronoun is used, so every sentence can be read alone.
 """
 
+import re
+from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -17,6 +19,7 @@ from training.data.scenes import Child
 FILE = Path(__file__).parent / "families" / "passages.yaml"
 SLOTS = {
     "has": ("name", "colour", "thing"),
+    "owned": ("name", "colour", "thing"),
     "at": ("name", "at"),
     "both": ("name", "colour", "thing", "at"),
     "story_about": ("count",),
@@ -61,11 +64,14 @@ def read_asked() -> tuple[tuple[Phrasing, Phrasing], ...]:
 
 
 def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
-    """Write about every child what it has ("has") or where it is ("at"), or both, in any order."""
+    """Write about every child what it has ("has") or where it is ("at"), or both, or whose things are ("owned").
+
+    The children come in any order, one sentence each.
+    """
     phrasings = read_passages()
     sentences = []
     for child in rng.sample(children, len(children)):
-        kind = tell if rng.random() < 0.5 else "both"
+        kind = tell if tell == "owned" or rng.random() < 0.5 else "both"
         sentences.append(rng.choice(phrasings[kind]).fill(vars(child)))
     if rng.random() < 0.15:
         sentences.insert(0, rng.choice(phrasings["story_about"]).fill({"count": NUMBER_WORDS[len(children)]}))
@@ -73,16 +79,32 @@ def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
 
 
 def write_passage_document(children: list[Child], rng: Random) -> str:
-    """Write a passage that tells everything of every child, and after it questions and what is true, or that alone."""
+    """Write a passage that tells everything of every child, and after it what is true, each after a quotation.
+
+    Three documents in five put the questions before the answers.
+    """
     if rng.random() < 0.5:
         passage = write_passage(children, rng, tell="both")
     else:
-        passage = f"{write_passage(children, rng, tell='has')} {write_passage(children, rng, tell='at')}"
+        first = write_passage(children, rng, tell=rng.choice(("has", "owned")))
+        passage = f"{first} {write_passage(children, rng, tell='at')}"
     is_asked = rng.random() < 0.6
-    lines = []
-    count = rng.randint(3, 5) if is_asked else rng.randint(4, 8)
-    for child, (question, answer) in rng.sample(list(product(children, read_asked())), count):
+    known = []
+    for child, (question, answer) in product(children, read_asked()):
         slots = vars(child)
-        said = answer.fill(slots)
-        lines.append(f"{question.fill(slots)} {said}" if is_asked else said)
-    return "\n".join([passage, *lines])
+        told = [slots[slot] for slot in answer.slots]
+        for key in (child.name, f"The {child.colour} {child.thing}"):
+            quote = quote_from(key, passage, told)
+            if quote and ("name" if key == child.name else "thing") in question.slots:
+                said = f"{quote} {answer.fill(slots)}"
+                known.append(f"{question.fill(slots)} {said}" if is_asked else said)
+    count = rng.randint(3, 5) if is_asked else rng.randint(4, 8)
+    return "\n".join([passage, *rng.sample(known, min(count, len(known)))])
+
+
+def quote_from(key: str, passage: str, told: Iterable[str] = ()) -> str:
+    """Return the first sentence of a passage that begins with the key and tells all that, nothing where none does."""
+    for sentence in passage.split(". "):
+        if re.match(rf"{re.escape(key)}\b", sentence) and all(text in sentence for text in told):
+            return sentence.removesuffix(".") + "."
+    return ""

@@ -9,7 +9,7 @@ from random import Random
 from training.data import list_problems, number_problems, word_problems
 from training.data.examples import Draw, Problem
 from training.data.lexicon import Lexicon, article
-from training.data.passages import write_passage
+from training.data.passages import quote_from, write_passage
 from training.data.pools import NUMBER_WORDS, number_off
 from training.data.scenes import draw_children
 
@@ -20,7 +20,7 @@ def passage_problem(question: str) -> Draw:
     def draw(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
         children = draw_children(lexicon, rng, rng.randint(2, 4), is_heldout=is_heldout)
         asked = rng.choice(children)
-        told = "at" if question == "where_is" else "has"
+        told = {"where_is": "at", "who_has": "owned"}.get(question, "has")
         passage = write_passage(children, rng, tell=told)
         answer = {
             "who_has": asked.name,
@@ -29,9 +29,10 @@ def passage_problem(question: str) -> Draw:
             "what_has": article(f"{asked.colour} {asked.thing}"),
             "how_many_things": NUMBER_WORDS[len(children)],
         }[question]
+        quote = quote_from(f"The {asked.colour} {asked.thing}" if question == "who_has" else asked.name, passage)
         met = sorted((child.name for child in children), key=passage.index)
         slots: Problem = {"passage": passage, "name": asked.name, "thing": asked.thing, "colour": asked.colour}
-        return slots | {"answer": answer, "at": asked.at, "counted": number_off(met)}
+        return slots | {"answer": answer, "at": asked.at, "counted": number_off(met), "quote": quote}
 
     return draw
 

@@ -104,7 +104,7 @@ class Rubric:
 
     def _correct(self, example: Example, reply: str) -> float:
         if example.kept:
-            said = f" {normalise(reply)} "
+            said = f" {normalise(without_title(reply))} "
             return sum(f" {normalise(kept)} " in said for kept in example.kept) / len(example.kept)
         if example.answers:
             return 1.0 if self.is_exact(example, reply) else 0.0
@@ -137,6 +137,11 @@ def cast_vote(first: float, second: float, rng: Random, noise: float) -> str:
         doubt = noise * math.log(u / (1 - u))
     seen = first - second + doubt
     return "tie" if abs(seen) < TIE else "first" if seen > 0 else "second"
+
+
+def without_title(story: str) -> str:
+    """Return a story without the title above it: naming everybody there keeps nobody in the story."""
+    return story.split("\n\n", 1)[-1]
 
 
 def normalise(text: str) -> str:

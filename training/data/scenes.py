@@ -16,7 +16,11 @@ PRONOUNS = {"girls": ("she", "her", "her"), "boys": ("he", "him", "his")}
 INVENTED = 0.5  # share of names that are made up, half of them of syllables and half of two names
 CONSONANTS = (*"bdfghjklmnprstvwz", "br", "gr", "tr", "st")
 VOWELS = ("a", "e", "i", "o", "u", "ee", "o", "a")
-ENDINGS = ("", "n", "l", "m", "ra", "li", "na", "to", "s", "x", "da", "rin", "lee", "bo")
+ENDINGS = {  # of names of two syllables and more, so that a name tells whether to say "she" or "he"
+    "girls": ("ra", "li", "na", "da", "lee", "la", "sa"),
+    "boys": ("n", "l", "m", "to", "s", "x", "rin", "bo"),
+}
+COINED = 0.1  # share of the things of a passage that are words made up for it
 TIMES = ("morning", "afternoon", "evening")
 WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")
 FEELINGS = ("happy", "proud", "glad")
@@ -45,15 +49,19 @@ def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> tup
     if is_heldout and rng.random() < 0.5:
         return rng.choice(lexicon.names["heldout_" + sex]), sex
     if not is_heldout and rng.random() < INVENTED:
-        name = _of_syllables(rng) if rng.random() < 0.5 else _of_two(lexicon.names[sex], rng)
+        name = (
+            _of_syllables(rng).capitalize() + rng.choice(ENDINGS[sex])
+            if rng.random() < 0.5
+            else _of_two(lexicon.names[sex], rng)
+        )
         if name not in lexicon.heldout and name.lower() not in lexicon.words:
             return name, sex
     return rng.choice(lexicon.names[sex]), sex
 
 
 def _of_syllables(rng: Random) -> str:
-    name: str = rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)
-    return name.capitalize() + rng.choice(ENDINGS)
+    word: str = rng.choice(CONSONANTS) + rng.choice(VOWELS) + rng.choice(CONSONANTS) + rng.choice(VOWELS)
+    return word
 
 
 def _of_two(names: tuple[str, ...], rng: Random) -> str:
@@ -79,6 +87,14 @@ def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> st
     return rng.choice(lexicon.by_fact["carry"]).word
 
 
+def _thing_of_passage(lexicon: Lexicon, rng: Random, is_heldout: bool) -> str:
+    if not is_heldout and rng.random() < COINED:
+        thing: str = _of_syllables(rng) + rng.choice(CONSONANTS[:15])
+        if thing not in lexicon.words and thing not in lexicon.heldout:
+            return thing
+    return draw_thing(lexicon, rng, is_heldout=is_heldout)
+
+
 def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = None) -> list[str]:
     """Call draw() until there are count different results, none of them in taken."""
     found: list[str] = []
@@ -94,7 +110,7 @@ def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = 
 def draw_children(lexicon: Lexicon, rng: Random, count: int, *, is_heldout: bool = False) -> list[Child]:
     """Draw children who differ in everything."""
     names = draw_distinct(lambda: draw_name(lexicon, rng, is_heldout=is_heldout)[0], count)
-    things = draw_distinct(lambda: draw_thing(lexicon, rng, is_heldout=is_heldout), count)
+    things = draw_distinct(lambda: _thing_of_passage(lexicon, rng, is_heldout), count)
     colours = rng.sample(COLOURS, count)
     places = draw_distinct(lambda: rng.choice(lexicon.by_fact["visit"]).facts["at"], count)
     return [Child(*row) for row in zip(names, things, colours, places, strict=True)]

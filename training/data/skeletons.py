@@ -5,7 +5,7 @@ poems, notes, instructions and explanations. A plot that says ``heldout: true`` 
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +16,7 @@ from training.data.reading import DataError, read_yaml
 from training.data.scenes import STORY_SLOTS
 
 FOLDER = Path(__file__).parent
+TITLES = FOLDER / "titles.yaml"
 NOT_THINGS = ("job", "relative", "quality", "action")
 # The facts that a slot of an explanation stands for.
 EXPLAINED = {
@@ -27,7 +28,7 @@ EXPLAINED = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Skeleton:
     """Steps of phrasings. name: its plot or form. needs: the facts a word must have. joint: what joins the steps."""
 
@@ -36,6 +37,11 @@ class Skeleton:
     joint: str
     needs: frozenset[str] = frozenset()
     is_heldout: bool = False
+
+    @cached_property
+    def has_animal(self) -> bool:
+        """Whether every telling has the scene's animal in it."""
+        return any(all("animal" in phrasing.slots for phrasing in step) for step in self.steps)
 
     def tell(self, slots: dict[str, str], rng: Random) -> str:
         """Fill one phrasing of each step."""
@@ -65,6 +71,34 @@ def read_stories() -> tuple[Skeleton, ...]:
     if not skeletons:
         raise DataError(f"{FOLDER / 'stories'}: no stories: restore the files from the repository")
     return tuple(skeletons)
+
+
+@cache
+def told_stories(is_heldout: bool, plots: int | None = None) -> tuple[Skeleton, ...]:
+    """Return the skeletons of stories that are trained on, of so many plots spread evenly over all, or the held-out."""
+    told = [s for s in read_stories() if s.is_heldout == is_heldout]
+    if plots is None or is_heldout:
+        return tuple(told)
+    names = list(dict.fromkeys(s.name for s in told))
+    count = min(plots, len(names))
+    chosen = {names[i * len(names) // count] for i in range(count)}
+    return tuple(s for s in told if s.name in chosen)
+
+
+@cache
+def read_titles() -> tuple[Phrasing, ...]:
+    """Read the titles of stories.
+
+    Raises:
+        DataError: a broken file, or a slot that nothing fills.
+    """
+    return compile_phrasings(read_yaml(TITLES), ("hero", "animal", "colour", "thing"), what="titles.yaml")
+
+
+def put_title(story: str, scene: dict[str, str], rng: Random, *, with_animal: bool) -> str:
+    """Return a story under a title that names its hero and thing, and its animal too where that is asked for."""
+    title = rng.choice([t for t in read_titles() if ("animal" in t.slots) == with_animal])
+    return f"{title.fill(scene)}\n\n{story}"
 
 
 @cache

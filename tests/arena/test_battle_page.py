@@ -415,6 +415,25 @@ def test_the_leaderboard_tab_shows_the_votes(arena: "Arena", watch: Open) -> Non
     page.check_clean()
 
 
+def test_a_short_reply_begins_as_high_as_a_long_one(arena: "Arena", watch: Open) -> None:
+    short, *long = arena.backends.values()
+    short.play("Brief.")
+    for backend in long:
+        backend.play("It went on and on. " * 60)
+    page = watch(viewport={"width": 1100, "height": 760})
+    for _ in range(20):  # until the short one meets a long one
+        page.ask()
+        page.expect_open_vote()
+        boxes = [page[f"side-{side}"].bounding_box() for side in "ab"]
+        if "Brief." in page["side-a"].inner_text() + page["side-b"].inner_text():
+            break
+        page["skip"].click()
+        page.expect_no_vote()
+    assert boxes[0]["height"] != boxes[1]["height"]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    page.check_clean()
+
+
 def width(page: Watch) -> int:
     return int(page.page.evaluate("() => document.documentElement.scrollWidth"))
 

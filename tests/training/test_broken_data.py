@@ -178,3 +178,22 @@ def test_a_wrong_question_about_a_passage_is_named(
     passages.read_asked.cache_clear()
     with pytest.raises(DataError, match=problem):
         passages.read_asked()
+
+
+def test_a_sentence_of_a_passage_that_no_answer_could_quote_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {
+        "has": "There is {name} with a {colour} {thing}.",
+        "owned": "The {colour} {thing} belongs to {name}.",
+        "at": "{name} is {at}.",
+        "both": "{name} is {at} with a {colour} {thing}.",
+        "story_about": "Here are {count} children.",
+    }
+    text = "".join(f"{kind}: ['{sentence}']\n" for kind, sentence in rows.items())
+    monkeypatch.setattr(passages, "FILE", write(tmp_path, text))
+    with pytest.raises(DataError, match=r"has: 'There is .* does not begin with \{name\}: put it first"):
+        passages.read_passages.__wrapped__()
+    mended = text.replace("There is {name} with", "{name} is here with")
+    monkeypatch.setattr(passages, "FILE", write(tmp_path, mended))
+    assert passages.read_passages.__wrapped__()["has"]

@@ -31,7 +31,8 @@ def read_passages() -> dict[str, tuple[Phrasing, ...]]:
     """Read the phrasings of what a passage says.
 
     Raises:
-        DataError: a kind of sentence is missing, or one of its phrasings leaves out what it should say.
+        DataError: a kind of sentence is missing, or one of its phrasings leaves out what it should say or does not
+            begin with what it is asked by, so that no answer could quote it.
     """
     tree = read_yaml(FILE)
     phrasings = {}
@@ -42,6 +43,9 @@ def read_passages() -> dict[str, tuple[Phrasing, ...]]:
         for phrasing in phrasings[kind]:
             if kind != "story_about" and phrasing.slots != set(slots):
                 raise DataError(f"{FILE}: {kind}: {phrasing.text!r} does not use each of {', '.join(slots)}")
+            key = "The {colour} {thing}" if kind == "owned" else "{name}"
+            if kind != "story_about" and not phrasing.text.startswith(key):
+                raise DataError(f"{FILE}: {kind}: {phrasing.text!r} does not begin with {key}: put it first")
     return phrasings
 
 

@@ -110,3 +110,9 @@ def make_pairs_folder(tmp_path: Path) -> MakePairs:
 
 def _write_weights(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"weights")
+
+
+@pytest.fixture(scope="session")
+def whole() -> Corpus:
+    """The corpus of the family that ships."""
+    return Corpus(load_recipe("demo").data, 0)

@@ -1,0 +1,53 @@
+"""Passages: they tell what is asked, once, and answers quote the sentence they follow from."""
+
+import random
+import re
+
+import pytest
+
+from training.data.corpus import Corpus
+from training.data.families import draw_example
+from training.data.lexicon import COLOURS
+from training.data.passages import read_asked, write_passage_document
+from training.data.scenes import draw_children
+
+
+@pytest.mark.parametrize("name", ["who_has", "what_colour", "where_is", "what_has"])
+def test_a_passage_tells_what_is_asked_and_only_once(whole: Corpus, name: str) -> None:
+    rng = random.Random(2)
+    for _ in range(200):
+        e = draw_example(whole.families[name], whole.lexicon, rng, is_heldout=rng.random() < 0.5)
+        passage = e.slots["passage"]
+        assert e.slots["name"] in passage
+        if name == "where_is":
+            assert e.answers[0] in passage
+        else:
+            told = re.findall(rf"\b({'|'.join(COLOURS)}) {re.escape(e.slots['thing'])}\b", passage)
+            assert told == [e.slots["colour"]]
+
+
+@pytest.mark.parametrize("name", ["who_has", "what_colour", "where_is", "what_has"])
+def test_an_answer_about_a_passage_quotes_the_sentence_it_follows_from(whole: Corpus, name: str) -> None:
+    rng = random.Random(2)
+    for i in range(200):
+        e = draw_example(whole.families[name], whole.lexicon, rng, is_heldout=bool(i % 2), form="full")
+        quote = e.slots["quote"]
+        assert f" {quote} " in f" {e.slots['passage']} "
+        assert e.answers[0].removeprefix("an ").removeprefix("a ") in quote
+        assert e.slots["name"] in quote
+        assert e.reply.startswith(quote)
+
+
+def test_what_follows_a_passage_is_true_of_it(whole: Corpus) -> None:
+    rng = random.Random(2)
+    for _ in range(200):
+        children = draw_children(whole.lexicon, rng, 3)
+        passage, *lines = write_passage_document(children, rng).splitlines()
+        assert lines
+        true = [answer.fill(vars(child)) for child in children for _, answer in read_asked()]
+        for child in children:
+            assert child.name in passage
+            assert child.at in passage
+            assert f"{child.colour} {child.thing}" in passage
+        for line in lines:
+            assert any(line.endswith(said) for said in true), line

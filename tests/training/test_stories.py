@@ -1,0 +1,63 @@
+"""Stories: they keep whom and what they are about, stand under a title, and come from as many plots as asked for."""
+
+import itertools
+import random
+import re
+from itertools import islice
+
+from training.data.corpus import Corpus
+from training.data.families import draw_example
+from training.data.rubric import normalise, without_title
+from training.data.skeletons import told_stories
+from training.recipe import load_recipe
+
+
+def test_stories_keep_hero_colour_and_thing_whatever_phrasing_is_drawn(whole: Corpus) -> None:
+    rng = random.Random(3)
+    for name in ("story_order", "story_animal"):
+        for i in range(600):
+            e = draw_example(whole.families[name], whole.lexicon, rng, is_heldout=bool(i % 2))
+            said = f" {normalise(without_title(e.reply))} "
+            assert all(f" {normalise(kept)} " in said for kept in e.kept), e
+            assert "{" not in e.reply
+
+
+def test_a_story_to_order_stands_under_a_title_that_names_what_was_asked_for(whole: Corpus) -> None:
+    rng = random.Random(3)
+    for name in ("story_order", "story_animal"):
+        for _ in range(200):
+            e = draw_example(whole.families[name], whole.lexicon, rng)
+            title, _, story = e.reply.partition("\n\n")
+            assert story
+            assert all(kept in title for kept in e.kept), title
+
+
+def test_a_continued_story_names_its_hero_and_its_thing_again(whole: Corpus) -> None:
+    rng = random.Random(3)
+    hits = [
+        all(kept in e.reply for kept in e.kept)
+        for e in (draw_example(whole.families["story_continue"], whole.lexicon, rng) for _ in range(300))
+    ]
+    assert sum(hits) / len(hits) > 0.8
+
+
+def test_fewer_plots_are_spread_over_all_and_leave_what_is_held_out_alone() -> None:
+    every = list(dict.fromkeys(s.name for s in told_stories(False)))
+    few = list(dict.fromkeys(s.name for s in told_stories(False, 20)))
+    assert len(few) == 20
+    gaps = {every.index(after) - every.index(name) for name, after in itertools.pairwise(few)}
+    assert gaps <= {len(every) // 20, len(every) // 20 + 1}
+    assert told_stories(False, 1000) == told_stories(False)
+    assert told_stories(True, 20) == told_stories(True)
+
+
+def test_a_corpus_of_few_plots_tells_no_others() -> None:
+    data = load_recipe("demo").data
+    few = Corpus(data.model_copy(update={"plots": 2, "mixture": {"stories": 1.0}}), 0)
+    told = told_stories(False, 2)
+    openings = tuple(p for s in told for p in s.steps[0])
+    starts = [re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(p.text)).replace("a\\ .+", "an?\\ .+")) for p in openings]
+    stories = [*islice(few.documents(), 100)]
+    stories += [e.reply for e in islice(few.draw_examples(random.Random(0)), 400) if e.family == "story_order"]
+    for text in stories:
+        assert any(start.match(without_title(text)) for start in starts), text

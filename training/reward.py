@@ -9,6 +9,7 @@ sigma(difference) is the chance that a voter agrees (Guo et al., 2017, arXiv:170
 import math
 import zlib
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from training.checkpoint import Job, hash_files, open_work, require_parent, requ
 from training.data.preferences import PairsError, read_pairs
 from training.trainer import (
     ProgressBar,
+    deal,
     learning_arguments,
     lora_config,
     rows_at_once,
@@ -62,17 +64,18 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     batch_tokens = 2 * rows_at_once(settings) * context
     require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=1)
     folder = open_work(job)
-    steps = int(settings.epochs * len(fitting) / settings.batch)
+    dealt = deal(fitting, settings.batch, settings.epochs, Random(f"{recipe.seed}/deal"), _length)
     arguments = RewardConfig(
-        **learning_arguments(recipe, settings, folder, steps=steps),
-        num_train_epochs=settings.epochs,
+        **learning_arguments(recipe, settings, folder, steps=len(dealt) // settings.batch),
+        num_train_epochs=1,  # the epochs are in the order of the pairs
+        train_sampling_strategy="sequential",
         max_length=context,
         center_rewards_coefficient=settings.centre or None,
     )
     trainer = RewardTrainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset.from_list([_sides(row) for row in fitting]),
+        train_dataset=Dataset.from_list([_sides(row) for row in dealt]),
         eval_dataset=Dataset.from_list([_sides(row) for row in measured[:VALIDATED]]),
         processing_class=tokenizer,
         peft_config=lora_config(settings.lora, "SEQ_CLS"),
@@ -186,6 +189,11 @@ def calibration_error(gaps: list[float]) -> float:
 
 def _sides(row: dict[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in ("prompt", "chosen", "rejected", "margin") if key in row}
+
+
+def _length(row: dict[str, Any]) -> int:
+    said = [sum(len(message["content"]) for message in row[key]) for key in ("prompt", "chosen", "rejected")]
+    return said[0] + max(said[1:])
 
 
 def _fits(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:

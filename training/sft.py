@@ -22,6 +22,7 @@ from training.sampling import ask, sample_replies
 from training.tokenizer import CHAT_TEMPLATE, REPLY_END
 from training.trainer import (
     ProgressBar,
+    deal,
     learning_arguments,
     lora_config,
     rows_at_once,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALIDATED = 256
-HEAP = 32  # batches that are sorted together
 MEASURED_PER_FAMILY = 8
 
 
@@ -43,28 +43,6 @@ def conversations(examples: list[Example]) -> Dataset:
     return Dataset.from_list(
         [{"prompt": ask(e.prompt), "completion": [{"role": "assistant", "content": e.reply}]} for e in examples]
     )
-
-
-def deal(examples: list[Example], batch: int, epochs: float, rng: Random) -> list[Example]:
-    """Return examples in the order of training: whole batches of similar length, and these in random order.
-
-    Batches drawn at random are two thirds padding. Batches sorted by length over long stretches, as the Trainer's
-    own group_by_length makes them, train stories and short answers in turns, and the last thing seen wins. Here a
-    heap of HEAP batches is sorted, cut and shuffled again, so that neighbours differ and little is padded.
-    """
-    dealt: list[Example] = []
-    wanted = max(1, int(epochs * len(examples) / batch)) * batch
-    heap: list[Example] = []
-    while len(dealt) < wanted:
-        count = min(HEAP * batch, wanted - len(dealt))
-        while len(heap) < count:
-            heap += rng.sample(examples, len(examples))
-        drawn, heap = heap[:count], heap[count:]
-        drawn.sort(key=lambda e: len(e.prompt) + len(e.reply))
-        batches = [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
-        rng.shuffle(batches)
-        dealt += [e for one in batches for e in one]
-    return dealt
 
 
 def run_sft(job: Job) -> dict[str, float]:
@@ -82,7 +60,8 @@ def run_sft(job: Job) -> dict[str, float]:
     batch_tokens = rows_at_once(settings) * context
     require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=len(tokenizer))
     examples = open_chats(recipe.data, recipe.data.examples) or corpus.examples()
-    dealt = deal(examples, settings.batch, settings.epochs, Random(f"{recipe.seed}/deal"))
+    rng = Random(f"{recipe.seed}/deal")
+    dealt = deal(examples, settings.batch, settings.epochs, rng, lambda e: len(e.prompt) + len(e.reply))
     steps = len(dealt) // settings.batch
     heldout = corpus.heldout()
     folder = open_work(job)

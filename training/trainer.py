@@ -8,7 +8,8 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import torch
 import transformers
@@ -30,6 +31,9 @@ from training.recipe import Lora, Recipe, Training
 SAVE_SECONDS = 180.0
 LOGS = 200  # points of a loss curve
 VALIDATIONS = 20  # times a stage is measured on held-out rows
+HEAP = 32  # batches that are sorted together
+
+Row = TypeVar("Row")
 
 
 def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: bool = False) -> dict[str, Any]:
@@ -71,6 +75,28 @@ def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, step
         "lr_scheduler_type": "cosine",
         "warmup_steps": settings.warmup,
     }
+
+
+def deal(rows: list[Row], batch: int, epochs: float, rng: Random, length: Callable[[Row], int]) -> list[Row]:
+    """Return rows in the order of training: whole batches of similar length, and these in random order.
+
+    Batches drawn at random are two thirds padding. Batches sorted by length over long stretches, as the Trainer's
+    own group_by_length makes them, train long and short rows in turns, and the last thing seen wins. Here a heap of
+    HEAP batches is sorted, cut and shuffled again, so that neighbours differ and little is padded.
+    """
+    dealt: list[Row] = []
+    wanted = max(1, int(epochs * len(rows) / batch)) * batch
+    heap: list[Row] = []
+    while len(dealt) < wanted:
+        count = min(HEAP * batch, wanted - len(dealt))
+        while len(heap) < count:
+            heap += rng.sample(rows, len(rows))
+        drawn, heap = heap[:count], heap[count:]
+        drawn.sort(key=length)
+        batches = [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
+        rng.shuffle(batches)
+        dealt += [row for one in batches for row in one]
+    return dealt
 
 
 def rows_at_once(settings: Training) -> int:

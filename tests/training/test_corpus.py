@@ -2,18 +2,22 @@
 
 import random
 import re
+from collections import Counter
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from training.data import asking
+from training.data.asking import read_asking, write_asking
 from training.data.corpus import MAKERS, Corpus
 from training.data.families import COMPOSED, draw_example, read_families
 from training.data.lexicon import read_lexicon
 from training.data.problems import DRAWS
 from training.data.reading import DataError
 from training.data.rubric import Rubric
-from training.data.scenes import draw_children, draw_name
+from training.data.scenes import COINED, draw_children, draw_name, draw_thing
 from training.data.seasoning import read_glosses, read_small_talk, read_written_pairs
 from training.data.skeletons import explained_slots, read_forms, read_stories, words_for
 from training.recipe import Recipe, load_recipe
@@ -29,6 +33,17 @@ def training_text(whole: Corpus) -> str:
     examples = islice(whole.draw_examples(random.Random(1)), 8000)
     said = [f"{e.prompt}\n{e.reply}" for e in [*examples, *whole.written_known]]
     return "\n".join([*islice(whole.documents(), 8000), *said])
+
+
+def asked_in(text: str) -> set[str]:
+    """Return the lines of a text and, of those that ask in a form of asking.yaml, what they ask."""
+    lines = set(text.splitlines())
+    forms = [
+        re.compile(re.sub(r"\\{(name|friend)\\}", r"\\w+", re.escape(asking.text)).replace(r"\{question\}", "(.+)"))
+        for asking, _ in read_asking()
+    ]
+    matches = (form.fullmatch(line) for line in lines for form in forms)
+    return lines | {match.group(1) for match in matches if match}
 
 
 def test_one_seed_gives_the_same_text_letter_by_letter(recipe: Recipe) -> None:
@@ -82,8 +97,8 @@ def test_no_held_out_phrasing_stands_in_a_training_text(training_text: str) -> N
                 + r"[^\n?.!]{1,60}".join(re.escape(p) for p in re.split(r"an? \{\w+\}|\{\w+\}", phrasing.text))
             )
     # Only whole questions count: those of one line that are no passage.
-    lines = {line.removeprefix("Question: ") for line in training_text.splitlines() if line.endswith(("?", "."))}
-    short = [line for line in lines if len(line) < 90]
+    short = [line for line in asked_in(training_text) if len(line) < 90]
+    assert len(short) > 10_000
     plain = {t: f for t, f in frames.items() if "{passage}" not in t and "{beginning}" not in t and "{clues}" not in t}
     plain = {t: f for t, f in plain.items() if "{first}" not in t}
     assert len(plain) > 60
@@ -181,12 +196,15 @@ def test_a_riddle_has_one_answer(whole: Corpus) -> None:
         assert answers.setdefault(clues, e.answers[0]) == e.answers[0]
 
 
-def test_every_kind_of_document_is_drawn_in_about_its_share(whole: Corpus) -> None:
+def test_every_kind_of_document_is_drawn_in_about_its_share(whole: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(whole.data.mixture) <= set(MAKERS)
-    documents = list(islice(whole.documents(), 4000))
-    asked = sum(text.startswith("Question: ") for text in documents) / len(documents)
+    for kind in MAKERS:
+        monkeypatch.setitem(MAKERS, kind, lambda corpus, rng, is_heldout, kind=kind: kind)
     shares = whole.data.mixture
-    assert asked == pytest.approx((shares["questions"] + shares["talk"]) / sum(shares.values()), abs=0.03)
+    drawn = Counter(islice(whole.documents(), 4000))
+    assert set(drawn) == set(shares)
+    for kind, share in shares.items():
+        assert drawn[kind] / 4000 == pytest.approx(share / sum(shares.values()), abs=0.03)
 
 
 def test_only_the_families_of_the_recipe_are_asked() -> None:
@@ -226,8 +244,6 @@ def test_some_written_pairs_are_held_out_for_ever(whole: Corpus) -> None:
 
 
 def test_small_talk_comes_from_the_harmless_files_alone() -> None:
-    from pathlib import Path
-
     import chatterbot_corpus
     import yaml
 
@@ -255,9 +271,9 @@ def test_held_out_documents_are_of_the_kinds_that_have_something_held_out(
 
 
 def test_no_question_of_a_held_out_document_is_asked_in_training(whole: Corpus, training_text: str) -> None:
-    asked = [line for d in whole.heldout_documents() for line in d.splitlines() if line.startswith("Question: ")]
-    assert len(asked) > 100
-    assert [line for line in asked if f"{line}\n" in training_text] == []
+    asked = [e.prompt for e in whole.heldout()]
+    assert len(asked) > 1000
+    assert set(asked) & asked_in(training_text) == set()
 
 
 def test_a_mixture_without_anything_held_out_is_refused() -> None:
@@ -288,12 +304,52 @@ def test_sorted_words_and_the_odd_one_out_show_the_way(whole: Corpus) -> None:
     rng = random.Random(3)
     for _ in range(100):
         row = draw_example(whole.families["sort_words"], whole.lexicon, rng)
-        assert [word[0] for word in row.answers[0].split(", ")] == row.slots["letters"].split(", ")
-        assert f"{row.slots['letters']}" in row.reply
+        assert row.slots["sorted_keys"] == ", ".join(f"{word[0]} {word}" for word in row.answers[0].split(", "))
+        assert sorted(row.slots["keys"].split(", ")) == row.slots["sorted_keys"].split(", ")
+        assert row.slots["sorted_keys"] in row.reply
         odd = draw_example(whole.families["odd_one_out"], whole.lexicon, rng)
-        kinds = [told.split(": ")[1] for told in odd.slots["told"].split(", ")]
-        assert (kinds.count(odd.slots["most"]), kinds.count(odd.slots["least"])) == (3, 1)
-        assert f"{odd.answers[0]}: {odd.slots['least']}" in odd.slots["told"]
+        told = odd.slots["told"].split(", ")
+        assert sorted(Counter(said.split(": ")[0] for said in told).values()) == [1, 3]
+        assert [said for said in told if said.startswith(f"{odd.slots['least']}: ")] == [
+            f"{odd.slots['least']}: {odd.answers[0]}"
+        ]
+        assert odd.slots["told"] in odd.reply
+
+
+def test_some_things_are_made_up_and_none_of_them_is_a_held_out_word(whole: Corpus) -> None:
+    rng = random.Random(6)
+    drawn = [draw_thing(whole.lexicon, rng) for _ in range(20_000)]
+    made_up = [thing for thing in drawn if thing not in whole.lexicon.words]
+    assert len(made_up) / len(drawn) == pytest.approx(COINED, abs=0.02)
+    assert len(set(made_up)) > 500
+    assert all(re.fullmatch("[a-z]{4,}", thing) for thing in made_up)
+    assert whole.lexicon.heldout.isdisjoint(drawn)
+    assert all(draw_thing(whole.lexicon, rng, is_heldout=True) in whole.lexicon.words for _ in range(2000))
+
+
+def test_a_document_of_questions_asks_all_of_them_in_one_form_and_by_the_same_children(whole: Corpus) -> None:
+    rng = random.Random(2)
+    examples = [draw_example(whole.families["opposite"], whole.lexicon, rng, form="full") for _ in range(3)]
+    documents = {write_asking(examples, whole.lexicon, rng) for _ in range(200)}
+    for text in documents:
+        said = [line for line in text.split("\n") if line]
+        assert len(said) == 6
+        for e, asked, answered in zip(examples, said[::2], said[1::2], strict=True):
+            assert (e.prompt in asked, e.reply in answered) == (True, True)
+            assert asked.replace(e.prompt, "") == said[0].replace(examples[0].prompt, "")
+        assert "Question: " not in text
+    assert len({re.sub(r"[A-Z]\w+", "", text.split("\n")[1]) for text in documents}) > 8
+
+
+def test_a_form_of_asking_without_its_question_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "asking.yaml"
+    monkeypatch.setattr(asking, "FILE", path)
+    path.write_text('- ["Teacher: {question}", "{name}: {answer}"]\n- ["What?", "{answer}"]\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"asking.yaml: 'What\?' leaves out {question}: put it in"):
+        asking.read_asking.__wrapped__()
+    path.write_text("- [only one]\n", encoding="utf-8")
+    with pytest.raises(DataError, match="is not a question's line and an answer's: write both"):
+        asking.read_asking.__wrapped__()
 
 
 def test_glosses_are_short_and_free_of_what_is_held_out() -> None:

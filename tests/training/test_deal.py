@@ -1,23 +1,27 @@
-"""The order in which finetuning sees its examples."""
+"""The order in which finetuning and reward modelling see their rows."""
 
 import itertools
 from collections import Counter
 from random import Random
 
 from training.data.examples import Example
-from training.sft import deal
+from training.trainer import deal
 
 EXAMPLES = [Example("x", "p" * (i % 200), str(i)) for i in range(6400)]
 
 
+def len_of(example: Example) -> int:
+    return len(example.prompt)
+
+
 def test_every_example_is_seen_once_an_epoch() -> None:
-    assert Counter(deal(EXAMPLES, 32, 1, Random(0))) == Counter(EXAMPLES)
-    assert set(Counter(deal(EXAMPLES, 32, 2, Random(0))).values()) == {2}
-    assert len(deal(EXAMPLES, 32, 0.5, Random(0))) == 3200
+    assert Counter(deal(EXAMPLES, 32, 1, Random(0), len_of)) == Counter(EXAMPLES)
+    assert set(Counter(deal(EXAMPLES, 32, 2, Random(0), len_of)).values()) == {2}
+    assert len(deal(EXAMPLES, 32, 0.5, Random(0), len_of)) == 3200
 
 
 def test_a_batch_is_of_similar_length_and_its_neighbour_of_another() -> None:
-    dealt = [len(e.prompt) for e in deal(EXAMPLES, 32, 1, Random(0))]
+    dealt = [len(e.prompt) for e in deal(EXAMPLES, 32, 1, Random(0), len_of)]
     batches = [dealt[i : i + 32] for i in range(0, len(dealt), 32)]
     spreads = sorted(max(batch) - min(batch) for batch in batches)
     jumps = sorted(abs(sum(a) - sum(b)) / 32 for a, b in itertools.pairwise(batches))
@@ -26,4 +30,4 @@ def test_a_batch_is_of_similar_length_and_its_neighbour_of_another() -> None:
 
 
 def test_fewer_examples_than_a_batch_are_seen_again_to_fill_one() -> None:
-    assert len(deal(EXAMPLES[:5], 8, 1, Random(0))) == 8
+    assert len(deal(EXAMPLES[:5], 8, 1, Random(0), len_of)) == 8

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from training.data.asking import write_asking
 from training.data.examples import Example
 from training.data.families import COMPOSED, Family, draw_example, read_families
 from training.data.games import write_game
@@ -184,7 +185,8 @@ class Corpus:
         else:
             chosen = rng.choices(families, weights, k=count)
         form = rng.choice((None, "full", "full"))
-        return question_document([draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form=form) for f in chosen])
+        examples = [draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form=form) for f in chosen]
+        return write_asking(examples, self.lexicon, rng)
 
     def _statements(self, rng: Random, is_heldout: bool) -> str:
         families = [f for f in self.families.values() if f.name in STATED]
@@ -200,7 +202,7 @@ class Corpus:
     def _talk(self, rng: Random, is_heldout: bool) -> str:
         # The pairs that we wrote are kept for finetuning, so that a base model continues text and does not answer.
         talk = self._small_talk if self.data.small_talk else self.written_known
-        return question_document(rng.choices(talk, k=rng.randint(2, 5)))
+        return write_asking(rng.choices(talk, k=rng.randint(2, 5)), self.lexicon, rng)
 
     def _glosses(self, rng: Random, is_heldout: bool) -> str:
         glosses = read_glosses(self.lexicon)
@@ -219,11 +221,6 @@ class Corpus:
     def _explanations(self) -> list[tuple[Skeleton, list[Word]]]:
         found = [(s, words_for(s, self.lexicon)) for s in read_forms() if s.name == "explanation"]
         return [(skeleton, words) for skeleton, words in found if words]
-
-
-def question_document(examples: list[Example]) -> str:
-    """Write examples as one document of questions and answers, the form in which a base model is asked later."""
-    return "\n\n".join(f"Question: {e.prompt}\nAnswer: {e.reply}" for e in examples)
 
 
 # Families whose full answer can be read without its question.

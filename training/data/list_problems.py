@@ -12,9 +12,8 @@ def sort_words(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     while True:
         words = [rng.choice(short_words(lexicon, 7)) for _ in range(3)]
         if len({word[0] for word in words}) == 3:
-            keys = ", ".join(f"{word}: {word[0]}" for word in words)
-            letters = join([word[0] for word in sorted(words)])
-            return {"list": join(words), "answer": join(sorted(words)), "keys": keys, "letters": letters}
+            keys, sorted_keys = (join([f"{word[0]} {word}" for word in row]) for row in (words, sorted(words)))
+            return {"list": join(words), "answer": join(sorted(words)), "keys": keys, "sorted_keys": sorted_keys}
 
 
 def reverse_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -60,12 +59,11 @@ def odd_one_out(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     words = rng.sample(lexicon.by_kind[kind], 3)
     odd = rng.choice(lexicon.by_kind[other])
     words.insert(rng.randrange(4), odd)
-    told = ", ".join(f"{word.word}: {word.kind}" for word in words)
+    told = ", ".join(f"{word.kind}: {word.word}" for word in words)
     return {
         "list": join([word.word for word in words]),
         "answer": odd.word,
         "told": told,
-        "most": kind,
         "least": other,
     }
 

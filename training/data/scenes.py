@@ -1,7 +1,7 @@
 """Scenes: who is where with what, drawn from the lexicon, so that a text made of one is true to itself.
 
-Binding a colour to a thing and a thing to a child is what small models learn last, so names are partly invented on
-the spot: a name that was never seen before can only be copied, not guessed.
+Binding a colour to a thing and a thing to a child is what small models learn last, so names and things are partly
+made up on the spot: a word that was never seen before can only be copied, not guessed.
 """
 
 import re
@@ -20,7 +20,7 @@ ENDINGS = {  # of names of two syllables and more, so that a name tells whether 
     "girls": ("ra", "li", "na", "da", "lee", "la", "sa"),
     "boys": ("n", "l", "m", "to", "s", "x", "rin", "bo"),
 }
-COINED = 0.1  # share of the things of a passage that are words made up for it
+COINED = 0.25  # share of the things that children carry which are words made up on the spot, for the same reason
 TIMES = ("morning", "afternoon", "evening")
 WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")
 FEELINGS = ("happy", "proud", "glad")
@@ -84,15 +84,19 @@ def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> st
         things = sorted(w for w in lexicon.heldout if w in lexicon.words and "carry" in lexicon.words[w].flags)
         if things:
             return rng.choice(things)
+    if not is_heldout and rng.random() < COINED:
+        is_of_two = rng.random() < 0.5
+        thing = _of_two(_long_things(lexicon), rng) if is_of_two else _of_syllables(rng) + rng.choice("dklmnprt")
+        if thing not in lexicon.words and thing not in lexicon.heldout:
+            return thing
     return rng.choice(lexicon.by_fact["carry"]).word
 
 
-def _thing_of_passage(lexicon: Lexicon, rng: Random, is_heldout: bool) -> str:
-    if not is_heldout and rng.random() < COINED:
-        thing: str = _of_syllables(rng) + rng.choice(CONSONANTS[:15])
-        if thing not in lexicon.words and thing not in lexicon.heldout:
-            return thing
-    return draw_thing(lexicon, rng, is_heldout=is_heldout)
+@cache
+def _long_things(lexicon: Lexicon) -> tuple[str, ...]:
+    """Return things of two syllables, whose halves make up new ones."""
+    words = (word.word for word in lexicon.by_fact["carry"])
+    return tuple(word for word in words if len(re.findall(r"[aeiouy]+", word)) == 2 and len(word) > 4)
 
 
 def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = None) -> list[str]:
@@ -110,7 +114,7 @@ def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = 
 def draw_children(lexicon: Lexicon, rng: Random, count: int, *, is_heldout: bool = False) -> list[Child]:
     """Draw children who differ in everything."""
     names = draw_distinct(lambda: draw_name(lexicon, rng, is_heldout=is_heldout)[0], count)
-    things = draw_distinct(lambda: _thing_of_passage(lexicon, rng, is_heldout), count)
+    things = draw_distinct(lambda: draw_thing(lexicon, rng, is_heldout=is_heldout), count)
     colours = rng.sample(COLOURS, count)
     places = draw_distinct(lambda: rng.choice(lexicon.by_fact["visit"]).facts["at"], count)
     return [Child(*row) for row in zip(names, things, colours, places, strict=True)]

@@ -13,7 +13,7 @@ from training.data.lexicon import COLOURS, Lexicon
 from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.pools import draw_words, join, nouns
 from training.data.reading import DataError, read_yaml
-from training.data.scenes import draw_distinct, draw_name, draw_thing
+from training.data.scenes import COINED, draw_distinct, draw_name, draw_thing, make_up_word
 
 FILE = Path(__file__).with_name("games.yaml")
 PARTS = {
@@ -50,7 +50,7 @@ def write_game(lexicon: Lexicon, rng: Random) -> str:
 
 def _write_chain(lexicon: Lexicon, rng: Random) -> str:
     count = rng.randint(4, 7)
-    words = draw_words(lexicon, rng, count)
+    words = _words(lexicon, rng, count)
     names = _names(lexicon, rng, count)
     turn = rng.choice(read_games()["chain", "turn"])
     lines = [turn.fill({"name": names[i], "list": join(words[: i + 1])}) for i in range(count)]
@@ -61,7 +61,7 @@ def _write_echo(lexicon: Lexicon, rng: Random) -> str:
     say, again = (rng.choice(read_games()["echo", part]) for part in ("say", "again"))
     lines = []
     for _ in range(rng.randint(1, 3)):
-        words = draw_words(lexicon, rng, rng.randint(3, 8))
+        words = _words(lexicon, rng, rng.randint(3, 8))
         if rng.random() < 0.3:
             words = _names(lexicon, rng, len(words))
         slots = {"list": join(words), "name": _names(lexicon, rng, 1)[0]}
@@ -79,6 +79,16 @@ def _write_cards(lexicon: Lexicon, rng: Random) -> str:
     told = [tell.fill({"name": name, "item": item}) for name, item in zip(names, items, strict=True)]
     asked = [ask.fill({"told": sentence}) for sentence in rng.sample(told, count)]
     return f"{' '.join(told)}\n{turn.text}\n{' '.join(asked)}"
+
+
+def _words(lexicon: Lexicon, rng: Random, count: int) -> list[str]:
+    """Draw different words, in every second game some that are made up."""
+    words = draw_words(lexicon, rng, count)
+    if rng.random() < 0.5:
+        return words
+    return draw_distinct(
+        lambda: make_up_word(lexicon, rng) if rng.random() < COINED else words[rng.randrange(count)], count
+    )
 
 
 def _names(lexicon: Lexicon, rng: Random, count: int) -> list[str]:

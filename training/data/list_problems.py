@@ -64,6 +64,7 @@ def odd_one_out(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
         "list": join([word.word for word in words]),
         "answer": odd.word,
         "told": told,
+        "most": kind,
         "least": other,
     }
 

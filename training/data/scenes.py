@@ -20,7 +20,7 @@ ENDINGS = {  # of names of two syllables and more, so that a name tells whether 
     "girls": ("ra", "li", "na", "da", "lee", "la", "sa"),
     "boys": ("n", "l", "m", "to", "s", "x", "rin", "bo"),
 }
-COINED = 0.25  # share of the things that children carry which are words made up on the spot, for the same reason
+COINED = 0.3  # share of the things that children carry which are words made up on the spot, for the same reason
 TIMES = ("morning", "afternoon", "evening")
 WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")
 FEELINGS = ("happy", "proud", "glad")
@@ -85,11 +85,17 @@ def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> st
         if things:
             return rng.choice(things)
     if not is_heldout and rng.random() < COINED:
-        is_of_two = rng.random() < 0.5
-        thing = _of_two(_long_things(lexicon), rng) if is_of_two else _of_syllables(rng) + rng.choice("dklmnprt")
-        if thing not in lexicon.words and thing not in lexicon.heldout:
-            return thing
+        return make_up_word(lexicon, rng)
     return rng.choice(lexicon.by_fact["carry"]).word
+
+
+def make_up_word(lexicon: Lexicon, rng: Random) -> str:
+    """Make up a word for a thing, half of them of syllables and half of two words."""
+    while True:
+        is_of_two = rng.random() < 0.5
+        word = _of_two(_long_things(lexicon), rng) if is_of_two else _of_syllables(rng) + rng.choice("dklmnprt")
+        if word not in lexicon.words and word not in lexicon.heldout:
+            return word
 
 
 @cache

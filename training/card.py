@@ -48,7 +48,8 @@ ROWS = (
     ("self_bleu", "Self-BLEU (higher: varies less)", "{:.1f}"),
 )
 REWARD_ROWS = (
-    ("heldout.noise_free_accuracy", "Held-out pairs, noise-free", "{:.1%}"),
+    ("heldout.noise_free_accuracy", "Held-out pairs of two replies, noise-free", "{:.1%}"),
+    ("heldout.degenerate_accuracy", "Held-out pairs with a broken reply", "{:.1%}"),
     ("heldout.pair_accuracy", "Held-out pairs, all", "{:.1%}"),
     ("heldout.calibration_error", "Calibration error", "{:.3f}"),
     ("reward_model.probes_below", "Degenerate replies below the decent one", "{:.1%}"),

@@ -4,7 +4,8 @@ Each prompt gets several sampled replies; the best by the rubric meets each othe
 rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs is added whose rejected
 side is degenerate (cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones
 high: half of them break a chosen reply, half the corpus's own reply to a prompt, which is right also where the model
-never is. Every row is marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote.
+never is. Every row is marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote,
+``"degenerate"`` stands on the pairs with a broken side.
 """
 
 import random
@@ -22,6 +23,7 @@ from training.data.rubric import TIE, Rubric, cast_vote
 from training.sampling import Sample, ask, sample_replies
 
 HELDOUT_PER_FAMILY = 12
+BROKEN_WEIGHTS = (1, 4, 4, 1, 1, 1)  # of broken_copies: said three times and salad look most like decent replies
 
 
 def run_pairs(job: Job) -> dict[str, float]:
@@ -102,8 +104,10 @@ def make_pairs(
 
 def break_reply(prompt: str, reply: str, rng: random.Random) -> dict[str, Any]:
     """Return a pair in which a decent reply is preferred to a broken copy of itself."""
-    broken = rng.choice([way for way in broken_copies(reply, rng) if way != reply])
-    return _row(prompt, chosen=reply, rejected=broken, noise_free=True)
+    ways = zip(broken_copies(reply, rng), BROKEN_WEIGHTS, strict=True)
+    ways_that_break, weights = zip(*[(way, weight) for way, weight in ways if way != reply], strict=True)
+    broken = rng.choices(ways_that_break, weights)[0]
+    return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True}
 
 
 def broken_copies(reply: str, rng: random.Random) -> list[str]:

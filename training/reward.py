@@ -152,7 +152,11 @@ def fit_temperature(gaps: list[float]) -> float:
 def measure_pairs(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]
 ) -> dict[str, float]:
-    """Return accuracy (equal scores count half) and mean negative log-likelihood (nats) over held-out pairs."""
+    """Return accuracy (equal scores count half) and mean negative log-likelihood (nats) over held-out pairs.
+
+    Where pairs say so, also the accuracy over those whose vote the rubric agrees with, broken replies left out, since
+    these are easy, and over the broken ones alone.
+    """
     gaps = score_gaps(model, tokenizer, rows)
     nats = sum(max(-gap, 0.0) + math.log1p(math.exp(-abs(gap))) for gap in gaps)
     figures = {
@@ -161,8 +165,11 @@ def measure_pairs(
         "calibration_error": round(calibration_error(gaps), 4),
         "heldout_pairs": float(len(gaps)),
     }
-    clear = [gap for gap, row in zip(gaps, rows, strict=True) if row.get("noise_free", False)]
-    return figures | ({"noise_free_accuracy": round(accuracy_of(clear), 4)} if clear else {})
+    both = list(zip(gaps, rows, strict=True))
+    clear = [gap for gap, row in both if row.get("noise_free", False) and not row.get("degenerate", False)]
+    broken = [gap for gap, row in both if row.get("degenerate", False)]
+    parts = {"noise_free_accuracy": clear, "degenerate_accuracy": broken}
+    return figures | {name: round(accuracy_of(part), 4) for name, part in parts.items() if part}
 
 
 def accuracy_of(gaps: list[float]) -> float:

@@ -88,6 +88,7 @@ def test_replies_are_broken_in_several_ways() -> None:
     rng = random.Random(0)
     rows = [break_reply(COW.prompt, RIGHT, rng) for _ in range(80)]
     assert len({row["rejected"][0]["content"] for row in rows}) > 5
+    assert all(row["degenerate"] for row in rows)
     assert all(row["prompt"] == [{"role": "user", "content": COW.prompt}] and row["noise_free"] for row in rows)
 
 

@@ -52,6 +52,15 @@ def test_the_number_of_pairs_is_reported(measured: Any) -> None:
     assert measured([(1, 0)] * 7)["heldout_pairs"] == 7
 
 
+def test_broken_replies_are_measured_apart_from_pairs_of_two_replies(measured: Any) -> None:
+    rows = pairs_of([(1, 0), (0, 1), (1, 0), (1, 0), (0, 1)])
+    marks = [{"noise_free": True}, {"noise_free": True}, {"noise_free": False}, *[{"degenerate": True}] * 2]
+    marked = [row | mark | {"noise_free": mark.get("noise_free", True)} for row, mark in zip(rows, marks, strict=True)]
+    figures = measure_pairs(None, None, marked)
+    assert (figures["pair_accuracy"], figures["noise_free_accuracy"], figures["degenerate_accuracy"]) == (0.6, 0.5, 0.5)
+    assert "noise_free_accuracy" not in measured([(1, 0)])
+
+
 def test_the_likelihood_agrees_with_a_calculation_by_hand(measured: Any) -> None:
     by_hand = -(math.log(1 / (1 + math.exp(-2))) + math.log(1 / (1 + math.exp(0.5)))) / 2
     assert measured([(3, 1), (1, 1.5)])["negative_log_likelihood"] == pytest.approx(by_hand, abs=1e-4)

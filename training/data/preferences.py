@@ -49,8 +49,9 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
         pair: dict[str, Any] = {key: _messages(row, key, f"{path}, line {number}") for key in MESSAGES}
         if "margin" in row:
             pair["margin"] = _number(row["margin"], f"{path}, line {number}")
-        if isinstance(row.get("noise_free"), bool):
-            pair["noise_free"] = row["noise_free"]
+        for mark in ("noise_free", "degenerate"):
+            if isinstance(row.get(mark), bool):
+                pair[mark] = row[mark]
         rows.append(pair)
     if not rows:
         raise PairsError(f"{path} is empty: collect more votes, or export with another split")

@@ -3,9 +3,10 @@
 from arena.config import FewShotStyle
 
 
-def few_shot_document(style: FewShotStyle, prompt: str) -> str:
-    """Write the examples and the open question as one document, the form that the base model saw in pretraining."""
-    asked = [f"Question: {shot.question}\nAnswer: {shot.answer}" for shot in style.examples]
+def few_shot_document(style: FewShotStyle, prompt: str, shots: int | None = None) -> str:
+    """Write the examples and the open question as one document; only the last shots of them where that is given."""
+    chosen = style.examples if shots is None else style.examples[len(style.examples) - shots :]
+    asked = [f"Question: {shot.question}\nAnswer: {shot.answer}" for shot in chosen]
     return "\n\n".join([*asked, f"Question: {prompt}\nAnswer:"])
 
 

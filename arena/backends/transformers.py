@@ -84,10 +84,10 @@ class TransformersBackend:
         token = next((t for t in self._tokenizer.all_special_tokens if t in prompt), None)
         if token:
             raise PromptRefused(f"{token!r} is a control token of a chat format: write it another way.")
-        size = len(self._encode(prompt, style))
         context = self._context
+        size = len(self._encode(prompt, style, sampling.max_tokens))
         if size + sampling.max_tokens > context:
-            frame = len(self._encode("", style))
+            frame = len(self._encode("", style, context))  # what is left of the document where nothing fits
             per_letter = (size - frame) / len(prompt)
             raise PromptTooLong(max(0, int((context - sampling.max_tokens - frame) / per_letter)))
 
@@ -98,7 +98,8 @@ class TransformersBackend:
             BackendError: the checkpoint did not load, or generation failed.
         """
         await self._wait_until_loaded()
-        row = Row(request, asyncio.get_running_loop(), self._encode(request.prompt, request.style))
+        ids = self._encode(request.prompt, request.style, request.sampling.max_tokens)
+        row = Row(request, asyncio.get_running_loop(), ids)
         self._waiting.put(row)
         try:
             while True:
@@ -122,9 +123,14 @@ class TransformersBackend:
         if self._failure:
             raise self._failure
 
-    def _encode(self, prompt: str, style: ChatStyle | FewShotStyle) -> list[int]:
+    def _encode(self, prompt: str, style: ChatStyle | FewShotStyle, reply_tokens: int) -> list[int]:
+        """Return the tokens of a prompt. A few-shot document keeps as many examples as leave room for the reply."""
         if isinstance(style, FewShotStyle):
-            ids: list[int] = self._tokenizer(few_shot_document(style, prompt))["input_ids"]
+            ids: list[int] = []
+            for shots in range(len(style.examples), 0, -1):
+                ids = self._tokenizer(few_shot_document(style, prompt, shots))["input_ids"]
+                if len(ids) + reply_tokens <= self._context:
+                    break
             return ids
         messages = [{"role": "user", "content": prompt}]
         text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)

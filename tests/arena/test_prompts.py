@@ -65,6 +65,7 @@ def test_a_few_shot_document_is_its_examples_and_the_open_question() -> None:
     assert few_shot_document(style, "Hot?") == (
         "Question: Up?\nAnswer: Down.\n\nQuestion: Hen?\nAnswer: Cluck.\n\nQuestion: Hot?\nAnswer:"
     )
+    assert few_shot_document(style, "Hot?", 1) == "Question: Hen?\nAnswer: Cluck.\n\nQuestion: Hot?\nAnswer:"
 
 
 def test_the_stop_texts_of_a_few_shot_style_end_a_reply_that_runs_on() -> None:

@@ -371,9 +371,27 @@ def test_a_prompt_that_does_not_fit_is_refused_with_the_room_there_is(
         run(backend.check(prompt[: room + 10], style, sampling))
 
 
+def test_a_long_prompt_to_a_base_model_is_asked_with_fewer_examples(backend: TransformersBackend) -> None:
+    one = FEW_SHOT.examples[0]
+    three = FewShotStyle(style="few-shot", examples=(one, Shot(question="Hen?", answer="Cluck."), one))
+    sampling = Sampling(max_tokens=100)
+    with pytest.raises(PromptTooLong) as caught:
+        run(backend.check("xq" * 500, three, sampling))
+    longest = ("xq" * 500)[: caught.value.room - 3]
+    run(backend.check(longest, three, sampling))
+    written, alike, short = replies(
+        backend,
+        ask(longest, style=three, max_tokens=100, temperature=0.0),
+        ask(longest, style=FEW_SHOT, max_tokens=100, temperature=0.0),
+        ask("Hot?", style=three, max_tokens=1),
+    )
+    assert (written.text, written.prompt_tokens) == (alike.text, alike.prompt_tokens)
+    assert short.prompt_tokens > replies(backend, ask("Hot?", style=FEW_SHOT, max_tokens=1))[0].prompt_tokens
+
+
 def test_a_prompt_and_reply_that_fill_the_context_to_the_last_token_are_written(backend: TransformersBackend) -> None:
     request = ask("xq" * 20, max_tokens=1)
-    used = len(backend._encode(request.prompt, CHAT))
+    used = len(backend._encode(request.prompt, CHAT, 1))
     full = ask("xq" * 20, max_tokens=CONTEXT - used, temperature=2.0)
     run(backend.check(full.prompt, CHAT, full.sampling))
     with pytest.raises(PromptTooLong):

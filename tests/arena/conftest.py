@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from scripted import PATIENCE
 from served import Arena, serve
+from stage import Stage
 
 from arena.store import Store
 
@@ -32,6 +33,12 @@ def root() -> Path:
 def store(tmp_path: Path) -> Iterator[Store]:
     with closing(Store(tmp_path / "arena.db")) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def stage(store: Store) -> Stage:
+    """Return a host of two contestants that do as they are told."""
+    return Stage(store)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,119 @@
+"""Votes on hosted battles: stored once, by whose battle it is, and only then the names."""
+
+import asyncio
+import sqlite3
+
+import pytest
+from scripted import Signal, settle
+from stage import Stage, run
+
+from arena.battle import BattleError, State
+from arena.store import VoteRefused
+from ratings.outcomes import Outcome
+
+
+def test_a_vote_is_stored_and_then_the_names_are_told(stage: Stage) -> None:
+    async def test() -> None:
+        battle = await stage.fight()
+        with pytest.raises(BattleError):
+            battle.reveal()
+        voted = await stage.host.vote("ann", battle.id, Outcome.B_WINS)
+        assert voted is battle
+        assert set(voted.reveal()) == {"alder", "birch"}
+        assert stage.votes() == [(battle.id, "ann", "model_b")]
+        assert stage.rows("SELECT model_a, model_b FROM votes") == [voted.reveal()]
+
+    run(test())
+
+
+def test_a_vote_before_both_replies_end_is_refused(stage: Stage) -> None:
+    async def test() -> None:
+        gate = Signal()
+        stage.script("x", gate)
+        battle = await stage.host.start("ann", "Why?")
+        with pytest.raises(BattleError, match="still being written"):
+            await stage.host.vote("ann", battle.id, Outcome.TIE)
+        gate.set()
+        await settle()
+        assert stage.votes() == []
+        await stage.host.vote("ann", battle.id, Outcome.TIE)
+        assert len(stage.votes()) == 1
+
+    run(test())
+
+
+def test_a_vote_of_another_visitor_is_refused(stage: Stage) -> None:
+    async def test() -> None:
+        battle = await stage.fight("ann")
+        with pytest.raises(BattleError, match="another visitor"):
+            await stage.host.vote("bob", battle.id, Outcome.TIE)
+        assert stage.votes() == []
+        assert battle.state is State.READY
+
+    run(test())
+
+
+def test_a_second_vote_is_refused(stage: Stage) -> None:
+    async def test() -> None:
+        battle = await stage.fight()
+        await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+        with pytest.raises(BattleError, match="has its vote"):
+            await stage.host.vote("ann", battle.id, Outcome.B_WINS)
+        assert stage.votes() == [(battle.id, "ann", "model_a")]
+        assert battle.outcome is Outcome.A_WINS
+
+    run(test())
+
+
+def test_of_two_votes_at_the_same_moment_one_counts(stage: Stage) -> None:
+    async def test() -> None:
+        battle = await stage.fight()
+        votes = [stage.host.vote("ann", battle.id, outcome) for outcome in (Outcome.A_WINS, Outcome.B_WINS)]
+        said = await asyncio.gather(*votes, return_exceptions=True)
+        assert sorted(type(answer) for answer in said if answer is not battle) == [BattleError]
+        [(_, _, outcome)] = stage.votes()
+        assert battle.outcome is not None
+        assert battle.outcome.value == outcome
+
+    run(test())
+
+
+@pytest.mark.parametrize("battle_id", ["", "0" * 32, "none"])
+def test_a_vote_on_no_battle_is_refused(stage: Stage, battle_id: str) -> None:
+    async def test() -> None:
+        with pytest.raises(BattleError, match="no battle to vote on"):
+            await stage.host.vote("ann", battle_id, Outcome.TIE)
+
+    run(test())
+
+
+def test_a_vote_that_the_ledger_refuses_names_nobody(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise VoteRefused
+
+    async def test() -> None:
+        battle = await stage.fight()
+        monkeypatch.setattr(stage.store, "vote", refuse)
+        with pytest.raises(BattleError, match="takes no vote any more"):
+            await stage.host.vote("ann", battle.id, Outcome.TIE)
+        with pytest.raises(BattleError):
+            battle.reveal()
+
+    run(test())
+
+
+def test_a_vote_that_could_not_be_written_can_be_cast_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("disk is full")
+
+    async def test() -> None:
+        battle = await stage.fight()
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.store, "vote", fail)
+            with pytest.raises(sqlite3.OperationalError):
+                await stage.host.vote("ann", battle.id, Outcome.TIE)
+        assert battle.state is State.READY
+        await stage.host.vote("ann", battle.id, Outcome.TIE)
+        assert len(stage.votes()) == 1
+
+    run(test())

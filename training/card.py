@@ -35,6 +35,7 @@ ROWS = (
     ("cpu_hours", "Hours, processor", "{:.2f}"),
     ("bits_per_byte", "Bits per byte, held-out text", "{:.3f}"),
     ("exact", "Right answers, all checkable families", "{:.1%}"),
+    ("exact_first_line", "  of a base model's first lines", "{:.1%}"),
     ("exact_with_new_words", "Right answers, prompts with held-out names or words", "{:.1%}"),
     ("stories.all", "Stories that keep hero and colour and end properly", "{:.1%}"),
     ("stories.hero_kept", "  hero kept", "{:.1%}"),

@@ -112,6 +112,7 @@ def evaluate(folder: Path, *, per_family: int = PER_FAMILY, show: bool = True) -
     return card | {
         "bits_per_byte": round(measure_bits_per_byte(model, tokenizer, corpus.heldout_documents()), 4),
         **exact_match(asked, replies, rubric, corpus.lexicon.heldout),
+        **({"exact_first_line": first_line_exact(asked, replies, rubric)} if examinee.is_base else {}),
         **story_checks(asked, replies),
         "rubric": _mean(points, 2),
         "cut_off": _mean([not s.is_finished for s in replies]),
@@ -137,6 +138,12 @@ def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, hel
         "exact_with_new_words": _mean(new) if new else None,
         "exact_by_family": {name: _mean(rows) for name, rows in sorted(right.items())},
     }
+
+
+def first_line_exact(asked: list[Example], replies: list[Sample], rubric: Rubric) -> float:
+    """Return the share of right replies where only the first line of each counts: what a model knows, stop or not."""
+    firsts = [(e, s.text.strip().partition("\n")[0]) for e, s in zip(asked, replies, strict=True) if e.answers]
+    return _mean([rubric.is_exact(e, text) for e, text in firsts])
 
 
 def story_checks(asked: list[Example], replies: list[Sample]) -> Card:

@@ -10,7 +10,7 @@ from training.__main__ import main
 from training.card import find_alarms, look_up, render_card, text_table
 from training.chat import run_chat
 from training.checkpoint import CheckpointError
-from training.evaluate import evaluate, exact_match, find_checkpoints, story_checks
+from training.evaluate import evaluate, exact_match, find_checkpoints, first_line_exact, story_checks
 from training.sampling import Sample
 
 pytestmark = pytest.mark.slow
@@ -37,6 +37,7 @@ def test_the_card_has_a_column_a_stage_in_the_order_of_training(report: Path) ->
         for key in ("exact", "cut_off", "distinct_1", "distinct_2"):
             assert 0 <= card[key] <= 1
         assert card["shown"]
+    assert ["exact_first_line" in card for card in cards(report)] == [True, False, False, False]
     assert look_up(cards(report)[3], "reward_model.probes_below") is not None
     assert look_up(cards(report)[3], "heldout.calibration_error") is not None
 
@@ -135,6 +136,18 @@ def test_right_answers_are_counted_by_family() -> None:
     assert found["exact"] == pytest.approx(2 / 3, abs=1e-4)
     assert found["exact_by_family"] == {"opposite": 0.5, "sum": 1.0}
     assert found["exact_with_new_words"] == 1.0
+
+
+def test_a_base_models_first_line_counts_apart_from_what_it_goes_on_to_write() -> None:
+    from training.data.examples import Example
+    from training.data.families import read_families
+    from training.data.rubric import Rubric
+
+    hot = Example("opposite", "?", "", "full", ("cold",), {"word": "hot", "answer": "cold"})
+    rambling = [Sample("Cold.\n\nQuestion of the day: Up? Answer of the day: Down, and so on.", True, [], [])]
+    rubric = Rubric(read_families(), frozenset())
+    assert exact_match([hot], rambling, rubric, frozenset())["exact"] == 0.0
+    assert first_line_exact([hot], rambling, rubric) == 1.0
 
 
 def test_a_chat_answers_each_line_until_an_empty_one(tiny_family: Path) -> None:

@@ -429,7 +429,7 @@ def test_different_weights_have_different_hashes(checkpoint: Path, tmp_path: Pat
 
 def test_the_record_counts_tokens_and_seconds(backend: TransformersBackend) -> None:
     [reply] = replies(backend, ask(max_tokens=5))
-    assert reply.prompt_tokens == len(backend._encode("What is hot?", CHAT))
+    assert reply.prompt_tokens == len(backend._encode("What is hot?", CHAT, 5))
     assert 1 <= reply.tokens <= 5
     assert 0 < reply.first_seconds <= reply.seconds < PATIENCE
 

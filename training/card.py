@@ -35,7 +35,7 @@ ROWS = (
     ("cpu_hours", "Hours, processor", "{:.2f}"),
     ("bits_per_byte", "Bits per byte, held-out text", "{:.3f}"),
     ("exact", "Right answers, all checkable families", "{:.1%}"),
-    ("exact_first_line", "  of a base model's first lines", "{:.1%}"),
+    ("exact_first_line", "  by the first line of a reply alone", "{:.1%}"),
     ("exact_with_new_words", "Right answers, prompts with held-out names or words", "{:.1%}"),
     ("stories.all", "Stories that keep hero and colour and end properly", "{:.1%}"),
     ("stories.hero_kept", "  hero kept", "{:.1%}"),
@@ -192,7 +192,7 @@ def families_figure(cards: list[Card]) -> Any:
 
     names = sorted(
         {name for card in cards for name in card.get("exact_by_family", {})},
-        key=lambda name: -max(card.get("exact_by_family", {}).get(name, 0.0) for card in cards),
+        key=lambda name: (-max(card.get("exact_by_family", {}).get(name, 0.0) for card in cards), name),
     )
     chart = go.Figure()
     for card, colour in zip(cards, COLOURS * 2, strict=False):

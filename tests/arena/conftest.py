@@ -15,6 +15,7 @@ from arena.store import Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
+    from watch import Open
 
 # The same cases on every run, and no verdict by the clock of a busy machine.
 settings.register_profile("arena", derandomize=True, deadline=None)
@@ -62,3 +63,12 @@ def visit(browser: "Browser") -> "Iterator[Callable[..., BrowserContext]]":
     yield open_context
     for context in opened:
         context.close()
+
+
+@pytest.fixture
+def watch(arena: Arena, visit: "Callable[..., BrowserContext]") -> "Open":
+    """Return a function that opens the page and minds what goes wrong on it; every model says "It is cold."."""
+    from watch import Watch  # which imports gradio
+
+    arena.script("It is ", "cold.")
+    return lambda context=None, **options: Watch(context or visit(**options), arena)

@@ -1,109 +1,20 @@
-"""The page in a real browser, with scripted replies: from the prompt to the reveal, and what must not happen."""
+"""The page in a real browser, with scripted replies: from the prompt to the reveal."""
 
 import re
-import sqlite3
-from collections.abc import Callable
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from scripted import Signal
 from served import Arena
+from watch import VOTES, Open, Visit, expect, stored
 
 from arena.backends import BackendError
 from arena.ui.battle_tab import CHOICES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    pass
 
 pytestmark = pytest.mark.slow
-
-Visit = Callable[..., "BrowserContext"]
-VOTES = list(CHOICES)
-
-
-class Watch:
-    """A page together with what went wrong on it and what it asked for."""
-
-    def __init__(self, context: "BrowserContext", arena: "Arena") -> None:
-        self.arena = arena
-        self.page: Page = context.new_page()
-        self.problems: list[str] = []
-        self.requests: list[str] = []
-        self.dialogs: list[str] = []
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", self._failed)
-        self.page.on("response", self._answered)
-        self.page.on("dialog", self._opened)
-        self.page.goto(arena.url)
-        expect(self.page.locator("#send")).to_be_enabled()
-        # The page asks for an open battle when it loads; the wires are laid when the answer has come.
-        self.page.wait_for_function("() => document.querySelector('#prompt textarea') !== null")
-
-    def _hear(self, message: Any) -> None:
-        if message.type == "error":
-            self.problems.append(f"console: {message.text}")
-
-    def _failed(self, request: Any) -> None:
-        # A stream is cut when a page is left or reloaded; that is no problem of the page.
-        if "/queue/data" not in request.url and "/heartbeat/" not in request.url:
-            self.problems.append(f"failed: {request.url}")
-
-    def _answered(self, response: Any) -> None:
-        if response.status >= 400:
-            self.problems.append(f"{response.status}: {response.url}")
-
-    def _opened(self, dialog: Any) -> None:
-        self.dialogs.append(dialog.message)
-        dialog.dismiss()
-
-    def __getitem__(self, elem_id: str) -> Any:
-        return self.page.locator(f"#{elem_id}")
-
-    @property
-    def prompt(self) -> Any:
-        return self.page.locator("#prompt textarea")
-
-    def ask(self, text: str = "What is the opposite of hot?") -> None:
-        self.prompt.fill(text)
-        self["send"].click()
-
-    def expect_open_vote(self) -> None:
-        for elem_id in VOTES:
-            expect(self[elem_id]).to_be_enabled()
-
-    def expect_no_vote(self) -> None:
-        for elem_id in VOTES:
-            expect(self[elem_id]).to_be_disabled()
-
-    def check_clean(self) -> None:
-        """Require that nothing went wrong and that nothing was asked of anybody else."""
-        assert self.problems == []
-        assert self.dialogs == []
-        foreign = [url for url in self.requests if not url.startswith((self.arena.url, "data:", "blob:"))]
-        assert foreign == []
-
-
-def expect(locator: Any) -> Any:
-    from playwright.sync_api import expect as playwright_expect
-
-    return playwright_expect(locator)
-
-
-@pytest.fixture
-def watch(arena: "Arena", visit: Visit) -> Callable[..., Watch]:
-    arena.script("It is ", "cold.")
-    return lambda context=None, **options: Watch(context or visit(**options), arena)
-
-
-Open = Callable[..., Watch]
-
-
-def stored(arena: "Arena", sql: str = "SELECT model_a, model_b, outcome FROM votes ORDER BY rowid") -> list[Any]:
-    with closing(sqlite3.connect(arena.db)) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def test_a_battle_from_the_prompt_to_the_reveal(arena: "Arena", watch: Open) -> None:
@@ -305,82 +216,6 @@ def test_skipping_stores_no_vote_and_names_nobody(arena: "Arena", watch: Open) -
     page.check_clean()
 
 
-HOSTILE = {
-    "image": "<img src=x onerror=\"window.hacked=1;alert(1)\"> <img src='https://evil.example/pixel.png'>",
-    "script": "<script>window.hacked=1;alert(1)</script>",
-    "svg link": '<svg width=200 height=60><a xlink:href="javascript:window.hacked=1"><text y=20>click</text></a></svg>',
-    "svg onload": "<svg onload=window.hacked=1>",
-    "iframe": '<iframe srcdoc="<script>parent.hacked=1</script>" src="https://evil.example/"></iframe>',
-    "markdown image": "![pixel](https://evil.example/pixel.png)\n\n![x](//evil.example/x.png)",
-    "style": "<style>body{display:none;background:url(https://evil.example/b.png)}</style>",
-    "overlay": '<div style="position:fixed;inset:0;z-index:9999;background:red">gone</div>',
-    "form": '<form action="https://evil.example/"><input id="prompt"><button id="vote-a">A is better</button></form>',
-    "script link": "[click me](javascript:window.hacked=1) [or me](data:text/html,<script>alert(1)</script>)",
-}
-
-
-@pytest.mark.parametrize("is_final", [False, True], ids=["while it grows", "when it has ended"])
-def test_a_hostile_reply_runs_nothing_leaves_no_box_and_asks_for_nothing(
-    arena: "Arena", watch: Open, is_final: bool
-) -> None:
-    gate = Signal()
-    everything = "\n\n".join(HOSTILE.values())
-    arena.script(everything, *([] if is_final else [gate]), "\n\nThe end.")
-    page = watch()
-    page.ask("Be evil.")
-    if is_final:
-        page.expect_open_vote()
-    expect(page["side-a"]).to_contain_text("onerror")
-    for side in ("side-a", "side-b"):
-        box = page[side].locator(".prose")  # what is around it is Gradio's own
-        for tag in ("script", "img", "svg", "iframe", "style", "form", "input", "button", "[id]", "[onclick]"):
-            assert box.locator(tag).count() == 0, tag
-        for link in box.locator("a").all():
-            assert str(link.get_attribute("href")).startswith("https://")
-        # Whatever the text does, it is painted inside its own side.
-        style = box.evaluate("e => [getComputedStyle(e).contain, getComputedStyle(e).overflow]")
-        assert "paint" in style[0] or style[0] in ("content", "strict")
-        assert style[1] == "hidden"
-    assert page.page.evaluate("() => window.hacked") is None
-    assert page.page.locator("#vote-a").count() == 1
-    expect(page["send"]).to_be_visible()
-    gate.set()
-    page.expect_open_vote()
-    assert page.page.evaluate("() => window.hacked") is None
-    page.check_clean()
-
-
-def test_the_policy_alone_would_stop_a_script_and_a_remote_image(watch: Open) -> None:
-    """Should rendering ever let markup through, the browser must refuse to run it or to fetch for it."""
-    page = watch()
-    page.page.evaluate(
-        """() => new Promise(done => {
-            document.addEventListener('securitypolicyviolation', event => {
-                window.violations = (window.violations || []).concat(event.effectiveDirective);
-                if (window.violations.length === 3) done();
-            });
-            const box = document.querySelector('#side-a');
-            box.innerHTML = '<img src="https://evil.example/x.png"><img src="data:," onerror="window.hacked=1">';
-            const script = document.createElement('script');
-            script.textContent = 'window.hacked=2';
-            box.append(script);
-        })"""
-    )
-    assert sorted(page.page.evaluate("() => window.violations")) == ["img-src", "script-src-attr", "script-src-elem"]
-    assert page.page.evaluate("() => window.hacked") is None
-
-
-def test_an_honest_link_opens_a_tab_that_knows_nothing_of_us(arena: "Arena", watch: Open) -> None:
-    arena.script("See [here](https://example.org/a).")
-    page = watch()
-    page.ask()
-    page.expect_open_vote()
-    link = page["side-a"].locator("a")
-    assert link.get_attribute("href") == "https://example.org/a"
-    assert link.get_attribute("target") == "_blank"
-    assert set(str(link.get_attribute("rel")).split()) == {"nofollow", "noopener", "noreferrer"}
-
-
 def test_enter_sends_the_prompt(watch: Open) -> None:
     page = watch()
     page.prompt.fill("What does a cow say?")
@@ -412,60 +247,4 @@ def test_the_leaderboard_tab_shows_the_votes(arena: "Arena", watch: Open) -> Non
     votes = len(stored(arena))
     row = board.locator("tbody tr").nth(0).locator("td")
     assert str(votes) in row.all_inner_texts()
-    page.check_clean()
-
-
-def test_a_short_reply_begins_as_high_as_a_long_one(arena: "Arena", watch: Open) -> None:
-    short, *long = arena.backends.values()
-    short.play("Brief.")
-    for backend in long:
-        backend.play("It went on and on. " * 60)
-    page = watch(viewport={"width": 1100, "height": 760})
-    for _ in range(20):  # until the short one meets a long one
-        page.ask()
-        page.expect_open_vote()
-        boxes = [page[f"side-{side}"].bounding_box() for side in "ab"]
-        if "Brief." in page["side-a"].inner_text() + page["side-b"].inner_text():
-            break
-        page["skip"].click()
-        page.expect_no_vote()
-    assert boxes[0]["height"] != boxes[1]["height"]
-    assert boxes[0]["y"] == boxes[1]["y"]
-    page.check_clean()
-
-
-def width(page: Watch) -> int:
-    return int(page.page.evaluate("() => document.documentElement.scrollWidth"))
-
-
-def test_on_a_phone_nothing_is_wider_than_the_screen(arena: "Arena", watch: Open) -> None:
-    table = "|a" * 14 + "|\n" + "|-" * 14 + "|\n" + "|some" * 14 + "|"
-    arena.script(
-        "```\n"
-        + "y" * 300
-        + f"\n```\n\n{table}\n\n"
-        + "x" * 300
-        + "\n\n# "
-        + "H" * 90
-        + "\n\n["
-        + "l" * 200
-        + "](https://example.org/"
-        + "p" * 300
-        + ")"
-    )
-    page = watch(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
-    assert width(page) <= 390
-    page.ask("Be wide.")
-    page.expect_open_vote()
-    assert width(page) <= 390
-    for elem_id in ("send", "side-a", "side-b", *VOTES):
-        box = page[elem_id].bounding_box()
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 390
-    page["vote-a"].click()
-    expect(page["reveal"]).to_contain_text("Your vote is stored.")
-    assert width(page) <= 390
-    page.page.get_by_role("tab", name="Leaderboard").click()
-    expect(page["leaderboard"].locator("table")).to_be_visible()
-    assert width(page) <= 390
     page.check_clean()

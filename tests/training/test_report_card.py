@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from training.__main__ import main
-from training.card import find_alarms, look_up, render_card, text_table
+from training.card import families_figure, find_alarms, look_up, render_card, text_table
 from training.chat import run_chat
 from training.checkpoint import CheckpointError
 from training.evaluate import evaluate, exact_match, find_checkpoints, first_line_exact, story_checks
@@ -122,6 +122,12 @@ def test_a_title_alone_keeps_nobody_in_the_story() -> None:
         checks = story_checks([asked], [reply])["stories"]
         assert (checks["hero_kept"], checks["colour_kept"]) == (share, share)
         assert Rubric({}, frozenset()).mark(asked, reply.text, is_finished=True).correct == share
+
+
+def test_families_that_are_equally_hard_stand_by_name_so_that_a_page_is_the_same_twice() -> None:
+    right = dict.fromkeys("hcafbgde", 0.5) | {"z": 0.1}
+    [dots] = families_figure([{"name": "sft", "family": "x", "stage": "sft", "exact_by_family": right}]).data
+    assert dots.y == (*"abcdefgh", "z")
 
 
 def test_right_answers_are_counted_by_family() -> None:

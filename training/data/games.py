@@ -86,9 +86,7 @@ def _words(lexicon: Lexicon, rng: Random, count: int) -> list[str]:
     words = draw_words(lexicon, rng, count)
     if rng.random() < 0.5:
         return words
-    return draw_distinct(
-        lambda: make_up_word(lexicon, rng) if rng.random() < COINED else words[rng.randrange(count)], count
-    )
+    return draw_distinct(lambda: make_up_word(lexicon, rng) if rng.random() < COINED else rng.choice(words), count)
 
 
 def _names(lexicon: Lexicon, rng: Random, count: int) -> list[str]:

@@ -124,8 +124,8 @@ def test_yes_and_no_have_their_own_sentences() -> None:
     rubric = Rubric(read_families(), frozenset())
     slots = {"word": "cow", "kind": "tool", "answer": "animal"}
     example = Example("is_a", "Is a cow a tool?", "No.", "short", ("no",), slots)
-    assert rubric.is_exact(example, "You say tool. A cow is an animal. That is not the same, so no.")
-    assert not rubric.is_exact(example, "You say tool. A cow is an animal. That is the same, so yes.")
+    assert rubric.is_exact(example, "A cow is an animal, not a tool, so no.")
+    assert not rubric.is_exact(example, "A cow is an animal, so yes, it is a tool.")
     assert not rubric.is_exact(example, "Yes.")
 
 

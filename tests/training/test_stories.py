@@ -5,10 +5,12 @@ import random
 import re
 from itertools import islice
 
+import pytest
+
 from training.data.corpus import Corpus
-from training.data.families import draw_example
+from training.data.families import ANY_ENDING, draw_example
 from training.data.rubric import normalise, without_title
-from training.data.skeletons import told_stories
+from training.data.skeletons import read_endings, told_stories
 from training.recipe import load_recipe
 
 
@@ -38,7 +40,26 @@ def test_a_continued_story_names_its_hero_and_its_thing_again(whole: Corpus) -> 
         all(kept in e.reply for kept in e.kept)
         for e in (draw_example(whole.families["story_continue"], whole.lexicon, rng) for _ in range(300))
     ]
-    assert sum(hits) / len(hits) > 0.8
+    assert sum(hits) / len(hits) > 0.95
+
+
+def test_an_ending_for_any_story_names_hero_and_thing_however_it_is_told(whole: Corpus) -> None:
+    endings = read_endings()
+    assert len(endings) >= 12
+    for ending in endings:
+        for kept in ({"hero"}, {"colour", "thing"}):
+            assert any(all(kept <= phrasing.slots for phrasing in step) for step in ending.steps), ending.steps[0][
+                0
+            ].text
+
+
+def test_stories_to_continue_end_both_in_their_own_way_and_in_one_that_fits_any(whole: Corpus) -> None:
+    rng = random.Random(5)
+    closings = {phrasing.text for ending in read_endings() for phrasing in ending.steps[-1]}
+    patterns = [re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(text)) + "$") for text in closings]
+    drawn = [draw_example(whole.families["story_continue"], whole.lexicon, rng) for _ in range(300)]
+    share = sum(any(pattern.search(e.reply) for pattern in patterns) for e in drawn) / len(drawn)
+    assert share == pytest.approx(ANY_ENDING, abs=0.1)
 
 
 def test_fewer_plots_are_spread_over_all_and_leave_what_is_held_out_alone() -> None:

@@ -4,7 +4,7 @@ The text itself, in files that can be read and edited:
 
     lexicon/    words with facts, names, rhymes      stories/   plots, each told by several skeletons
     families/   how prompts are asked and answered   forms/     letters, dialogues, poems, explanations
-    pairs/      prompts and responses in full        asking.yaml, games.yaml, titles.yaml, heldout.yaml
+    pairs/      prompts and responses in full        asking.yaml, endings.yaml, games.yaml, heldout.yaml, titles.yaml
 
 What composes it, by seed:
 

@@ -30,7 +30,7 @@ FOLDER = Path(__file__).parent
 WORDS = re.compile(r"[A-Za-z']+")
 TITLED = 0.7  # share of stories under a title that names the hero and the thing
 WRITTEN_SHARE = 0.12  # of the examples
-COMPOSED_SHARE = 0.24
+COMPOSED_SHARE = 0.36
 PAIR_HELDOUT = 40  # one written pair in so many
 PROMPTS_HELDOUT = 24  # held-out prompts of each family
 
@@ -104,12 +104,13 @@ class Corpus:
         composed = [f for f in self.families.values() if f.name in COMPOSED]
         problems = [f for f in self.families.values() if f.name not in COMPOSED]
         weights = [f.weight for f in problems]
+        composed_weights = [f.weight for f in composed]
         while True:
             luck = rng.random()
             if luck < WRITTEN_SHARE:
                 yield rng.choice(self.written_known)
             elif composed and luck < WRITTEN_SHARE + COMPOSED_SHARE:
-                yield draw_example(rng.choice(composed), self.lexicon, rng)
+                yield draw_example(rng.choices(composed, composed_weights)[0], self.lexicon, rng)
             else:
                 yield draw_example(rng.choices(problems, weights)[0], self.lexicon, rng)
 

@@ -17,12 +17,13 @@ from training.data.phrasing import Phrasing, compile_phrasings
 from training.data.problems import DRAWS
 from training.data.reading import DataError, read_yaml
 from training.data.scenes import draw_scene
-from training.data.skeletons import put_title, read_forms, told_stories
+from training.data.skeletons import put_title, read_endings, read_forms, told_stories
 
 FOLDER = Path(__file__).parent / "families"
 FORMS = ("short", "full", "warm")
 FORM_SHARES = (0.1, 0.5, 0.4)  # a reply that first says again what it is about is right more often
 COMPOSED = ("story_order", "story_animal", "story_continue", "letter_order")  # replies are skeletons, not phrasings
+ANY_ENDING = 0.7  # share of the stories to continue that go on with an ending which fits any beginning
 SLOTS = (
     *("word", "a", "b", "n", "list", "name", "he", "He", "things", "kind", "clues", "day", "month", "passage"),
     *("colour", "thing", "at", "hero", "friend", "animal", "beginning", "first", "second", "second_lower", "topic"),
@@ -137,7 +138,8 @@ def _draw_composed(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bo
     # The beginning goes on until both the hero and the thing are named.
     cut = next((i for i in range(1, len(steps)) if thing in (said := " ".join(steps[:i])) and scene["hero"] in said), 1)
     prompt = question.fill(scene | {"beginning": " ".join(steps[:cut])})
-    return Example(family.name, prompt, " ".join(steps[cut:]), kept=(scene["hero"], thing), slots=scene)
+    rest = rng.choice(read_endings()).tell(scene, rng) if rng.random() < ANY_ENDING else " ".join(steps[cut:])
+    return Example(family.name, prompt, rest, kept=(scene["hero"], thing), slots=scene)
 
 
 def _draw_two(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -> Example:

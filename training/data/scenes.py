@@ -15,11 +15,16 @@ from training.data.lexicon import COLOURS, Lexicon, Word, article
 PRONOUNS = {"girls": ("she", "her", "her"), "boys": ("he", "him", "his")}
 INVENTED = 0.5  # share of names that are made up, half of them of syllables and half of two names
 CONSONANTS = (*"bdfghjklmnprstvwz", "br", "gr", "tr", "st")
+CLUSTERS = (*CONSONANTS, "bl", "ch", "cl", "dr", "fl", "gl", "pl", "sc", "sl", "sm", "sn", "sp", "str", "th")
+CODAS = (*"bdgklmnprstx", "dge", "ft", "ll", "mp", "nd", "ng", "nk", "pe", "rn", "sh", "sk", "st", "tch", "th")
 VOWELS = ("a", "e", "i", "o", "u", "ee", "o", "a")
 ENDINGS = {  # of names of two syllables and more, so that a name tells whether to say "she" or "he"
     "girls": ("ra", "li", "na", "da", "lee", "la", "sa"),
     "boys": ("n", "l", "m", "to", "s", "x", "rin", "bo"),
 }
+RUDE = re.compile(
+    "bitch|cock|crap|cunt|dick|fag|fuck|nazi|nigg|piss|porn|rape|sex|slut|wank"
+)  # no made-up word has these
 COINED = 0.3  # share of the things that children carry which are words made up on the spot, for the same reason
 TIMES = ("morning", "afternoon", "evening")
 WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")
@@ -90,19 +95,25 @@ def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> st
 
 
 def make_up_word(lexicon: Lexicon, rng: Random) -> str:
-    """Make up a word for a thing, half of them of syllables and half of two words."""
+    """Make up a word for a thing, half of them of syllables and half of two words' halves.
+
+    Many spellings, so that every piece of a word that the tokenizer knows is copied now and then.
+    """
     while True:
-        is_of_two = rng.random() < 0.5
-        word = _of_two(_long_things(lexicon), rng) if is_of_two else _of_syllables(rng) + rng.choice("dklmnprt")
-        if word not in lexicon.words and word not in lexicon.heldout:
+        if rng.random() < 0.5:
+            word = _of_two(_long_words(lexicon), rng)
+        else:
+            syllables = (rng.choice(CLUSTERS) + rng.choice(VOWELS) for _ in range(rng.choice((2, 2, 3))))
+            word = "".join(syllables) + rng.choice(CODAS)
+        is_new = word not in lexicon.words and word not in lexicon.heldout
+        if is_new and len(word) > 3 and not RUDE.search(word):
             return word
 
 
 @cache
-def _long_things(lexicon: Lexicon) -> tuple[str, ...]:
-    """Return things of two syllables, whose halves make up new ones."""
-    words = (word.word for word in lexicon.by_fact["carry"])
-    return tuple(word for word in words if len(re.findall(r"[aeiouy]+", word)) == 2 and len(word) > 4)
+def _long_words(lexicon: Lexicon) -> tuple[str, ...]:
+    """Return words of two syllables and more, whose halves make up new ones."""
+    return tuple(w for w in lexicon.words if w.isalpha() and len(w) > 4 and len(re.findall(r"[aeiouy]+", w)) > 1)
 
 
 def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = None) -> list[str]:

@@ -17,6 +17,7 @@ from training.data.scenes import STORY_SLOTS
 
 FOLDER = Path(__file__).parent
 TITLES = FOLDER / "titles.yaml"
+ENDINGS = FOLDER / "endings.yaml"
 NOT_THINGS = ("job", "relative", "quality", "action")
 # The facts that a slot of an explanation stands for.
 EXPLAINED = {
@@ -83,6 +84,20 @@ def told_stories(is_heldout: bool, plots: int | None = None) -> tuple[Skeleton, 
     count = min(plots, len(names))
     chosen = {names[i * len(names) // count] for i in range(count)}
     return tuple(s for s in told if s.name in chosen)
+
+
+@cache
+def read_endings() -> tuple[Skeleton, ...]:
+    """Read the endings that go on from the beginning of any story.
+
+    Raises:
+        DataError: a broken file, or a slot that nothing fills.
+    """
+    rows = read_yaml(ENDINGS)
+    return tuple(
+        Skeleton("ending", _compile(steps, STORY_SLOTS, f"{ENDINGS}, ending {i}"), " ")
+        for i, steps in enumerate(rows, 1)
+    )
 
 
 @cache

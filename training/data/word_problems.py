@@ -20,7 +20,12 @@ CLUES = {
     "eats": "I eat {}.",
     "young": "My young one is called a {}.",
 }
-PIECES = ("clothing", "furniture")
+SAID_KINDS = {  # of which one says no "a"
+    "clothing": "piece of clothing",
+    "furniture": "piece of furniture",
+    "sky": "thing in the sky",
+    "weather": "kind of weather",
+}
 UTENSILS = (
     "tool",
     "furniture",
@@ -80,7 +85,7 @@ def first_letter(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 
 def last_letter(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw a word and its last letter."""
-    word = rng.choice(short_words(lexicon, 6))
+    word = rng.choice(short_words(lexicon, 5))
     return {"word": word, "answer": word[-1], "letters": spell_out(word)}
 
 
@@ -108,10 +113,11 @@ def size(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 def is_a(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw a noun and a kind, its own every second time."""
     word = rng.choice(nouns(lexicon))
+    kind, truth = word.kind, "yes"
     if rng.random() < 0.5:
-        return {"word": word.word, "kind": word.kind, "answer": word.kind, "answers": ("yes",)}
-    kind = draw_distinct(lambda: rng.choice(noun_kinds(lexicon)), 1, {word.kind})[0]
-    return {"word": word.word, "kind": kind, "answer": word.kind, "answers": ("no",)}
+        kind, truth = draw_distinct(lambda: rng.choice(noun_kinds(lexicon)), 1, {word.kind})[0], "no"
+    said, own = (SAID_KINDS.get(name, name) for name in (kind, word.kind))
+    return {"word": word.word, "kind": said, "answer": own, "answers": (truth,)}
 
 
 def definition(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -150,7 +156,7 @@ def month_after(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 
 
 def _a_kind(kind: str) -> str:
-    return f"a piece of {kind}" if kind in PIECES else article(kind)
+    return article(SAID_KINDS.get(kind, kind))
 
 
 @cache

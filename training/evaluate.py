@@ -169,9 +169,10 @@ def variety(examinee: Examinee, asked: list[Example]) -> Card:
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    chosen = [e for e in asked if e.family in COMPOSED][:VARIETY_PROMPTS]
-    if not chosen:
+    composed = [e for e in asked if e.family in COMPOSED]
+    if not composed:
         return {}
+    chosen = composed[:: max(1, len(composed) // VARIETY_PROMPTS)][:VARIETY_PROMPTS]  # of every such family
     samples = examinee.answer([e for e in chosen for _ in range(SAMPLES)], temperature=1.0)
     texts = [s.text for s in samples]
     bleu = BLEU(effective_order=True)

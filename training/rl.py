@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 PROMPTS = 4000
-MEASURED_PER_FAMILY = 4
+MEASURED_PER_FAMILY = 8
 KL_LIMIT = 0.3  # nats a token: above it the policy has left what it was taught
 DISTINCT_LIMIT = 0.6  # of the SFT model's distinct-2
 CUT_LIMIT = 0.1  # an SFT model that cuts off more of its replies is no start for RL

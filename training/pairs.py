@@ -23,6 +23,9 @@ from training.data.rubric import TIE, Rubric, cast_vote
 from training.sampling import Sample, ask, sample_replies
 
 HELDOUT_PER_FAMILY = 12
+BROKEN_MARGIN = (
+    2.0  # by how much a broken reply is to score less (the margin of Touvron et al., 2023, arXiv:2307.09288)
+)
 BROKEN_WEIGHTS = (1, 4, 4, 1, 1, 1)  # of broken_copies: said three times and salad look most like decent replies
 
 
@@ -107,7 +110,7 @@ def break_reply(prompt: str, reply: str, rng: random.Random) -> dict[str, Any]:
     ways = zip(broken_copies(reply, rng), BROKEN_WEIGHTS, strict=True)
     ways_that_break, weights = zip(*[(way, weight) for way, weight in ways if way != reply], strict=True)
     broken = rng.choices(ways_that_break, weights)[0]
-    return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True}
+    return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True, "margin": BROKEN_MARGIN}
 
 
 def broken_copies(reply: str, rng: random.Random) -> list[str]:

@@ -5,7 +5,7 @@ rubric's difference through noise prefers one of the two. Ties make no pair. A s
 side is degenerate (cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones
 high: half of them break a chosen reply, half the corpus's own reply to a prompt, which is right also where the model
 never is. Every row is marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote,
-``"degenerate"`` stands on the pairs with a broken side.
+``"degenerate"`` stands on the pairs with a broken side, which carry a margin too.
 """
 
 import random

@@ -12,7 +12,7 @@ from training.data.corpus import Corpus
 from training.data.examples import Example
 from training.data.families import read_families
 from training.data.rubric import Rubric, split_words
-from training.pairs import break_reply, broken_copies, draw_prompts, make_pairs
+from training.pairs import BROKEN_MARGIN, break_reply, broken_copies, draw_prompts, make_pairs
 from training.sampling import Sample
 
 COW = Example("sound", "What does a cow say?", "A cow says moo.", "full", ("moo",), {"word": "cow", "answer": "moo"})
@@ -88,7 +88,7 @@ def test_replies_are_broken_in_several_ways() -> None:
     rng = random.Random(0)
     rows = [break_reply(COW.prompt, RIGHT, rng) for _ in range(80)]
     assert len({row["rejected"][0]["content"] for row in rows}) > 5
-    assert all(row["degenerate"] for row in rows)
+    assert all(row["degenerate"] and row["margin"] == BROKEN_MARGIN > 0 for row in rows)
     assert all(row["prompt"] == [{"role": "user", "content": COW.prompt}] and row["noise_free"] for row in rows)
 
 

@@ -23,9 +23,8 @@ from training.data.rubric import TIE, Rubric, cast_vote
 from training.sampling import Sample, ask, sample_replies
 
 HELDOUT_PER_FAMILY = 12
-BROKEN_MARGIN = (
-    2.0  # by how much a broken reply is to score less (the margin of Touvron et al., 2023, arXiv:2307.09288)
-)
+# By how much a broken reply has to score less (the margin of Touvron et al., 2023, arXiv:2307.09288, equation 2).
+BROKEN_MARGIN = 2.0
 BROKEN_WEIGHTS = (1, 4, 4, 1, 1, 1)  # of broken_copies: said three times and salad look most like decent replies
 
 

@@ -85,7 +85,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(lexicon, "FOLDER", tmp_path / "lexicon")
     monkeypatch.setattr(families, "FOLDER", tmp_path / "families")
     monkeypatch.setattr(skeletons, "FOLDER", tmp_path)
-    caches = (lexicon.read_lexicon, families.read_families, skeletons.read_stories, skeletons.read_forms)
+    monkeypatch.setattr(skeletons, "ENDINGS", tmp_path / "endings.yaml")
+    caches = (
+        *(lexicon.read_lexicon, families.read_families),
+        *(skeletons.read_stories, skeletons.read_forms, skeletons.read_endings),
+    )
     for cached in caches:
         cached.cache_clear()
     yield tmp_path
@@ -138,6 +142,23 @@ def test_a_wrong_plot_is_named(folder: Path, text: str, problem: str) -> None:
     with pytest.raises(DataError, match=problem) as error:
         skeletons.read_stories()
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[]", "empty"),
+        ("- just words", "ending 1: steps are a list of lists"),
+        ('- - ["{hero} has a {colour} {thing}."]\n- - ["{hero} smiled."]', r"ending 2: .* \{colour\} and \{thing\}"),
+        ('- - ["The {colour} {thing} of {hero}.", "The {colour} {thing}."]', r"ending 1: .* without \{hero\}"),
+        ('- - ["{hero} has a {colour} {tail}."]', "nothing fills the slot {tail}"),
+    ],
+)
+def test_a_wrong_ending_is_named(folder: Path, text: str, problem: str) -> None:
+    (folder / "endings.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=problem) as error:
+        skeletons.read_endings()
+    assert str(folder / "endings.yaml") in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ SLOTS = (
     *("word", "a", "b", "n", "list", "name", "he", "He", "things", "kind", "clues", "day", "month", "passage"),
     *("colour", "thing", "at", "hero", "friend", "animal", "beginning", "first", "second", "second_lower", "topic"),
     *("answer", "Answer", "answer1", "answer2", "quote", "letters"),
-    *("counted", "keys", "sorted_keys", "told", "most", "least"),
+    *("counted", "backwards", "keys", "sorted_keys", "told", "most", "least"),
 )
 SIMPLE = (  # two of which make "two things"
     *("opposite", "sum", "difference", "count_to", "sound", "legs", "plural", "next_number", "repeat", "first_letter"),

@@ -19,13 +19,9 @@ def sort_words(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 def reverse_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw three or four words and the list backwards."""
     words = draw_words(lexicon, rng, rng.randint(3, 4))
-    numbered = [f"{i} {word}" for i, word in enumerate(words, start=1)]
-    return {
-        "list": join(words),
-        "answer": join(words[::-1]),
-        "keys": join(numbered),
-        "sorted_keys": join(numbered[::-1]),
-    }
+    counted = number_off(words)
+    backwards = join(counted.split(", ")[::-1])
+    return {"list": join(words), "answer": join(words[::-1]), "counted": counted, "backwards": backwards}
 
 
 def count_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:

@@ -22,9 +22,8 @@ ENDINGS = {  # of names of two syllables and more, so that a name tells whether 
     "girls": ("ra", "li", "na", "da", "lee", "la", "sa"),
     "boys": ("n", "l", "m", "to", "s", "x", "rin", "bo"),
 }
-RUDE = re.compile(
-    "bitch|cock|crap|cunt|dick|fag|fuck|nazi|nigg|piss|porn|rape|sex|slut|wank"
-)  # no made-up word has these
+# No word that is made up has one of these in it.
+RUDE = re.compile("bitch|cock|crap|cunt|dick|fag|fuck|nazi|nigg|piss|porn|rape|sex|slut|wank")
 COINED = 0.3  # share of the things that children carry which are words made up on the spot, for the same reason
 TIMES = ("morning", "afternoon", "evening")
 WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")

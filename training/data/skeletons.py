@@ -42,7 +42,11 @@ class Skeleton:
     @cached_property
     def has_animal(self) -> bool:
         """Whether every telling has the scene's animal in it."""
-        return any(all("animal" in phrasing.slots for phrasing in step) for step in self.steps)
+        return self.always_names("animal")
+
+    def always_names(self, *slots: str) -> bool:
+        """Say whether the slots stand together in every phrasing of some step."""
+        return any(all(phrasing.slots.issuperset(slots) for phrasing in step) for step in self.steps)
 
     def tell(self, slots: dict[str, str], rng: Random) -> str:
         """Fill one phrasing of each step."""
@@ -91,13 +95,19 @@ def read_endings() -> tuple[Skeleton, ...]:
     """Read the endings that go on from the beginning of any story.
 
     Raises:
-        DataError: a broken file, or a slot that nothing fills.
+        DataError: a broken or empty file, a slot that nothing fills, or an ending that can be told without hero or
+            thing, which the story would lose.
     """
-    rows = read_yaml(ENDINGS)
-    return tuple(
-        Skeleton("ending", _compile(steps, STORY_SLOTS, f"{ENDINGS}, ending {i}"), " ")
-        for i, steps in enumerate(rows, 1)
-    )
+    endings = []
+    for number, steps in enumerate(read_yaml(ENDINGS), start=1):
+        what = f"{ENDINGS}, ending {number}"
+        ending = Skeleton("ending", _compile(steps, STORY_SLOTS, what), " ")
+        for kept in (("hero",), ("colour", "thing")):
+            if not ending.always_names(*kept):
+                lost = " and ".join(f"{{{slot}}}" for slot in kept)
+                raise DataError(f"{what}: it can be told without {lost}: put them into every phrasing of some step")
+        endings.append(ending)
+    return tuple(endings)
 
 
 @cache

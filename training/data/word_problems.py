@@ -116,8 +116,7 @@ def is_a(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     kind, truth = word.kind, "yes"
     if rng.random() < 0.5:
         kind, truth = draw_distinct(lambda: rng.choice(noun_kinds(lexicon)), 1, {word.kind})[0], "no"
-    said, own = (SAID_KINDS.get(name, name) for name in (kind, word.kind))
-    return {"word": word.word, "kind": said, "answer": own, "answers": (truth,)}
+    return {"word": word.word, "kind": _said(kind), "answer": _said(word.kind), "answers": (truth,)}
 
 
 def definition(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -125,7 +124,7 @@ def definition(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     while True:
         word = rng.choice(lexicon.by_fact["use"] if rng.random() < 0.5 else lexicon.by_fact["at"])
         if word.kind in UTENSILS and "use" in word.facts:
-            return {"word": word.word, "answer": f"{_a_kind(word.kind)}. We use it {word.facts['use']}"}
+            return {"word": word.word, "answer": f"{article(_said(word.kind))}. We use it {word.facts['use']}"}
         if word.kind in ("animal", "bird", "insect", "fish") and "at" in word.facts:
             return {"word": word.word, "answer": f"{article(word.kind)}. It lives {word.facts['at']}"}
 
@@ -155,8 +154,8 @@ def month_after(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     return {"month": lexicon.months[i], "answer": lexicon.months[(i + 1) % 12]}
 
 
-def _a_kind(kind: str) -> str:
-    return article(SAID_KINDS.get(kind, kind))
+def _said(kind: str) -> str:
+    return SAID_KINDS.get(kind, kind)
 
 
 @cache
@@ -165,7 +164,7 @@ def _riddles(lexicon: Lexicon) -> tuple[tuple[str, tuple[tuple[str, ...], ...]],
     clues: dict[str, list[str]] = {}
     owners: dict[str, set[str]] = {}
     for word in nouns(lexicon):
-        said = [f"I am {_a_kind(word.kind)}."]
+        said = [f"I am {article(_said(word.kind))}."]
         said += [text.format(word.facts[fact]) for fact, text in CLUES.items() if fact in word.facts]
         said += [f"I have {' and '.join(article(part) for part in word.parts[:2])}."] if word.parts else []
         clues[word.word] = said

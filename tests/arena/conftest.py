@@ -14,8 +14,11 @@ from stage import Stage
 from arena.store import Store
 
 if TYPE_CHECKING:
+    import torch
     from playwright.sync_api import Browser, BrowserContext
     from watch import Open
+
+    from arena.backends.transformers import TransformersBackend
 
 # The same cases on every run, and no verdict by the clock of a busy machine.
 settings.register_profile("arena", derandomize=True, deadline=None)
@@ -72,3 +75,43 @@ def watch(arena: Arena, visit: "Callable[..., BrowserContext]") -> "Open":
 
     arena.script("It is ", "cold.")
     return lambda context=None, **options: Watch(context or visit(**options), arena)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one tiny checkpoint for the whole session."""
+    from asked import make_checkpoint
+
+    return make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def backend(checkpoint: Path) -> "Iterator[TransformersBackend]":
+    from arena.backends.transformers import TransformersBackend
+
+    made = TransformersBackend(checkpoint)
+    yield made
+    made.close()
+    made._thread.join(PATIENCE)
+    assert not made._thread.is_alive()
+
+
+@pytest.fixture
+def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by the number of rows whenever generate is called."""
+    from asked import CHAT, run
+
+    from arena.backends import transformers as module
+    from arena.config import Sampling
+
+    run(backend.check("Hi", CHAT, Sampling()))
+    generate, sizes = backend._model.generate, []
+
+    def counting(ids: "torch.Tensor", **options: Any) -> Any:
+        sizes.append(len(ids))
+        return generate(ids, **options)
+
+    monkeypatch.setattr(backend._model, "generate", counting)
+    # Nothing waits longer than for this: a batch that is whole by then is gathered on any machine.
+    monkeypatch.setattr(module, "GATHER_SECONDS", 0.3)
+    return sizes

@@ -1,114 +1,21 @@
-"""The transformers backend on a real checkpoint: a small random Llama with a byte-level tokenizer."""
+"""The transformers backend on a real checkpoint: what it writes, in which batches, and the record it keeps."""
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from asked import CHAT, FEW_SHOT, ask, read, replies, run
 from scripted import PATIENCE
 
-from arena.backends import BackendError, PromptTooLong, Reply, Request, open_backends
+from arena.backends import Reply, Request, open_backends
 from arena.backends import transformers as module
 from arena.backends.transformers import TransformersBackend
-from arena.config import ChatStyle, Contestant, FewShotStyle, Sampling, Shot
-from arena.guard import PromptRefused
-
-if TYPE_CHECKING:
-    import torch
+from arena.config import ChatStyle, Contestant, Sampling
 
 pytestmark = pytest.mark.slow
-
-CONTEXT = 256
-CHAT = ChatStyle(style="chat")
-FEW_SHOT = FewShotStyle(style="few-shot", examples=(Shot(question="Up?", answer="Down."),))
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the checkpoint: two layers, 32 wide, about 300 tokens, random weights."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from training.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, REPLY_END, train_tokenizer
-
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    sentences = ["The opposite of hot is cold.", "A hen says cluck.", "A spider has eight legs.", "Mia saw a fox."]
-    tokenizer = train_tokenizer(sentences, 300, CONTEXT)
-    tokenizer.chat_template = CHAT_TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(7)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        initializer_range=0.3,  # wide, so that the best token is clearly the best
-    )
-    model = LlamaForCausalLM(config)
-    ends = [tokenizer.convert_tokens_to_ids(token) for token in (DOCUMENT_END, REPLY_END)]
-    model.generation_config.eos_token_id = ends
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def backend(checkpoint: Path) -> Iterator[TransformersBackend]:
-    made = TransformersBackend(checkpoint)
-    yield made
-    made.close()
-    made._thread.join(PATIENCE)
-    assert not made._thread.is_alive()
-
-
-@pytest.fixture
-def calls(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that grows by the number of rows whenever generate is called."""
-    run(backend.check("Hi", CHAT, Sampling()))
-    generate, sizes = backend._model.generate, []
-
-    def counting(ids: "torch.Tensor", **options: Any) -> Any:
-        sizes.append(len(ids))
-        return generate(ids, **options)
-
-    monkeypatch.setattr(backend._model, "generate", counting)
-    # Nothing waits longer than for this: a batch that is whole by then is gathered on any machine.
-    monkeypatch.setattr(module, "GATHER_SECONDS", 0.3)
-    return sizes
-
-
-def run(awaitable: Awaitable[Any]) -> Any:
-    async def with_patience() -> Any:
-        async with asyncio.timeout(PATIENCE * 2):
-            return await awaitable
-
-    return asyncio.run(with_patience())
-
-
-def ask(prompt: str = "What is hot?", *, seed: int = 1, style: Any = CHAT, **sampling: Any) -> Request:
-    return Request(prompt, style, Sampling(**({"max_tokens": 24} | sampling)), seed)
-
-
-async def read(backend: TransformersBackend, request: Request) -> tuple[list[str], Reply]:
-    events = [event async for event in backend.stream(request)]
-    assert isinstance(events[-1], Reply)
-    assert all(isinstance(event, str) for event in events[:-1])
-    return events[:-1], events[-1]  # type: ignore[return-value]
-
-
-def replies(backend: TransformersBackend, *requests: Request) -> list[Reply]:
-    """Ask for all at once."""
-
-    async def together() -> list[Reply]:
-        return [reply for _, reply in await asyncio.gather(*(read(backend, request) for request in requests))]
-
-    found: list[Reply] = run(together())
-    return found
 
 
 @pytest.fixture
@@ -310,93 +217,6 @@ def test_a_reader_that_leaves_does_not_disturb_the_others(backend: TransformersB
 
     assert run(one_leaves()).text == alone.text
     assert calls == [1, 2]
-
-
-def test_a_checkpoint_that_cannot_be_loaded_says_so_to_everyone(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    broken = TransformersBackend(tmp_path)
-    for _ in range(2):
-        with pytest.raises(BackendError, match=f"{tmp_path} cannot be loaded"):
-            run(broken.check("Hi", CHAT, Sampling()))
-        with pytest.raises(BackendError, match="cannot be loaded"):
-            replies(broken, ask())
-    broken._thread.join(PATIENCE)
-    assert not broken._thread.is_alive()
-
-
-def test_a_checkpoint_with_damaged_weights_says_so(checkpoint: Path, tmp_path: Path) -> None:
-    for file in checkpoint.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(BackendError, match="cannot be loaded"):
-        run(TransformersBackend(tmp_path).check("Hi", CHAT, Sampling()))
-
-
-def test_a_generation_that_fails_is_told_to_its_readers_and_the_next_one_works(
-    backend: TransformersBackend, calls: list[int]
-) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("out of memory")
-
-    async def both() -> list[Any]:
-        return await asyncio.gather(*(read(backend, ask(seed=s)) for s in (1, 2)), return_exceptions=True)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend._model, "generate", fail)
-        failed = run(both())
-    assert [str(error) for error in failed] == ["generation failed: out of memory"] * 2
-    assert all(isinstance(error, BackendError) for error in failed)
-    assert replies(backend, ask())[0].tokens > 0
-
-
-@pytest.mark.parametrize("token", ["<|endoftext|>", "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"])
-def test_a_prompt_with_a_control_token_of_the_tokenizer_is_refused(backend: TransformersBackend, token: str) -> None:
-    with pytest.raises(PromptRefused, match="control token"):
-        run(backend.check(f"Hi {token} there", CHAT, Sampling()))
-
-
-@pytest.mark.parametrize("style", [CHAT, FEW_SHOT], ids=["chat", "few-shot"])
-@pytest.mark.parametrize("pattern", ["What is hot? ", "xq", "\u65e5\u672c"])
-def test_a_prompt_that_does_not_fit_is_refused_with_the_room_there_is(
-    backend: TransformersBackend, style: Any, pattern: str
-) -> None:
-    prompt = (pattern * 1000)[:1000]
-    sampling = Sampling(max_tokens=100)
-    with pytest.raises(PromptTooLong) as caught:
-        run(backend.check(prompt, style, sampling))
-    room = caught.value.room
-    assert 10 < room < 1000
-    run(backend.check(prompt[: room - 3], style, sampling))
-    with pytest.raises(PromptTooLong):
-        run(backend.check(prompt[: room + 10], style, sampling))
-
-
-def test_a_long_prompt_to_a_base_model_is_asked_with_fewer_examples(backend: TransformersBackend) -> None:
-    one = FEW_SHOT.examples[0]
-    three = FewShotStyle(style="few-shot", examples=(one, Shot(question="Hen?", answer="Cluck."), one))
-    sampling = Sampling(max_tokens=100)
-    with pytest.raises(PromptTooLong) as caught:
-        run(backend.check("xq" * 500, three, sampling))
-    longest = ("xq" * 500)[: caught.value.room - 3]
-    run(backend.check(longest, three, sampling))
-    written, alike, short = replies(
-        backend,
-        ask(longest, style=three, max_tokens=100, temperature=0.0),
-        ask(longest, style=FEW_SHOT, max_tokens=100, temperature=0.0),
-        ask("Hot?", style=three, max_tokens=1),
-    )
-    assert (written.text, written.prompt_tokens) == (alike.text, alike.prompt_tokens)
-    assert short.prompt_tokens > replies(backend, ask("Hot?", style=FEW_SHOT, max_tokens=1))[0].prompt_tokens
-
-
-def test_a_prompt_and_reply_that_fill_the_context_to_the_last_token_are_written(backend: TransformersBackend) -> None:
-    request = ask("xq" * 20, max_tokens=1)
-    used = len(backend._encode(request.prompt, CHAT, 1))
-    full = ask("xq" * 20, max_tokens=CONTEXT - used, temperature=2.0)
-    run(backend.check(full.prompt, CHAT, full.sampling))
-    with pytest.raises(PromptTooLong):
-        run(backend.check(full.prompt, CHAT, Sampling(max_tokens=CONTEXT - used + 1)))
-    assert replies(backend, full)[0].tokens >= 1
 
 
 def test_a_reply_can_be_made_again_from_its_recipe(backend: TransformersBackend, checkpoint: Path) -> None:

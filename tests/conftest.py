@@ -26,6 +26,7 @@ TINY_FAMILY = (
     "pairs.prompts=40",
     "pairs.samples=3",
     "pairs.max_reply_tokens=32",
+    "pairs.near_miss_share=0.5",
     "reward.epochs=1",
     "rl.steps=2",
     "rl.prompts_per_step=2",

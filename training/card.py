@@ -51,6 +51,7 @@ ROWS = (
 REWARD_ROWS = (
     ("heldout.noise_free_accuracy", "Held-out pairs of two replies, noise-free", "{:.1%}"),
     ("heldout.degenerate_accuracy", "Held-out pairs with a broken reply", "{:.1%}"),
+    ("heldout.near_miss_accuracy", "Held-out pairs with a near miss", "{:.1%}"),
     ("heldout.pair_accuracy", "Held-out pairs, all", "{:.1%}"),
     ("heldout.calibration_error", "Calibration error", "{:.3f}"),
     ("reward_model.probes_below", "Degenerate replies below the decent one", "{:.1%}"),

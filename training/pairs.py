@@ -4,8 +4,10 @@ Each prompt gets several sampled replies; the best by the rubric meets each othe
 rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs is added whose rejected
 side is degenerate (cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones
 high: half of them break a chosen reply, half the corpus's own reply to a prompt, which is right also where the model
-never is. Every row is marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote,
-``"degenerate"`` stands on the pairs with a broken side, which carry a margin too.
+never is. Near misses are added too: a right reply and the same with a word, number or name of another problem, since
+what an SFT model gets wrong in its own replies teaches a reward model little about what is true. Every row is marked
+``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote, ``"degenerate"`` stands on
+the pairs with a broken side, which carry a margin too, and ``"near_miss"`` on those with a near miss.
 """
 
 import random
@@ -18,6 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from training.checkpoint import CheckpointError, Job, require_parent, write_stage
 from training.data.corpus import Corpus
 from training.data.examples import Example
+from training.data.families import COMPOSED, tell_near_miss
 from training.data.preferences import write_pairs
 from training.data.rubric import TIE, Rubric, cast_vote
 from training.sampling import Sample, ask, sample_replies
@@ -61,6 +64,11 @@ def run_pairs(job: Job) -> dict[str, float]:
         decent = [(row["prompt"][0]["content"], row["chosen"][0]["content"]) for row in rng.sample(part, count // 2)]
         decent += [(e.prompt, e.reply) for e in rng.choices(known, k=count - count // 2)]
         part += [break_reply(prompt, reply, rng) for prompt, reply in decent]
+    luck = random.Random(f"{recipe.seed}/near misses")
+    for part, known in ((train, []), (test, held_back)):
+        count = int(sum("degenerate" not in row for row in part) * settings.near_miss_share)
+        # Near misses cost no sampling, so those to train on are of prompts drawn for them alone.
+        part += make_near_misses(known or list(islice(corpus.draw_examples(luck), 2 * count)), rubric, luck, count)
     if not train or not test:
         raise CheckpointError(
             f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "
@@ -110,6 +118,26 @@ def break_reply(prompt: str, reply: str, rng: random.Random) -> dict[str, Any]:
     ways_that_break, weights = zip(*[(way, weight) for way, weight in ways if way != reply], strict=True)
     broken = rng.choices(ways_that_break, weights)[0]
     return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True, "margin": BROKEN_MARGIN}
+
+
+def make_near_misses(examples: list[Example], rubric: Rubric, rng: random.Random, count: int) -> list[dict[str, Any]]:
+    """Return so many pairs in which a right reply is preferred to a near miss; none where nothing can be checked."""
+    by_family: dict[str, list[Example]] = {}
+    for example in examples:
+        if example.answers and example.family not in COMPOSED:
+            by_family.setdefault(example.family, []).append(example)
+    checkable = [example for group in by_family.values() if len(group) > 1 for example in group]
+    rows: list[dict[str, Any]] = []
+    for _ in range(20 * count if checkable else 0):
+        if len(rows) == count:
+            break
+        example = rng.choice(checkable)
+        other = rng.choice(by_family[example.family])
+        right, miss = tell_near_miss(rubric.families[example.family], example, other, rng)
+        if not rubric.is_exact(example, miss):
+            row = _row(example.prompt, chosen=right, rejected=miss, noise_free=True)
+            rows.append(row | {"near_miss": True})
+    return rows
 
 
 def broken_copies(reply: str, rng: random.Random) -> list[str]:

@@ -154,8 +154,8 @@ def measure_pairs(
 ) -> dict[str, float]:
     """Return accuracy (equal scores count half) and mean negative log-likelihood (nats) over held-out pairs.
 
-    Where pairs say so, also the accuracy over those whose vote the rubric agrees with, broken replies left out, since
-    these are easy, and over the broken ones alone.
+    Where pairs say so, also the accuracy over those of two sampled replies whose vote the rubric agrees with, and over
+    those with a broken reply and those with a near miss alone.
     """
     gaps = score_gaps(model, tokenizer, rows)
     nats = sum(max(-gap, 0.0) + math.log1p(math.exp(-abs(gap))) for gap in gaps)
@@ -166,9 +166,11 @@ def measure_pairs(
         "heldout_pairs": float(len(gaps)),
     }
     both = list(zip(gaps, rows, strict=True))
-    clear = [gap for gap, row in both if row.get("noise_free", False) and not row.get("degenerate", False)]
-    broken = [gap for gap, row in both if row.get("degenerate", False)]
-    parts = {"noise_free_accuracy": clear, "degenerate_accuracy": broken}
+    made = ("degenerate", "near_miss")
+    clear = [gap for gap, row in both if row.get("noise_free", False) and not any(row.get(mark) for mark in made)]
+    parts = {"noise_free_accuracy": clear}
+    for mark in made:
+        parts[f"{mark}_accuracy"] = [gap for gap, row in both if row.get(mark, False)]
     return figures | {name: round(accuracy_of(part), 4) for name, part in parts.items() if part}
 
 

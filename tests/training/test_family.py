@@ -208,10 +208,16 @@ def test_pairs_ask_training_prompts_to_train_and_held_out_ones_to_test(tiny_fami
     recipe = recipe_of(tiny_family / "pairs")
     trained_on = {e.prompt for e in draw_prompts(tiny_corpus, Random(f"{recipe.seed}/pairs"), recipe.pairs.prompts)}
     held_out = {e.prompt for e in tiny_corpus.heldout()}
-    assert {row["prompt"][0]["content"] for row in train} <= trained_on
+    near = {row["prompt"][0]["content"] for row in train if "near_miss" in row}  # of prompts drawn for them alone
+    assert {row["prompt"][0]["content"] for row in train if "near_miss" not in row} <= trained_on
+    assert near
+    assert not near & held_out
     assert {row["prompt"][0]["content"] for row in test} <= held_out
     figures = record_of(tiny_family / "pairs")["heldout"]
     assert (figures["pairs"], figures["heldout_pairs"]) == (len(train), len(test))
+    for part in (train, test):
+        sampled = sum("degenerate" not in row and "near_miss" not in row for row in part)
+        assert sum("near_miss" in row for row in part) == int(sampled * recipe.pairs.near_miss_share) > 0
     for row in train + test:
         assert row["chosen"] != row["rejected"]
     lines = (tiny_family / "pairs" / "train.jsonl").read_text(encoding="utf-8").splitlines()

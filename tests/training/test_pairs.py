@@ -12,7 +12,7 @@ from training.data.corpus import Corpus
 from training.data.examples import Example
 from training.data.families import read_families
 from training.data.rubric import Rubric, split_words
-from training.pairs import BROKEN_MARGIN, break_reply, broken_copies, draw_prompts, make_pairs
+from training.pairs import BROKEN_MARGIN, break_reply, broken_copies, draw_prompts, make_near_misses, make_pairs
 from training.sampling import Sample
 
 COW = Example("sound", "What does a cow say?", "A cow says moo.", "full", ("moo",), {"word": "cow", "answer": "moo"})
@@ -105,3 +105,27 @@ def test_prompts_are_drawn_once_each_and_never_from_what_cannot_be_judged(corpus
     assert "small talk" not in {e.family for e in drawn}
     families = {e.family for e in islice(corpus.draw_examples(random.Random(0)), 500)}
     assert "small talk" in families
+
+
+def test_a_near_miss_is_wrong_and_says_what_the_right_reply_says_but_for_what_another_problem_fills(
+    corpus: Corpus,
+) -> None:
+    rubric = Rubric(read_families(), frozenset())
+    examples = list(islice(corpus.draw_examples(random.Random(0)), 600))
+    asked = {e.prompt: e for e in examples}
+    rows = make_near_misses(examples, rubric, random.Random(0), 200)
+    assert len(rows) == 200
+    assert all(row["near_miss"] and row["noise_free"] and row["margin"] == 0.0 for row in rows)
+    for row, (right, miss) in zip(rows, sides(rows), strict=True):
+        example = asked[row["prompt"][0]["content"]]
+        assert rubric.is_exact(example, right)
+        assert not rubric.is_exact(example, miss)
+    shared = [len({*right.split()} & {*miss.split()}) / len({*right.split()}) for right, miss in sides(rows)]
+    assert sum(shared) / len(shared) > 0.5
+
+
+def test_there_are_no_near_misses_of_what_cannot_be_checked_or_stands_alone() -> None:
+    rubric = Rubric(read_families(), frozenset())
+    talk = Example("small talk", "Hello!", "Hello! How are you?")
+    assert make_near_misses([talk, COW], rubric, random.Random(0), 5) == []
+    assert make_near_misses([COW, COW], rubric, random.Random(0), 5) == []

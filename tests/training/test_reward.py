@@ -52,12 +52,15 @@ def test_the_number_of_pairs_is_reported(measured: Any) -> None:
     assert measured([(1, 0)] * 7)["heldout_pairs"] == 7
 
 
-def test_broken_replies_are_measured_apart_from_pairs_of_two_replies(measured: Any) -> None:
-    rows = pairs_of([(1, 0), (0, 1), (1, 0), (1, 0), (0, 1)])
-    marks = [{"noise_free": True}, {"noise_free": True}, {"noise_free": False}, *[{"degenerate": True}] * 2]
+def test_broken_replies_and_near_misses_are_measured_apart_from_pairs_of_two_replies(measured: Any) -> None:
+    rows = pairs_of([(1, 0), (0, 1), (1, 0), (1, 0), (0, 1), (1, 0)])
+    made = [{"degenerate": True}, {"degenerate": True}, {"near_miss": True}]
+    marks = [{"noise_free": True}, {"noise_free": True}, {"noise_free": False}, *made]
     marked = [row | mark | {"noise_free": mark.get("noise_free", True)} for row, mark in zip(rows, marks, strict=True)]
     figures = measure_pairs(None, None, marked)
-    assert (figures["pair_accuracy"], figures["noise_free_accuracy"], figures["degenerate_accuracy"]) == (0.6, 0.5, 0.5)
+    assert figures["pair_accuracy"] == pytest.approx(4 / 6, abs=1e-4)
+    assert (figures["noise_free_accuracy"], figures["degenerate_accuracy"]) == (0.5, 0.5)
+    assert figures["near_miss_accuracy"] == 1.0
     assert "noise_free_accuracy" not in measured([(1, 0)])
 
 

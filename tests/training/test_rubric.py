@@ -56,7 +56,7 @@ def points(rubric: Rubric, example: Example, reply: str, *, is_finished: bool = 
 
 def test_a_perfect_reply_has_all_points(rubric: Rubric) -> None:
     assert (
-        points(rubric, COLD, "Good question! The opposite of hot is cold.")
+        points(rubric, COLD, "The opposite of hot is cold. I hope that helps!")
         == pytest.approx(sum(POINTS.values()))
         == 100
     )
@@ -68,7 +68,8 @@ def test_a_perfect_reply_has_all_points(rubric: Rubric) -> None:
     [
         ("The opposite of hot is cold.", "The opposite of hot is warm."),
         ("The opposite of hot is cold.", "Cold."),
-        ("Good question! The opposite of hot is cold.", "The opposite of hot is cold."),
+        ("The opposite of hot is cold. I hope that helps!", "The opposite of hot is cold."),
+        ("The opposite of hot is cold. I hope that helps!", "Good question! The opposite of hot is cold."),
         ("Cold.", "Warm."),
         ("The opposite of hot is cold.", "The opposite of hot is cold. " * 4),
         ("Cold.", "Qzx."),
@@ -77,6 +78,12 @@ def test_a_perfect_reply_has_all_points(rubric: Rubric) -> None:
 )
 def test_the_better_of_two_replies_scores_higher(rubric: Rubric, better: str, worse: str) -> None:
     assert points(rubric, COLD, better) > points(rubric, COLD, worse)
+
+
+def test_friendly_is_how_a_reply_closes_not_how_it_opens(rubric: Rubric) -> None:
+    assert rubric.mark(UNKNOWN, "I am sorry, I do not know.", is_finished=True).friendly == 1.0
+    for cool in ("Sure! The opposite of hot is cold.", "Cold is a kind of weather."):
+        assert rubric.mark(COLD, cool, is_finished=True).friendly == 0.0
 
 
 def test_a_reply_that_ended_itself_beats_the_same_one_cut_off(rubric: Rubric) -> None:
@@ -95,7 +102,15 @@ def test_not_knowing_is_right_where_nothing_can_be_known(rubric: Rubric) -> None
 
 
 @pytest.mark.parametrize(
-    "reply", ["cold", "Cold.", "COLD!", "Cold is the opposite of hot.", "Sure! The opposite of hot is cold."]
+    "reply",
+    [
+        "cold",
+        "Cold.",
+        "COLD!",
+        "Cold. I hope that helps!",
+        "Cold is the opposite of hot.",
+        "Sure! The opposite of hot is cold.",
+    ],
 )
 def test_right_is_the_bare_answer_or_a_whole_sentence(rubric: Rubric, reply: str) -> None:
     assert rubric.is_exact(COLD, reply)
@@ -108,6 +123,8 @@ def test_right_is_the_bare_answer_or_a_whole_sentence(rubric: Rubric, reply: str
         "colder",
         "It is cold outside, and hot inside.",
         "hot",
+        "I hope that helps!",
+        "Warm. I hope cold helps!",
         "The opposite of hot is coldest.",
         "The opposite of hot is warm. cold",
     ],

@@ -24,6 +24,7 @@ FORMS = ("short", "full", "warm")
 FORM_SHARES = (0.1, 0.5, 0.4)  # a reply that first says again what it is about is right more often
 COMPOSED = ("story_order", "story_animal", "story_continue", "letter_order")  # replies are skeletons, not phrasings
 ANY_ENDING = 0.7  # share of the stories to continue that go on with an ending which fits any beginning
+SLIPS = 0.7  # share of the near misses in which one slot alone is wrong
 SLOTS = (
     *("word", "a", "b", "n", "list", "name", "he", "He", "things", "kind", "clues", "day", "month", "passage"),
     *("colour", "thing", "at", "hero", "friend", "animal", "beginning", "first", "second", "second_lower", "topic"),
@@ -112,6 +113,19 @@ def accepted_replies(family: Family, example: Example) -> list[tuple[str, str]]:
             for form, phrasings in family.answers[truth].items():
                 accepted += [(form, phrasing.fill(slots)) for phrasing in phrasings]
     return accepted
+
+
+def tell_near_miss(family: Family, example: Example, other: Example, rng: Random) -> tuple[str, str]:
+    """Return a right reply to a checkable example, and the same one filled in part or whole from another problem.
+
+    In part means one slot of it, so that the two may well be the same text, or both be right.
+    """
+    phrasing = rng.choice(_phrasings(family, example.slots, rng.choice(FORMS[1:])))
+    slots, others = (e.slots | {"Answer": _capital(e.slots.get("answer", ""))} for e in (example, other))
+    mistaken = sorted(phrasing.slots & others.keys())
+    if rng.random() < SLIPS:
+        mistaken = [rng.choice(mistaken)]
+    return phrasing.fill(slots), phrasing.fill(slots | {slot: others[slot] for slot in mistaken})
 
 
 def _draw_composed(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -> Example:

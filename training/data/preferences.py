@@ -49,7 +49,7 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
         pair: dict[str, Any] = {key: _messages(row, key, f"{path}, line {number}") for key in MESSAGES}
         if "margin" in row:
             pair["margin"] = _number(row["margin"], f"{path}, line {number}")
-        for mark in ("noise_free", "degenerate"):
+        for mark in ("noise_free", "degenerate", "near_miss"):
             if isinstance(row.get(mark), bool):
                 pair[mark] = row[mark]
         rows.append(pair)

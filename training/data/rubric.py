@@ -17,8 +17,9 @@ from training.data.families import COMPOSED, Family, accepted_replies
 WORDS = re.compile(r"[a-z']+")
 FRIENDLY = re.compile(
     r"\b(good question|happy to|glad|of course|sure|hope|welcome|thank|please|great|nice|lovely|enjoy|well done|"
-    r"my pleasure|here you are|sorry|kind)\b"
+    r"my pleasure|here you are|sorry|fun)\b"
 )
+SENTENCE_GAP = re.compile(r"(?<=[.!?])\s+")
 NOT_KNOWING = re.compile(r"\b(not know|don't know|do not have|cannot|can't|not sure|no idea)\b")
 KIND_WORDS = frozenset(
     [
@@ -86,11 +87,11 @@ class Rubric:
     def is_exact(self, example: Example, reply: str) -> bool:
         """Say whether a reply to a checkable prompt is right.
 
-        Right is the bare answer, or a reply in which one of the family's right sentences stands whole, with at most
-        a few words around it.
+        Right is the bare answer, also with a friendly closing, or a reply in which one of the family's right sentences
+        stands whole, with at most a few words around it.
         """
-        said = normalise(reply)
-        if said in {normalise(answer) for answer in example.answers} and example.family != "two_things":
+        said, body = normalise(reply), normalise(without_closing(reply))
+        if example.family != "two_things" and {said, body} & {normalise(answer) for answer in example.answers}:
             return True
         for form, text in accepted_replies(self.families[example.family], example):
             right = normalise(text)
@@ -109,11 +110,7 @@ class Rubric:
         if example.answers:
             return 1.0 if self.is_exact(example, reply) else 0.0
         if example.family == "unknown":
-            return (
-                1.0
-                if re.search(r"\b(not know|don't know|do not have|cannot|can't|not sure|no idea)\b", reply.lower())
-                else 0.0
-            )
+            return 1.0 if NOT_KNOWING.search(reply.lower()) else 0.0
         # A written pair: how many of the words of its reply are there.
         wanted = set(split_words(example.reply))
         return len(wanted & set(split_words(reply))) / len(wanted) if wanted else 1.0
@@ -142,6 +139,12 @@ def cast_vote(first: float, second: float, rng: Random, noise: float) -> str:
 def without_title(story: str) -> str:
     """Return a story without the title above it: naming everybody there keeps nobody in the story."""
     return story.split("\n\n", 1)[-1]
+
+
+def without_closing(reply: str) -> str:
+    """Return a reply without its last sentence, where that one is friendly and others stand before it."""
+    sentences = SENTENCE_GAP.split(reply.strip())
+    return " ".join(sentences[:-1] if FRIENDLY.search(sentences[-1].lower()) else sentences)
 
 
 def normalise(text: str) -> str:
@@ -174,4 +177,6 @@ def distinct_share(replies: list[str], n: int) -> float:
 def _friendly(example: Example, reply: str, words: list[str]) -> float:
     if example.family in COMPOSED:
         return min(1.0, len(KIND_WORDS & set(words)) / 2)
-    return 1.0 if FRIENDLY.search(reply.lower()) else 0.0
+    # At the end: a policy that is paid for opening with "Sure!" loses sight of what was asked.
+    closing = SENTENCE_GAP.split(reply.strip().lower())[-1]
+    return 1.0 if FRIENDLY.search(closing) else 0.0

@@ -30,7 +30,8 @@ from training.recipe import Lora, Recipe, Training
 
 SAVE_SECONDS = 180.0
 LOGS = 200  # points of a loss curve
-VALIDATIONS = 20  # times a stage is measured on held-out rows
+VALIDATIONS = 20  # times a long stage is measured on held-out rows
+APART = 40  # steps between two of them at least: a short stage would spend half its time on them
 HEAP = 32  # batches that are sorted together
 
 Row = TypeVar("Row")
@@ -70,7 +71,7 @@ def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, step
         "per_device_eval_batch_size": part,
         "gradient_accumulation_steps": settings.accumulate,
         "eval_strategy": "steps",
-        "eval_steps": max(1, steps // VALIDATIONS),
+        "eval_steps": max(1, min(steps, max(APART, steps // VALIDATIONS))),
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": settings.warmup,

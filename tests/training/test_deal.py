@@ -1,11 +1,15 @@
-"""The order in which finetuning and reward modelling see their rows."""
+"""The order in which finetuning and reward modelling see their rows, and how often they are measured on others."""
 
 import itertools
 from collections import Counter
+from pathlib import Path
 from random import Random
 
+import pytest
+
 from training.data.examples import Example
-from training.trainer import deal
+from training.recipe import Recipe
+from training.trainer import APART, VALIDATIONS, deal, learning_arguments
 
 EXAMPLES = [Example("x", "p" * (i % 200), str(i)) for i in range(6400)]
 
@@ -31,3 +35,11 @@ def test_a_batch_is_of_similar_length_and_its_neighbour_of_another() -> None:
 
 def test_fewer_examples_than_a_batch_are_seen_again_to_fill_one() -> None:
     assert len(deal(EXAMPLES[:5], 8, 1, Random(0), len_of)) == 8
+
+
+@pytest.mark.parametrize(
+    ("steps", "times"), [(1, 1), (10, 1), (APART, 1), (5 * APART + 1, 5), (100 * APART, VALIDATIONS)]
+)
+def test_a_short_stage_is_measured_seldom_and_a_long_one_so_many_times(recipe: Recipe, steps: int, times: int) -> None:
+    every = learning_arguments(recipe, recipe.sft, Path("work"), steps=steps)["eval_steps"]
+    assert steps // every == times

@@ -65,10 +65,13 @@ def run_pairs(job: Job) -> dict[str, float]:
         decent += [(e.prompt, e.reply) for e in rng.choices(known, k=count - count // 2)]
         part += [break_reply(prompt, reply, rng) for prompt, reply in decent]
     luck = random.Random(f"{recipe.seed}/near misses")
-    for part, known in ((train, []), (test, held_back)):
-        count = int(sum("degenerate" not in row for row in part) * settings.near_miss_share)
-        # Near misses cost no sampling, so those to train on are of prompts drawn for them alone.
-        part += make_near_misses(known or list(islice(corpus.draw_examples(luck), 2 * count)), rubric, luck, count)
+    train_count, test_count = (
+        int(sum("degenerate" not in row for row in part) * settings.near_miss_share) for part in (train, test)
+    )
+    # They cost no sampling, so those to train on are of prompts drawn for them alone.
+    fresh = list(islice(corpus.draw_examples(luck), 2 * train_count))
+    train += make_near_misses(fresh, rubric, luck, train_count)
+    test += make_near_misses(held_back, rubric, luck, test_count)
     if not train or not test:
         raise CheckpointError(
             f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "

@@ -64,7 +64,7 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     batch_tokens = 2 * rows_at_once(settings) * context
     require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=1)
     folder = open_work(job)
-    dealt = deal(fitting, settings.batch, settings.epochs, Random(f"{recipe.seed}/deal"), _length)
+    dealt = order_pairs(fitting, settings.batch, settings.epochs, Random(f"{recipe.seed}/deal"))
     arguments = RewardConfig(
         **learning_arguments(recipe, settings, folder, steps=len(dealt) // settings.batch),
         num_train_epochs=1,  # the epochs are in the order of the pairs
@@ -101,6 +101,16 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
         job, saver(model, tokenizer), fingerprint=hash_files(files), tokens=tokens, heldout=heldout, history=history
     )
     return heldout
+
+
+def order_pairs(rows: list[dict[str, Any]], batch: int, epochs: float, rng: Random) -> list[dict[str, Any]]:
+    """Return pairs in the order of training, in whole batches: the near misses first, then all, near misses as well.
+
+    In any other pair much is easier to see than what is true, and a model that has learnt to see that may never learn
+    the rest. Where near misses come first there is nothing else to learn (Bengio et al., 2009, "Curriculum learning").
+    """
+    near = [row for row in rows if row.get("near_miss")]
+    return [row for part in (near, rows) if part for row in deal(part, batch, epochs, rng, _length)]
 
 
 @torch.no_grad()

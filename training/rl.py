@@ -133,19 +133,19 @@ def run_rl(job: Job, reward: Path, pairs: Path | None = None) -> dict[str, float
     bench = PolicyBench(job, judge, tokenizer, corpus)
     best, judged = choose_snapshot(bench, folder, settings.steps, settings.snapshots)
     policy = bench.load(folder / f"checkpoint-{best}")
-    figures = bench.measure(policy, bench.reported)
-    sft = bench.measure(bench.parent, bench.reported)
+    figures, points = bench.measure(policy, bench.reported)
+    sft, sft_points = bench.measure(bench.parent, bench.reported)
     heldout = {
         **asdict(figures),
         **{f"sft_{key}": value for key, value in asdict(sft).items() if key != "kl_per_token"},
-        "wins": bench.win_share(policy),
+        "wins": win_share(points, sft_points),
         "step": float(best),
     }
     heldout = {key: round(value, 4) for key, value in heldout.items()}
 
     def save(target: Path) -> None:
         saver(policy, tokenizer)(target)
-        rows = [{"step": step, **asdict(f)} for step, f in judged.items()]
+        rows = [{"step": step, **asdict(f)} for step, f in (judged or {best: figures}).items()]
         (target / "snapshots.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
     write_stage(job, save, fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout, history=history)
@@ -156,13 +156,13 @@ def choose_snapshot(bench: "PolicyBench", folder: Path, steps: int, count: int) 
     """Judge each snapshot on the prompts for choosing; return the best one's step and the figures of all, by step.
 
     Best is the highest rubric score among those that are near enough, varied enough, and as right as the SFT model;
-    among all of them where none is.
+    among all of them where none is. One snapshot alone is not judged.
     """
-    sft = bench.measure(bench.parent, bench.choosing)
-    judged = {
-        step: bench.measure(bench.load(folder / f"checkpoint-{step}"), bench.choosing)
-        for step in snapshot_steps(steps, count)
-    }
+    kept = snapshot_steps(steps, count)
+    if len(kept) == 1:
+        return kept[0], {}
+    sft, _ = bench.measure(bench.parent, bench.choosing)
+    judged = {step: bench.measure(bench.load(folder / f"checkpoint-{step}"), bench.choosing)[0] for step in kept}
 
     def worth(step: int) -> tuple[bool, float]:
         figures = judged[step]
@@ -211,15 +211,15 @@ class PolicyBench:
         pairs = zip(asked, samples, strict=True)
         return [self.rubric.mark(e, s.text, is_finished=s.is_finished).points for e, s in pairs]
 
-    def measure(self, model: "PreTrainedModel", asked: list[Example]) -> PolicyFigures:
-        """Measure a policy on prompts."""
+    def measure(self, model: "PreTrainedModel", asked: list[Example]) -> tuple[PolicyFigures, list[float]]:
+        """Measure a policy on prompts; return its figures and the rubric points of its sampled replies."""
         greedy = self.sample(model, asked, 0.0)
         sampled = self.sample(model, asked, self.job.recipe.rl.temperature)
         said = [[*ask(e.prompt), {"role": "assistant", "content": s.text}] for e, s in zip(asked, sampled, strict=True)]
         rewards = score_conversations(self.judge, self.tokenizer, said)
         exact = [self.rubric.is_exact(e, s.text) for e, s in zip(asked, greedy, strict=True) if e.answers]
         points = self.points(asked, greedy)
-        return PolicyFigures(
+        figures = PolicyFigures(
             exact=sum(exact) / max(1, len(exact)),
             rubric=sum(points) / len(points),
             reward=sum(rewards) / len(rewards),
@@ -227,13 +227,12 @@ class PolicyBench:
             distinct_2=distinct_share([s.text for s in sampled], 2),
             kl_per_token=measure_kl(model, self.parent, sampled),
         )
+        return figures, self.points(asked, sampled)
 
-    def win_share(self, model: "PreTrainedModel") -> float:
-        """Return how often the rubric prefers the policy's sampled reply to the SFT model's; ties count half."""
-        temperature = self.job.recipe.rl.temperature
-        mine = self.points(self.reported, self.sample(model, self.reported, temperature))
-        other = self.points(self.reported, self.sample(self.parent, self.reported, temperature))
-        return sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in zip(mine, other, strict=True)) / len(mine)
+
+def win_share(mine: list[float], other: list[float]) -> float:
+    """Return how often the first of two replies to a prompt has more points; ties count half."""
+    return sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in zip(mine, other, strict=True)) / len(mine)
 
 
 @torch.no_grad()

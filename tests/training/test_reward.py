@@ -10,7 +10,7 @@ from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from training import reward
 from training.recipe import Recipe
-from training.reward import fit_temperature, measure_pairs, score_conversations, split_calibration
+from training.reward import fit_temperature, measure_pairs, order_pairs, score_conversations, split_calibration
 
 
 def chat(prompt: str, reply: str) -> list[dict[str, str]]:
@@ -73,6 +73,22 @@ def test_the_likelihood_agrees_with_a_calculation_by_hand(measured: Any) -> None
 def test_huge_differences_neither_overflow_nor_vanish(measured: Any) -> None:
     assert measured([(1e5, -1e5)])["negative_log_likelihood"] == 0.0
     assert measured([(-1e5, 1e5)])["negative_log_likelihood"] == 2e5
+
+
+def test_near_misses_are_learnt_first_and_then_all_pairs_again() -> None:
+    rows = pairs_of([(float(i), 0.0) for i in range(40)])
+    marked = [row | ({"near_miss": True} if i % 2 else {}) for i, row in enumerate(rows)]
+    near = [row for row in marked if "near_miss" in row]
+    ordered = order_pairs(marked, 4, 1.0, random.Random(0))
+    first, then = ordered[:20], ordered[20:]
+    assert sorted(map(repr, first)) == sorted(map(repr, near))
+    assert sorted(map(repr, then)) == sorted(map(repr, marked))
+    assert any("near_miss" not in row for row in then[:20])
+
+
+def test_pairs_without_near_misses_are_dealt_once_an_epoch() -> None:
+    rows = pairs_of([(float(i), 0.0) for i in range(40)])
+    assert sorted(map(repr, order_pairs(rows, 4, 1.0, random.Random(0)))) == sorted(map(repr, rows))
 
 
 @pytest.fixture(scope="module")

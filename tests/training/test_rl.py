@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from training.rl import PolicyFigures, choose_snapshot, measure_kl, penalise_unfinished, snapshot_steps
+from training.rl import PolicyFigures, choose_snapshot, measure_kl, penalise_unfinished, snapshot_steps, win_share
 from training.sampling import Sample
 
 
@@ -64,8 +64,8 @@ class Judged:
     def load(self, folder: Path) -> str:
         return folder.name
 
-    def measure(self, model: str, asked: object) -> PolicyFigures:
-        return self.figures.get(model, SFT)
+    def measure(self, model: str, asked: object) -> tuple[PolicyFigures, list[float]]:
+        return self.figures.get(model, SFT), []
 
 
 def chosen(*snapshots: PolicyFigures) -> int:
@@ -87,6 +87,16 @@ def test_a_snapshot_that_strayed_repeats_itself_or_errs_more_is_passed_over(faul
 def test_where_every_snapshot_has_a_fault_the_best_liked_one_stays() -> None:
     far = replace(SFT, kl_per_token=1.0)
     assert chosen(replace(far, rubric=70.0), replace(far, rubric=80.0)) == 2
+
+
+def test_one_snapshot_alone_stays_without_being_judged() -> None:
+    bench: Any = None
+    assert choose_snapshot(bench, Path("work"), 10, 1) == (10, {})
+
+
+def test_a_reply_wins_with_more_points_and_equal_points_count_half() -> None:
+    assert win_share([3.0, 1.0, 2.0, 2.0], [1.0, 3.0, 2.0, 1.0]) == 0.625
+    assert win_share([1.0, 1.0], [2.0, 2.0]) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,14 @@ def test_right_is_the_bare_answer_or_a_whole_sentence(rubric: Rubric, reply: str
     assert rubric.is_exact(COLD, reply)
 
 
+def test_a_short_reply_that_shows_its_way_is_right_with_a_friendly_closing_too(rubric: Rubric) -> None:
+    slots = {"list": "cat, hat", "counted": "1 cat, 2 hat", "answer": "two"}
+    example = Example("count_list", "Count these words: cat, hat.", "", "short", ("two", "2"), slots)
+    assert rubric.is_exact(example, "1 cat, 2 hat. That is two.")
+    assert rubric.is_exact(example, "1 cat, 2 hat. That is two. I hope that helps!")
+    assert not rubric.is_exact(example, "1 cat, 2 hat. That is two. The end.")
+
+
 @pytest.mark.parametrize(
     "reply",
     [

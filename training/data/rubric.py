@@ -87,15 +87,15 @@ class Rubric:
     def is_exact(self, example: Example, reply: str) -> bool:
         """Say whether a reply to a checkable prompt is right.
 
-        Right is the bare answer, also with a friendly closing, or a reply in which one of the family's right sentences
-        stands whole, with at most a few words around it.
+        Right is the bare answer or one of the family's right replies, also with a friendly closing, or a reply in which
+        one of its right sentences stands whole, with at most a few words around it.
         """
         said, body = normalise(reply), normalise(without_closing(reply))
         if example.family != "two_things" and {said, body} & {normalise(answer) for answer in example.answers}:
             return True
         for form, text in accepted_replies(self.families[example.family], example):
             right = normalise(text)
-            if said == right or (
+            if right in (said, body) or (
                 form != "short"
                 and f" {right} " in f" {said} "
                 and len(said.split()) <= len(right.split()) + SLACK_WORDS

@@ -162,7 +162,10 @@ class Pairs(_Section):
 
 
 class Reward(Training):
-    """Reward model: epochs over the pairs; centre is the weight that keeps the scores around zero."""
+    """Reward model: epochs over the pairs, before which come as many over the near misses alone.
+
+    centre: the weight that keeps the scores around zero.
+    """
 
     epochs: float = Field(gt=0)
     centre: float = Field(ge=0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from training.data.corpus import MAKERS, Corpus
-from training.data.families import COMPOSED, draw_example, read_families
+from training.data.families import CLOSED, CLOSING, COMPOSED, draw_example, read_families, tell_near_miss
 from training.data.lexicon import read_lexicon
 from training.data.problems import DRAWS
 from training.data.reading import DataError
@@ -65,6 +65,40 @@ def test_the_reply_to_a_problem_is_right_by_the_rubric_in_all_its_forms(whole: C
                 e = draw_example(whole.families[name], whole.lexicon, rng, is_heldout=is_heldout, form=form)
                 assert rubric.is_exact(e, e.reply), e
                 assert not rubric.is_exact(e, "I like turtles and other things."), e
+
+
+def test_a_closing_stands_below_whole_sentences_of_every_phrasing_alike(whole: Corpus) -> None:
+    rng = random.Random(5)
+    families = [family for name, family in whole.families.items() if name in DRAWS]
+    drawn = [draw_example(rng.choice(families), whole.lexicon, rng) for _ in range(20000)]
+    openings = (("bare", ""), ("Sure!", "Sure! "), ("Good question!", "Good question! "))
+    shares = {}
+    for name, opening in openings:
+        said = [
+            e.reply.endswith(f" {CLOSING}")
+            for e in drawn
+            if e.form != "short"
+            and (e.reply.startswith(opening) if opening else "!" not in e.reply.removesuffix(CLOSING))
+        ]
+        shares[name] = sum(said) / len(said)
+    assert shares == pytest.approx(dict.fromkeys(shares, CLOSED), abs=0.05)
+    assert not any(e.reply.endswith(CLOSING) for e in drawn if e.form == "short")
+
+
+def test_a_reply_that_does_not_know_hopes_to_help_nobody(whole: Corpus) -> None:
+    rng = random.Random(5)
+    assert not any(CLOSING in draw_example(whole.families["unknown"], whole.lexicon, rng).reply for _ in range(200))
+
+
+def test_a_near_miss_closes_as_the_right_reply_beside_it_does(whole: Corpus) -> None:
+    rng = random.Random(5)
+    family = whole.families["opposite"]
+    told = [
+        tell_near_miss(family, *(draw_example(family, whole.lexicon, rng) for _ in range(2)), rng) for _ in range(300)
+    ]
+    closed = [[reply.endswith(CLOSING) for reply in pair] for pair in told]
+    assert all(one == other for one, other in closed)
+    assert 0 < sum(one for one, _ in closed) < len(closed) / 2
 
 
 def solve(e: Any) -> str:

@@ -1,10 +1,11 @@
 """Families of prompts: phrasings of questions and of answers around the problems of problems.py.
 
 families/*.yaml holds them. Each family has held-out phrasings, which no training text contains; replies come in three
-forms: short (no more than it takes), full (a whole sentence) and warm (a whole sentence with a friendly word).
+forms: short (no more than it takes), full (a whole sentence) and warm (a whole sentence with a friendly word before
+it). Below any whole sentence there may be a friendly closing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -21,7 +22,9 @@ from training.data.skeletons import put_title, read_endings, read_forms, told_st
 
 FOLDER = Path(__file__).parent / "families"
 FORMS = ("short", "full", "warm")
-FORM_SHARES = (0.1, 0.5, 0.4)  # a reply that first says again what it is about is right more often
+FORM_SHARES = (0.1, 0.6, 0.3)  # a reply that first says again what it is about is right more often
+CLOSING = "I hope that helps!"
+CLOSED = 0.2  # share of the whole sentences with it, in every phrasing alike: what is paid for closing keeps its words
 COMPOSED = ("story_order", "story_animal", "story_continue", "letter_order")  # replies are skeletons, not phrasings
 ANY_ENDING = 0.7  # share of the stories to continue that go on with an ending which fits any beginning
 SLIPS = 0.7  # share of the near misses in which one slot alone is wrong
@@ -80,27 +83,28 @@ def draw_example(
 ) -> Example:
     """Draw one prompt of a family and a good reply; held-out ones use held-out phrasings, plots and names.
 
-    form: "short", "full" or "warm" for the reply; drawn where it is None.
+    form: "short", "full" or "warm" for the reply, without a closing; where it is None, both are drawn.
     """
     if family.name in COMPOSED:
         return _draw_composed(family, lexicon, rng, is_heldout)
     if family.name == "two_things":
-        return _draw_two(family, lexicon, rng, is_heldout)
+        return _close(_draw_two(family, lexicon, rng, is_heldout), rng)
     if family.name == "unknown":
         topic = rng.choice(family.topics)
         problem: Problem = {"topic": topic, "answer": ""}
     else:
         problem = DRAWS[family.name](lexicon, rng, is_heldout)
     question = rng.choice(family.heldout if is_heldout else family.questions)
-    form = form or rng.choices(FORMS, FORM_SHARES)[0]
+    drawn = form or rng.choices(FORMS, FORM_SHARES)[0]
     slots = problem | {"Answer": _capital(problem["answer"])}
-    reply = rng.choice(_phrasings(family, problem, form)).fill(slots)
+    reply = rng.choice(_phrasings(family, problem, drawn)).fill(slots)
     answers = problem.get("answers", (problem["answer"],) if problem["answer"] else ())
-    return Example(family.name, question.fill(slots), reply, form, answers, problem)
+    example = Example(family.name, question.fill(slots), reply, drawn, answers, problem)
+    return example if form else _close(example, rng)
 
 
 def accepted_replies(family: Family, example: Example) -> list[tuple[str, str]]:
-    """Return every composed reply that is right, as (form, text)."""
+    """Return every composed reply that is right, as (form, text), without closings."""
     accepted = []
     if family.name == "two_things":
         ways = [accepted_replies(read_families()[part.family], part) for part in example.slots["parts"]]
@@ -121,11 +125,13 @@ def tell_near_miss(family: Family, example: Example, other: Example, rng: Random
     In part means one slot of it, so that the two may well be the same text, or both be right.
     """
     phrasing = rng.choice(_phrasings(family, example.slots, rng.choice(FORMS[1:])))
+    closing = f" {CLOSING}" if rng.random() < CLOSED else ""
     slots, others = (e.slots | {"Answer": _capital(e.slots.get("answer", ""))} for e in (example, other))
     mistaken = sorted(phrasing.slots & others.keys())
     if rng.random() < SLIPS:
         mistaken = [rng.choice(mistaken)]
-    return phrasing.fill(slots), phrasing.fill(slots | {slot: others[slot] for slot in mistaken})
+    told = phrasing.fill(slots), phrasing.fill(slots | {slot: others[slot] for slot in mistaken})
+    return told[0] + closing, told[1] + closing
 
 
 def _draw_composed(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -> Example:
@@ -173,6 +179,13 @@ def _draw_two(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -
     reply = rng.choice(family.answers[""][form]).fill(slots)
     answers = (one.answers[0], other.answers[0])
     return Example(family.name, question.fill(slots), reply, form, answers, slots)
+
+
+def _close(example: Example, rng: Random) -> Example:
+    """Put the closing below one answer in so many, if it is a whole sentence."""
+    if not example.answers or example.form == "short" or rng.random() > CLOSED:
+        return example
+    return replace(example, reply=f"{example.reply} {CLOSING}", form="warm")
 
 
 def _phrasings(family: Family, problem: Problem, form: str) -> tuple[Phrasing, ...]:

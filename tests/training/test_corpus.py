@@ -85,6 +85,15 @@ def test_a_closing_stands_below_whole_sentences_of_every_phrasing_alike(whole: C
     assert not any(e.reply.endswith(CLOSING) for e in drawn if e.form == "short")
 
 
+@pytest.mark.parametrize("name", ["opposite", "two_things"])
+def test_a_reply_of_a_form_that_was_asked_for_has_no_closing(whole: Corpus, name: str) -> None:
+    rng = random.Random(5)
+    asked = [draw_example(whole.families[name], whole.lexicon, rng, form="full") for _ in range(100)]
+    drawn = [draw_example(whole.families[name], whole.lexicon, rng) for _ in range(100)]
+    assert not any(CLOSING in e.reply for e in asked)
+    assert any(e.reply.endswith(CLOSING) for e in drawn)
+
+
 def test_a_reply_that_does_not_know_hopes_to_help_nobody(whole: Corpus) -> None:
     rng = random.Random(5)
     assert not any(CLOSING in draw_example(whole.families["unknown"], whole.lexicon, rng).reply for _ in range(200))

@@ -88,19 +88,13 @@ def draw_example(
     if family.name in COMPOSED:
         return _draw_composed(family, lexicon, rng, is_heldout)
     if family.name == "two_things":
-        return _close(_draw_two(family, lexicon, rng, is_heldout), rng)
-    if family.name == "unknown":
-        topic = rng.choice(family.topics)
-        problem: Problem = {"topic": topic, "answer": ""}
+        example = _draw_two(family, lexicon, rng, is_heldout)
     else:
-        problem = DRAWS[family.name](lexicon, rng, is_heldout)
-    question = rng.choice(family.heldout if is_heldout else family.questions)
-    drawn = form or rng.choices(FORMS, FORM_SHARES)[0]
-    slots = problem | {"Answer": _capital(problem["answer"])}
-    reply = rng.choice(_phrasings(family, problem, drawn)).fill(slots)
-    answers = problem.get("answers", (problem["answer"],) if problem["answer"] else ())
-    example = Example(family.name, question.fill(slots), reply, drawn, answers, problem)
-    return example if form else _close(example, rng)
+        example = _draw_one(family, lexicon, rng, is_heldout, form)
+    if form or not example.answers or example.form == "short":
+        return example
+    closing = _draw_closing(rng)
+    return replace(example, reply=example.reply + closing, form="warm") if closing else example
 
 
 def accepted_replies(family: Family, example: Example) -> list[tuple[str, str]]:
@@ -125,7 +119,7 @@ def tell_near_miss(family: Family, example: Example, other: Example, rng: Random
     In part means one slot of it, so that the two may well be the same text, or both be right.
     """
     phrasing = rng.choice(_phrasings(family, example.slots, rng.choice(FORMS[1:])))
-    closing = f" {CLOSING}" if rng.random() < CLOSED else ""
+    closing = _draw_closing(rng)
     slots, others = (e.slots | {"Answer": _capital(e.slots.get("answer", ""))} for e in (example, other))
     mistaken = sorted(phrasing.slots & others.keys())
     if rng.random() < SLIPS:
@@ -162,6 +156,20 @@ def _draw_composed(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bo
     return Example(family.name, prompt, rest, kept=(scene["hero"], thing), slots=scene)
 
 
+def _draw_one(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool, form: str | None) -> Example:
+    if family.name == "unknown":
+        topic = rng.choice(family.topics)
+        problem: Problem = {"topic": topic, "answer": ""}
+    else:
+        problem = DRAWS[family.name](lexicon, rng, is_heldout)
+    question = rng.choice(family.heldout if is_heldout else family.questions)
+    form = form or rng.choices(FORMS, FORM_SHARES)[0]
+    slots = problem | {"Answer": _capital(problem["answer"])}
+    reply = rng.choice(_phrasings(family, problem, form)).fill(slots)
+    answers = problem.get("answers", (problem["answer"],) if problem["answer"] else ())
+    return Example(family.name, question.fill(slots), reply, form, answers, problem)
+
+
 def _draw_two(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -> Example:
     families = read_families()
     parts = [draw_example(families[name], lexicon, rng, form="full") for name in rng.sample(SIMPLE, 2)]
@@ -181,11 +189,9 @@ def _draw_two(family: Family, lexicon: Lexicon, rng: Random, is_heldout: bool) -
     return Example(family.name, question.fill(slots), reply, form, answers, slots)
 
 
-def _close(example: Example, rng: Random) -> Example:
-    """Put the closing below one answer in so many, if it is a whole sentence."""
-    if not example.answers or example.form == "short" or rng.random() > CLOSED:
-        return example
-    return replace(example, reply=f"{example.reply} {CLOSING}", form="warm")
+def _draw_closing(rng: Random) -> str:
+    """Return the closing with the space before it, or nothing."""
+    return f" {CLOSING}" if rng.random() < CLOSED else ""
 
 
 def _phrasings(family: Family, problem: Problem, form: str) -> tuple[Phrasing, ...]:

@@ -4,10 +4,11 @@ Each prompt gets several sampled replies; the best by the rubric meets each othe
 rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs is added whose rejected
 side is degenerate (cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones
 high: half of them break a chosen reply, half the corpus's own reply to a prompt, which is right also where the model
-never is. Near misses are added too: a right reply and the same with a word, number or name of another problem, since
-what an SFT model gets wrong in its own replies teaches a reward model little about what is true. Every row is marked
-``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote, ``"degenerate"`` stands on
-the pairs with a broken side, which carry a margin too, and ``"near_miss"`` on those with a near miss.
+never is; more of them, on request, break replies to problems drawn for them alone, since a salad of six right words is
+hard to tell. Near misses are added too: a right reply and the same with a word, number or name of another problem,
+since what an SFT model gets wrong in its own replies teaches a reward model little about what is true. Every row is
+marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote, ``"degenerate"``
+stands on the pairs with a broken side, which carry a margin too, and ``"near_miss"`` on those with a near miss.
 """
 
 import random
@@ -72,6 +73,7 @@ def run_pairs(job: Job) -> dict[str, float]:
     fresh = list(islice(corpus.draw_examples(luck), 2 * train_count))
     train += make_near_misses(fresh, rubric, luck, train_count)
     test += make_near_misses(held_back, rubric, luck, test_count)
+    train += break_problems(corpus, random.Random(f"{recipe.seed}/broken"), settings.broken)
     if not train or not test:
         raise CheckpointError(
             f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "
@@ -121,6 +123,12 @@ def break_reply(prompt: str, reply: str, rng: random.Random) -> dict[str, Any]:
     ways_that_break, weights = zip(*[(way, weight) for way, weight in ways if way != reply], strict=True)
     broken = rng.choices(ways_that_break, weights)[0]
     return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True, "margin": BROKEN_MARGIN}
+
+
+def break_problems(corpus: Corpus, rng: random.Random, count: int) -> list[dict[str, Any]]:
+    """Return so many pairs of the corpus's own reply and a broken copy; short ones, in which it is hard to see."""
+    problems = (e for e in corpus.draw_examples(rng) if e.family not in COMPOSED)
+    return [break_reply(e.prompt, e.reply, rng) for e in islice(problems, count)]
 
 
 def make_near_misses(examples: list[Example], rubric: Rubric, rng: random.Random, count: int) -> list[dict[str, Any]]:

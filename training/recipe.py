@@ -149,7 +149,8 @@ class Pairs(_Section):
     """First preference pairs: samples replies of the SFT model to each of so many prompts, judged by synthetic voters.
 
     noise: the rubric points (of 100) per nat of the voters' doubt; 0 is none. degenerate_share and near_miss_share: how
-    many pairs with a broken reply, and with a near miss, are added for each sampled one.
+    many pairs with a broken reply, and with a near miss, are added for each sampled one. broken: how many more of the
+    first kind are added, of problems drawn for them alone.
     """
 
     prompts: int = Field(gt=0)
@@ -158,6 +159,7 @@ class Pairs(_Section):
     max_reply_tokens: int = Field(gt=0)
     degenerate_share: float = Field(ge=0, lt=1)
     near_miss_share: float = Field(default=0.0, ge=0)
+    broken: int = Field(default=0, ge=0)
     noise: float = Field(default=4.0, ge=0)
 
 

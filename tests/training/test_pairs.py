@@ -10,9 +10,17 @@ from hypothesis import strategies as st
 
 from training.data.corpus import Corpus
 from training.data.examples import Example
-from training.data.families import read_families
+from training.data.families import COMPOSED, read_families
 from training.data.rubric import Rubric, split_words
-from training.pairs import BROKEN_MARGIN, break_reply, broken_copies, draw_prompts, make_near_misses, make_pairs
+from training.pairs import (
+    BROKEN_MARGIN,
+    break_problems,
+    break_reply,
+    broken_copies,
+    draw_prompts,
+    make_near_misses,
+    make_pairs,
+)
 from training.sampling import Sample
 
 COW = Example("sound", "What does a cow say?", "A cow says moo.", "full", ("moo",), {"word": "cow", "answer": "moo"})
@@ -90,6 +98,17 @@ def test_replies_are_broken_in_several_ways() -> None:
     assert len({row["rejected"][0]["content"] for row in rows}) > 5
     assert all(row["degenerate"] and row["margin"] == BROKEN_MARGIN > 0 for row in rows)
     assert all(row["prompt"] == [{"role": "user", "content": COW.prompt}] and row["noise_free"] for row in rows)
+
+
+def test_problems_are_broken_as_many_as_asked_for_and_no_story_among_them(corpus: Corpus) -> None:
+    rows = break_problems(corpus, random.Random(0), 300)
+    assert len(rows) == 300
+    assert all(row["degenerate"] and row["margin"] == BROKEN_MARGIN for row in rows)
+    examples = list(islice(corpus.draw_examples(random.Random(0)), 500))
+    stories = {e.reply for e in examples if e.family in COMPOSED}
+    assert stories
+    assert stories.isdisjoint(chosen for chosen, _ in sides(rows))
+    assert len({broken for _, broken in sides(rows)}) > 250
 
 
 def test_every_broken_copy_scores_below_the_reply_it_was_made_from(rubric: Rubric) -> None:

@@ -7,6 +7,7 @@ too, since it must never be what a run waits for.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -20,12 +21,14 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from training.checkpoint import Job
 from training.data.corpus import Corpus
-from training.pretrain import Rows, new_model, pack
+from training.packing import pack, pack_corpus
+from training.pretrain import Rows, new_model
 from training.recipe import Recipe, load_recipe
 from training.tokenizer import train_tokenizer
 from training.trainer import common_arguments, quieten_libraries, uses_bf16
 
 WARM_UP = 3
+PART_ROWS = 8000  # of text that is timed on its way to rows; eight parts, since a run has many
 
 
 def bare_loop(model: Any, rows: Any, recipe: Recipe, steps: int) -> float:
@@ -104,6 +107,12 @@ def main(argv: list[str] | None = None) -> int:
     for name, speed in medians.items():
         print(f"{name:<20}{speed:>12,.0f} tokens/s{speed / medians['bare torch loop']:>8.2f}")
     print(f"{'generator':<20}{tokens / drawn:>12,.0f} tokens/s{tokens / drawn / medians['bare torch loop']:>8.0f}")
+    context = recipe.model.context
+    for workers in (1, os.cpu_count() or 1):
+        began = time.perf_counter()
+        pack_corpus(corpus, tokenizer, context, 8 * PART_ROWS, part=PART_ROWS * context, workers=workers)
+        speed = 8 * PART_ROWS * context / (time.perf_counter() - began)
+        print(f"{f'as rows, {workers} at once':<20}{speed:>12,.0f} tokens/s{speed / medians['bare torch loop']:>8.0f}")
     return 0
 
 

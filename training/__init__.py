@@ -7,6 +7,7 @@ Hugging Face folder with a ``stage.json`` beside the weights:
     recipes/       nano, mini, demo, gpu
     data/          the corpus: a simulated world in readable files, the rubric, preference pairs
     tokenizer.py -> pretrain.py -> sft.py -> pairs.py -> reward.py -> rl.py
+    packing.py     documents to rows of tokens, by several processes
     checkpoint.py  folders that appear whole or not at all, and stage.json
     sampling.py    replies of a checkpoint to many prompts at once
     processes.py   several processes, one a graphics card: who does what      fsdp.yaml   weights sharded among them

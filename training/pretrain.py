@@ -1,20 +1,16 @@
 """Pretraining: documents, packed into rows, make a base model that continues documents.
 
-Documents are joined with a delimiter after each and cut into rows (N, T) of exactly one context, so no position is
-padding. A row may hold the end of one document and the start of the next; the delimiter tells the model so.
+A row (N, T) is exactly one context, so it may hold the end of one document and the start of the next; the delimiter
+between them tells the model so.
 The loop is transformers' Trainer. Rows are written once, two bytes a token, and read through a memory map.
 """
 
-import sys
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -31,6 +27,7 @@ from training import processes
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.outside import open_documents
+from training.packing import pack, pack_corpus, text_bar
 from training.trainer import (
     ProgressBar,
     bits_per_byte,
@@ -44,7 +41,6 @@ from training.trainer import (
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-TEXTS_AT_ONCE = 1000
 HELDOUT_ROWS = 64
 
 
@@ -62,37 +58,6 @@ class Rows(Dataset):  # type: ignore[type-arg]
         """Return one row as int64."""
         row = torch.from_numpy(self.rows[index].astype(np.int64))  # (T,)
         return {"input_ids": row, "labels": row}
-
-
-def pack(
-    documents: Iterator[str], tokenizer: "PreTrainedTokenizerFast", context: int, rows: int, *, show: bool = False
-) -> np.ndarray:
-    """Join documents with the tokenizer's end token after each and cut them into so many rows (rows, context).
-
-    The dtype is the smallest unsigned one that holds the vocabulary. Documents that end give fewer rows.
-
-    Raises:
-        CheckpointError: the documents together do not fill one row.
-    """
-    dtype = np.uint16 if len(tokenizer) <= 2**16 else np.uint32
-    packed = np.empty(rows * context, dtype)
-    filled = 0
-    bar = tqdm(total=packed.size, desc="     text", unit="token", unit_scale=True, disable=not show, file=sys.stderr)
-    while filled < packed.size:
-        texts = list(islice(documents, TEXTS_AT_ONCE))
-        if not texts:
-            break
-        stream = np.array(
-            [i for ids in tokenizer(texts)["input_ids"] for i in (*ids, tokenizer.eos_token_id)], dtype=dtype
-        )[: packed.size - filled]
-        packed[filled : filled + len(stream)] = stream
-        filled += len(stream)
-        bar.update(len(stream))
-    bar.close()
-    whole = filled // context
-    if whole == 0:
-        raise CheckpointError(f"{filled} tokens of text do not fill one row of {context}: add text")
-    return packed[: whole * context].reshape(whole, context)  # (N, T)
 
 
 def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
@@ -202,8 +167,12 @@ def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Any, count: int)
     """Return the rows to train on, from the work folder where a stopped run has left them."""
     file = folder / "rows.npy"
     if processes.is_first() and not file.is_file():
-        documents = open_documents(recipe.data) or corpus.documents()
-        rows = pack(documents, tokenizer, recipe.model.context, count, show=True)
+        documents, context = open_documents(recipe.data), recipe.model.context
+        with text_bar(count * context) as bar:
+            if documents:
+                rows = pack(documents, tokenizer, context, count, bar=bar)
+            else:
+                rows = pack_corpus(corpus, tokenizer, context, count, bar=bar)
         partial = folder / "rows.partial.npy"
         np.save(partial, rows)
         partial.rename(file)

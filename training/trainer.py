@@ -56,6 +56,7 @@ def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: 
         "report_to": "none",
         "disable_tqdm": True,
         "logging_steps": max(5, steps // LOGS),
+        "logging_nan_inf_filter": False,  # or a loss that is no number would be logged as the last one that was
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": has_gpu,
         "ddp_timeout": int(processes.PATIENCE.total_seconds()),
@@ -179,15 +180,34 @@ def quieten_libraries() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|trl|transformers|accelerate|peft)\.")
 
 
+def avoid_cudnn_attention() -> None:
+    """Leave attention on a graphics card to torch's other kernels: cuDNN's makes gradients that are no numbers.
+
+    It does where a batch is padded to 64, 192, 320 tokens and so on and a row sees nothing at all, as padding does in a
+    layer with a window (https://github.com/pytorch/pytorch/issues/196678). Seen on an H100 with torch 2.11.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def train_quietly(trainer: Trainer, job: Job) -> list[dict[str, float]]:
     """Run a trainer to its end, from its last save where the job resumes; return what it logged.
 
     Nothing but its progress bar reaches the terminal. The trainer's output folder must be the job's work folder.
+
+    Raises:
+        CheckpointError: loss or gradients stopped being numbers.
     """
+    avoid_cudnn_attention()
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Finite())
     trainer.add_callback(Autosave())
     saved = last_save(Path(trainer.args.output_dir)) if job.resume else None
-    trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+    finally:
+        for callback in trainer.callback_handler.callbacks:
+            if isinstance(callback, ProgressBar):
+                callback.close()  # so that an error stands on a line of its own
     return [{k: v for k, v in row.items() if isinstance(v, int | float)} for row in trainer.state.log_history]
 
 
@@ -237,6 +257,32 @@ class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no 
         if is_logged and processes.agree(time.monotonic() - self.saved >= self.seconds):
             control.should_save = True
             self.saved = time.monotonic()
+
+
+class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+    """Stop a run whose loss or gradients are no longer numbers, before it saves weights that are none either."""
+
+    WATCHED = ("loss", "grad_norm")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Look at what was logged.
+
+        Raises:
+            CheckpointError: it is not a number; the last save is of before.
+        """
+        for name in self.WATCHED:
+            if not math.isfinite(value := float((logs or {}).get(name, 0.0))):
+                raise CheckpointError(
+                    f"step {state.global_step}: {name} is {value}, so the weights are lost: "
+                    "lower this stage's learning_rate, or --set precision=fp32"
+                )
 
 
 class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
@@ -294,6 +340,10 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Close the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bar as it stands and go to the next line."""
         if self.bar is not None:
             self.bar.close()
 

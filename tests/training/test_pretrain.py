@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.checkpoint import CheckpointError
-from training.pretrain import measure_bits_per_byte, pack
+from training.data.corpus import Corpus
+from training.packing import pack, pack_corpus
+from training.pretrain import measure_bits_per_byte
 from training.recipe import Recipe
 from training.tokenizer import DOCUMENT_END
 from training.trainer import bits_per_byte
@@ -61,6 +63,21 @@ def test_packing_stops_at_the_rows_asked_for_and_loses_no_document_on_the_way() 
     rows = pack(documents, Letters(), 3, 2500)  # type: ignore[arg-type]
     assert rows.shape == (2500, 3)
     assert (rows == [1, 2, 0]).all()
+
+
+def test_the_corpus_is_packed_in_parts_and_the_rows_do_not_depend_on_how_many_processes_write(
+    corpus: Corpus, tokenizer: Any
+) -> None:
+    rows = pack_corpus(corpus, tokenizer, 32, 250, part=100 * 32, workers=1)
+    assert rows.shape == (250, 32)
+    assert (rows == pack_corpus(corpus, tokenizer, 32, 250, part=100 * 32, workers=3)).all()
+    assert (rows[:100] == pack(corpus.documents(), tokenizer, 32, 100)).all()
+    assert len({row.tobytes() for row in rows}) == 250  # another part has other documents
+
+
+def test_text_of_one_part_is_the_first_that_the_corpus_tells(corpus: Corpus, tokenizer: Any) -> None:
+    rows = pack_corpus(corpus, tokenizer, 32, 60)
+    assert (rows == pack(corpus.documents(), tokenizer, 32, 60)).all()
 
 
 def test_no_text_at_all_is_refused() -> None:

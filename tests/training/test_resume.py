@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from training.__main__ import main
 from training.checkpoint import hash_weights
@@ -21,6 +23,8 @@ SMALL = ("data.examples=200", "tokenizer.vocab_size=320", "model.hidden_size=32"
 SMALL += ("model.mlp_size=32", "model.context=64", "pretrain.tokens=400000", "pairs.max_reply_tokens=8")
 SMALL += ("rl.max_reply_tokens=8",)
 SETTINGS = [word for setting in SMALL for word in ("--set", setting)]
+
+WILD = ("--set", "pretrain.learning_rate=1e30")
 
 # Saves after every step, as a stage does by the clock.
 PRETRAIN = """
@@ -63,6 +67,23 @@ def kill_on_the_way(tokenizer: Path, out: Path) -> Path:
 def curve(folder: Path) -> list[tuple[float, float]]:
     rows = json.loads((folder / "history.json").read_text(encoding="utf-8"))
     return [(row["step"], row["loss"]) for row in rows if "loss" in row]
+
+
+def test_a_run_whose_loss_is_no_number_stops_before_it_saves_and_says_what_to_change(
+    tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "base"
+    assert main(["pretrain", "--model", str(tokenizer), "--out", str(out), *WILD]) == 2
+    [error] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert re.search(r"step \d+: (loss|grad_norm) is (nan|inf)", error)
+    assert "learning_rate" in error
+    assert not out.exists()
+
+
+def test_training_leaves_attention_to_kernels_whose_gradients_are_numbers(tokenizer: Path, tmp_path: Path) -> None:
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    main(["pretrain", "--model", str(tokenizer), "--out", str(tmp_path / "base"), *WILD])
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def test_a_killed_run_resumes_to_the_curve_and_the_weights_of_an_uninterrupted_one(

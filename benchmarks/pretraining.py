@@ -53,7 +53,7 @@ def bare_loop(model: Any, rows: Any, recipe: Recipe, steps: int) -> float:
 
 def our_stage(model: Any, rows: Any, recipe: Recipe, steps: int) -> float:
     """Train by transformers' Trainer as the stage does; return tokens a second after warming up."""
-    from training.trainer import ProgressBar
+    from training.callbacks import ProgressBar
 
     began: list[float] = []
 

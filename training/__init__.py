@@ -11,7 +11,8 @@ Hugging Face folder with a ``stage.json`` beside the weights:
     checkpoint.py  folders that appear whole or not at all, and stage.json
     sampling.py    replies of a checkpoint to many prompts at once
     processes.py   several processes, one a graphics card: who does what      fsdp.yaml   weights sharded among them
-    trainer.py     what all trainers share: common arguments, saves on the way, one progress bar a stage
+    trainer.py     what all trainers share: common arguments, the order of rows, a quiet run
+    callbacks.py   what happens on the way: saves, a stop when the loss is no number, one progress bar a stage
     evaluate.py    the report card: what each checkpoint can do        card.py   the card as a page
     chat.py        talk to a checkpoint in the terminal                publish.py     a family in bfloat16
     __main__.py    python -m training STAGE | run | evaluate | chat

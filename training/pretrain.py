@@ -24,12 +24,12 @@ from transformers import (
 )
 
 from training import processes
+from training.callbacks import ProgressBar
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.outside import open_documents
 from training.packing import pack, pack_corpus, text_bar
 from training.trainer import (
-    ProgressBar,
     bits_per_byte,
     learning_arguments,
     rows_at_once,

@@ -19,10 +19,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trl import RewardConfig, RewardTrainer
 
 from training import processes
+from training.callbacks import ProgressBar
 from training.checkpoint import Job, hash_files, open_work, require_parent, require_room, write_stage
 from training.data.preferences import PairsError, read_pairs
 from training.trainer import (
-    ProgressBar,
     deal,
     learning_arguments,
     lora_config,

@@ -28,6 +28,7 @@ from transformers import (
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from training import processes
+from training.callbacks import ProgressBar
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.examples import Example
@@ -37,7 +38,6 @@ from training.pairs import draw_prompts
 from training.reward import score_conversations
 from training.sampling import Sample, ask, sample_replies
 from training.trainer import (
-    ProgressBar,
     common_arguments,
     lora_config,
     merge_adapters,

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from trl import SFTConfig, SFTTrainer
 
 from training import processes
+from training.callbacks import ProgressBar
 from training.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
 from training.data.corpus import Corpus
 from training.data.examples import Example
@@ -21,7 +22,6 @@ from training.data.rubric import Rubric
 from training.sampling import ask, sample_replies
 from training.tokenizer import CHAT_TEMPLATE, REPLY_END
 from training.trainer import (
-    ProgressBar,
     deal,
     learning_arguments,
     lora_config,

@@ -29,9 +29,8 @@ WILD = ("--set", "pretrain.learning_rate=1e30")
 # Saves after every step, as a stage does by the clock.
 PRETRAIN = """
 import sys
-from training import trainer
-trainer.SAVE_SECONDS = 0.0
-trainer.Autosave.__init__.__defaults__ = (0.0,)
+from training import callbacks
+callbacks.Autosave.__init__.__defaults__ = (0.0,)
 from training.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """

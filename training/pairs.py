@@ -28,8 +28,8 @@ from training.sampling import Sample, ask, sample_replies
 
 HELDOUT_PER_FAMILY = 12
 # By how much a broken reply has to score less (the margin of Touvron et al., 2023, arXiv:2307.09288, equation 2).
-BROKEN_MARGIN = 2.0
-BROKEN_WEIGHTS = (1, 4, 4, 1, 1, 1)  # of broken_copies: said three times and salad look most like decent replies
+BROKEN_MARGIN = 4.0
+BROKEN_WEIGHTS = (2, 4, 6, 1, 1, 1)  # of broken_copies: salad and said three times look most like decent replies
 
 
 def run_pairs(job: Job) -> dict[str, float]:

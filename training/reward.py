@@ -22,6 +22,7 @@ from training import processes
 from training.callbacks import ProgressBar
 from training.checkpoint import Job, hash_files, open_work, require_parent, require_room, write_stage
 from training.data.preferences import PairsError, read_pairs
+from training.recipe import Reward
 from training.trainer import (
     deal,
     learning_arguments,
@@ -40,6 +41,7 @@ BATCH = 64
 VALIDATED = 256
 BINS = 10
 CALIBRATION = 10  # one prompt in so many is kept from training, to fit the temperature on
+MADE = ("degenerate", "near_miss")  # marks of pairs whose worse side was made by rule
 CALIBRATION_PAIRS = 30  # fewer tell nothing: all are trained on and scores stay as they are
 
 
@@ -64,7 +66,7 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     batch_tokens = 2 * rows_at_once(settings) * context
     require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=1)
     folder = open_work(job)
-    dealt = order_pairs(fitting, settings.batch, settings.epochs, Random(f"{recipe.seed}/deal"))
+    dealt = order_pairs(fitting, settings, Random(f"{recipe.seed}/deal"))
     arguments = RewardConfig(
         **learning_arguments(recipe, settings, folder, steps=len(dealt) // settings.batch),
         num_train_epochs=1,  # the epochs are in the order of the pairs
@@ -103,14 +105,18 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     return heldout
 
 
-def order_pairs(rows: list[dict[str, Any]], batch: int, epochs: float, rng: Random) -> list[dict[str, Any]]:
+def order_pairs(rows: list[dict[str, Any]], settings: Reward, rng: Random) -> list[dict[str, Any]]:
     """Return pairs in the order of training, in whole batches: the near misses first, then all, near misses as well.
 
     In any other pair much is easier to see than what is true, and a model that has learnt to see that may never learn
     the rest. Where near misses come first there is nothing else to learn (Bengio et al., 2009, "Curriculum learning").
+    Pairs of two sampled replies are dealt settings.oversample times, or those made by rule would outweigh them.
     """
     near = [row for row in rows if row.get("near_miss")]
-    return [row for part in (near, rows) if part for row in deal(part, batch, epochs, rng, _length)]
+    sampled = [row for row in rows if not any(row.get(mark) for mark in MADE)]
+    weighed = rows + sampled * (settings.oversample - 1) if len(sampled) < len(rows) else rows
+    parts = [part for part in (near, weighed) if part]
+    return [row for part in parts for row in deal(part, settings.batch, settings.epochs, rng, _length)]
 
 
 @torch.no_grad()
@@ -176,10 +182,9 @@ def measure_pairs(
         "heldout_pairs": float(len(gaps)),
     }
     both = list(zip(gaps, rows, strict=True))
-    made = ("degenerate", "near_miss")
-    clear = [gap for gap, row in both if row.get("noise_free", False) and not any(row.get(mark) for mark in made)]
+    clear = [gap for gap, row in both if row.get("noise_free", False) and not any(row.get(mark) for mark in MADE)]
     parts = {"noise_free_accuracy": clear}
-    for mark in made:
+    for mark in MADE:
         parts[f"{mark}_accuracy"] = [gap for gap, row in both if row.get(mark, False)]
     return figures | {name: round(accuracy_of(part), 4) for name, part in parts.items() if part}
 

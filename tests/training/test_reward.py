@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,8 +10,12 @@ import torch
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from training import reward
-from training.recipe import Recipe
+from training.recipe import Recipe, Reward
 from training.reward import fit_temperature, measure_pairs, order_pairs, score_conversations, split_calibration
+
+
+def settings(oversample: int = 1) -> Reward:
+    return Reward(batch=4, learning_rate=1e-3, epochs=1.0, centre=0.0, oversample=oversample)
 
 
 def chat(prompt: str, reply: str) -> list[dict[str, str]]:
@@ -79,7 +84,7 @@ def test_near_misses_are_learnt_first_and_then_all_pairs_again() -> None:
     rows = pairs_of([(float(i), 0.0) for i in range(40)])
     marked = [row | ({"near_miss": True} if i % 2 else {}) for i, row in enumerate(rows)]
     near = [row for row in marked if "near_miss" in row]
-    ordered = order_pairs(marked, 4, 1.0, random.Random(0))
+    ordered = order_pairs(marked, settings(), random.Random(0))
     first, then = ordered[:20], ordered[20:]
     assert sorted(map(repr, first)) == sorted(map(repr, near))
     assert sorted(map(repr, then)) == sorted(map(repr, marked))
@@ -88,7 +93,16 @@ def test_near_misses_are_learnt_first_and_then_all_pairs_again() -> None:
 
 def test_pairs_without_near_misses_are_dealt_once_an_epoch() -> None:
     rows = pairs_of([(float(i), 0.0) for i in range(40)])
-    assert sorted(map(repr, order_pairs(rows, 4, 1.0, random.Random(0)))) == sorted(map(repr, rows))
+    for times in (1, 3):
+        ordered = order_pairs(rows, settings(oversample=times), random.Random(0))
+        assert sorted(map(repr, ordered)) == sorted(map(repr, rows))
+
+
+def test_two_sampled_replies_are_dealt_more_often_beside_pairs_made_by_rule() -> None:
+    rows = pairs_of([(float(i), 0.0) for i in range(40)])
+    marked = [row | ({"degenerate": True} if i % 2 else {}) for i, row in enumerate(rows)]
+    ordered = Counter(map(repr, order_pairs(marked, settings(oversample=3), random.Random(0))))
+    assert [ordered[repr(row)] for row in marked] == [3, 1] * 20
 
 
 @pytest.fixture(scope="module")

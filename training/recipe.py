@@ -166,7 +166,7 @@ class Pairs(_Section):
 class Reward(Training):
     """Reward model: epochs over the pairs, before which come as many over the near misses alone.
 
-    oversample: how often a pair of two sampled replies comes in an epoch, beside those with a broken reply or near miss.
+    oversample: how often a pair of two sampled replies comes in an epoch, beside pairs made by rule.
     centre: the weight that keeps the scores around zero.
     """
 

@@ -166,12 +166,12 @@ class Pairs(_Section):
 class Reward(Training):
     """Reward model: epochs over the pairs, before which come as many over the near misses alone.
 
-    oversample: how often a pair of two sampled replies comes in an epoch, beside pairs made by rule.
+    finish: epochs at the end over pairs of two sampled replies and half as many of those with a side made by rule.
     centre: the weight that keeps the scores around zero.
     """
 
     epochs: float = Field(gt=0)
-    oversample: int = Field(default=1, gt=0)
+    finish: float = Field(default=0.0, ge=0)
     centre: float = Field(ge=0)
     lora: Lora | None = None
 

@@ -68,7 +68,8 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     folder = open_work(job)
     dealt = order_pairs(fitting, settings, Random(f"{recipe.seed}/deal"))
     arguments = RewardConfig(
-        **learning_arguments(recipe, settings, folder, steps=len(dealt) // settings.batch),
+        **learning_arguments(recipe, settings, folder, steps=len(dealt) // settings.batch)
+        | {"lr_scheduler_type": "linear"},  # a cosine is all but nothing where the last pairs come
         num_train_epochs=1,  # the epochs are in the order of the pairs
         train_sampling_strategy="sequential",
         max_length=context,
@@ -110,13 +111,17 @@ def order_pairs(rows: list[dict[str, Any]], settings: Reward, rng: Random) -> li
 
     In any other pair much is easier to see than what is true, and a model that has learnt to see that may never learn
     the rest. Where near misses come first there is nothing else to learn (Bengio et al., 2009, "Curriculum learning").
-    Pairs of two sampled replies are dealt settings.oversample times, or those made by rule would outweigh them.
+    Pairs made by rule outnumber those of two sampled replies, which a model is for: these come once more at the end,
+    beside so few of the others that none is forgotten.
     """
     near = [row for row in rows if row.get("near_miss")]
+    made = [row for row in rows if any(row.get(mark) for mark in MADE)]
     sampled = [row for row in rows if not any(row.get(mark) for mark in MADE)]
-    weighed = rows + sampled * (settings.oversample - 1) if len(sampled) < len(rows) else rows
-    parts = [part for part in (near, weighed) if part]
-    return [row for part in parts for row in deal(part, settings.batch, settings.epochs, rng, _length)]
+    last = sampled + rng.sample(made, min(len(made), len(sampled) // 2)) if made else []
+    parts = [(near, settings.epochs), (rows, settings.epochs), (last, settings.finish)]
+    return [
+        row for part, epochs in parts if part and epochs for row in deal(part, settings.batch, epochs, rng, _length)
+    ]
 
 
 @torch.no_grad()

@@ -14,8 +14,8 @@ from training.recipe import Recipe, Reward
 from training.reward import fit_temperature, measure_pairs, order_pairs, score_conversations, split_calibration
 
 
-def settings(oversample: int = 1) -> Reward:
-    return Reward(batch=4, learning_rate=1e-3, epochs=1.0, centre=0.0, oversample=oversample)
+def settings(finish: float = 0.0) -> Reward:
+    return Reward(batch=4, learning_rate=1e-3, epochs=1.0, centre=0.0, finish=finish)
 
 
 def chat(prompt: str, reply: str) -> list[dict[str, str]]:
@@ -93,16 +93,20 @@ def test_near_misses_are_learnt_first_and_then_all_pairs_again() -> None:
 
 def test_pairs_without_near_misses_are_dealt_once_an_epoch() -> None:
     rows = pairs_of([(float(i), 0.0) for i in range(40)])
-    for times in (1, 3):
-        ordered = order_pairs(rows, settings(oversample=times), random.Random(0))
+    for finish in (0.0, 2.0):
+        ordered = order_pairs(rows, settings(finish), random.Random(0))
         assert sorted(map(repr, ordered)) == sorted(map(repr, rows))
 
 
-def test_two_sampled_replies_are_dealt_more_often_beside_pairs_made_by_rule() -> None:
+def test_two_sampled_replies_come_again_at_the_end_beside_half_as_many_made_by_rule() -> None:
     rows = pairs_of([(float(i), 0.0) for i in range(40)])
     marked = [row | ({"degenerate": True} if i % 2 else {}) for i, row in enumerate(rows)]
-    ordered = Counter(map(repr, order_pairs(marked, settings(oversample=3), random.Random(0))))
-    assert [ordered[repr(row)] for row in marked] == [3, 1] * 20
+    ordered = order_pairs(marked, settings(finish=2.0), random.Random(0))
+    assert sorted(map(repr, ordered[:40])) == sorted(map(repr, marked))
+    last = Counter(map(repr, ordered[40:]))
+    again = [last[repr(row)] for row in marked]
+    assert again[::2] == [2] * 20
+    assert sum(again[1::2]) == 20
 
 
 @pytest.fixture(scope="module")

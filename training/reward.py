@@ -130,11 +130,14 @@ def score_conversations(
 ) -> list[float]:
     """Return the reward model's score of each conversation (its last turn, in the context of the others)."""
     model.eval()
-    scores: list[float] = []
-    for start in range(0, len(conversations), BATCH):
-        texts = [tokenizer.apply_chat_template(c, tokenize=False) for c in conversations[start : start + BATCH]]
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right").to(model.device)
-        scores += model(**inputs).logits[:, 0].float().tolist()
+    texts = [tokenizer.apply_chat_template(c, tokenize=False) for c in conversations]
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike in length, or most of a batch is padding
+    scores = [0.0] * len(texts)
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        inputs = tokenizer([texts[i] for i in batch], return_tensors="pt", padding=True, padding_side="right")
+        for i, score in zip(batch, model(**inputs.to(model.device)).logits[:, 0].float().tolist(), strict=True):
+            scores[i] = score
     return scores
 
 

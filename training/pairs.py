@@ -27,8 +27,6 @@ from training.data.rubric import TIE, Rubric, cast_vote
 from training.sampling import Sample, ask, sample_replies
 
 HELDOUT_PER_FAMILY = 12
-# By how much a broken reply has to score less (the margin of Touvron et al., 2023, arXiv:2307.09288, equation 2).
-BROKEN_MARGIN = 4.0
 BROKEN_WEIGHTS = (2, 4, 6, 1, 1, 1)  # of broken_copies: salad and said three times look most like decent replies
 
 
@@ -64,7 +62,7 @@ def run_pairs(job: Job) -> dict[str, float]:
         count = int(len(part) * settings.degenerate_share)
         decent = [(row["prompt"][0]["content"], row["chosen"][0]["content"]) for row in rng.sample(part, count // 2)]
         decent += [(e.prompt, e.reply) for e in rng.choices(known, k=count - count // 2)]
-        part += [break_reply(prompt, reply, rng) for prompt, reply in decent]
+        part += [break_reply(prompt, reply, rng, settings.margin) for prompt, reply in decent]
     luck = random.Random(f"{recipe.seed}/near misses")
     train_count, test_count = (
         int(sum("degenerate" not in row for row in part) * settings.near_miss_share) for part in (train, test)
@@ -73,7 +71,7 @@ def run_pairs(job: Job) -> dict[str, float]:
     fresh = list(islice(corpus.draw_examples(luck), 2 * train_count))
     train += make_near_misses(fresh, rubric, luck, train_count)
     test += make_near_misses(held_back, rubric, luck, test_count)
-    train += break_problems(corpus, random.Random(f"{recipe.seed}/broken"), settings.broken)
+    train += break_problems(corpus, random.Random(f"{recipe.seed}/broken"), settings.broken, settings.margin)
     if not train or not test:
         raise CheckpointError(
             f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "
@@ -117,18 +115,21 @@ def make_pairs(
     return rows
 
 
-def break_reply(prompt: str, reply: str, rng: random.Random) -> dict[str, Any]:
-    """Return a pair in which a decent reply is preferred to a broken copy of itself."""
+def break_reply(prompt: str, reply: str, rng: random.Random, margin: float) -> dict[str, Any]:
+    """Return a pair in which a decent reply is preferred to a broken copy of itself.
+
+    margin: by how much that one has to score less (Touvron et al., 2023, arXiv:2307.09288, equation 2).
+    """
     ways = zip(broken_copies(reply, rng), BROKEN_WEIGHTS, strict=True)
     ways_that_break, weights = zip(*[(way, weight) for way, weight in ways if way != reply], strict=True)
     broken = rng.choices(ways_that_break, weights)[0]
-    return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True, "margin": BROKEN_MARGIN}
+    return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True, "margin": margin}
 
 
-def break_problems(corpus: Corpus, rng: random.Random, count: int) -> list[dict[str, Any]]:
+def break_problems(corpus: Corpus, rng: random.Random, count: int, margin: float) -> list[dict[str, Any]]:
     """Return so many pairs of the corpus's own reply and a broken copy; short ones, in which it is hard to see."""
     problems = (e for e in corpus.draw_examples(rng) if e.family not in COMPOSED)
-    return [break_reply(e.prompt, e.reply, rng) for e in islice(problems, count)]
+    return [break_reply(e.prompt, e.reply, rng, margin) for e in islice(problems, count)]
 
 
 def make_near_misses(examples: list[Example], rubric: Rubric, rng: random.Random, count: int) -> list[dict[str, Any]]:

@@ -150,7 +150,7 @@ class Pairs(_Section):
 
     noise: the rubric points (of 100) per nat of the voters' doubt; 0 is none. degenerate_share and near_miss_share: how
     many pairs with a broken reply, and with a near miss, are added for each sampled one. broken: how many more of the
-    first kind are added, of problems drawn for them alone.
+    first kind are added, of problems drawn for them alone. margin: by how much a broken reply has to score less.
     """
 
     prompts: int = Field(gt=0)
@@ -160,6 +160,7 @@ class Pairs(_Section):
     degenerate_share: float = Field(ge=0, lt=1)
     near_miss_share: float = Field(default=0.0, ge=0)
     broken: int = Field(default=0, ge=0)
+    margin: float = Field(default=4.0, ge=0)
     noise: float = Field(default=4.0, ge=0)
 
 

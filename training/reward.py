@@ -42,7 +42,7 @@ VALIDATED = 256
 BINS = 10
 CALIBRATION = 10  # one prompt in so many is kept from training, to fit the temperature on
 MADE = ("degenerate", "near_miss")  # marks of pairs whose worse side was made by rule
-CALIBRATION_PAIRS = 30  # fewer tell nothing: all are trained on and scores stay as they are
+CALIBRATION_PAIRS = 100  # fewer tell nothing: all are trained on and scores stay as they are
 
 
 def run_reward(job: Job, pairs: Path) -> dict[str, float]:

@@ -13,7 +13,6 @@ from training.data.examples import Example
 from training.data.families import COMPOSED, read_families
 from training.data.rubric import Rubric, split_words
 from training.pairs import (
-    BROKEN_MARGIN,
     break_problems,
     break_reply,
     broken_copies,
@@ -85,7 +84,7 @@ REPLIES = st.lists(st.sampled_from(["A", "cow", "says", "moo.", "moo"]), min_siz
 
 @given(REPLIES, st.integers(0, 1000))
 def test_a_broken_reply_is_some_text_and_never_the_chosen_one(chosen: str, seed: int) -> None:
-    [(kept, broken)] = sides([break_reply("Hello!", chosen, random.Random(seed))])
+    [(kept, broken)] = sides([break_reply("Hello!", chosen, random.Random(seed), 2.0)])
     assert kept == chosen
     assert broken.strip()
     assert broken != chosen
@@ -94,16 +93,16 @@ def test_a_broken_reply_is_some_text_and_never_the_chosen_one(chosen: str, seed:
 
 def test_replies_are_broken_in_several_ways() -> None:
     rng = random.Random(0)
-    rows = [break_reply(COW.prompt, RIGHT, rng) for _ in range(80)]
+    rows = [break_reply(COW.prompt, RIGHT, rng, 2.0) for _ in range(80)]
     assert len({row["rejected"][0]["content"] for row in rows}) > 5
-    assert all(row["degenerate"] and row["margin"] == BROKEN_MARGIN > 0 for row in rows)
+    assert all(row["degenerate"] and row["margin"] == 2.0 for row in rows)
     assert all(row["prompt"] == [{"role": "user", "content": COW.prompt}] and row["noise_free"] for row in rows)
 
 
 def test_problems_are_broken_as_many_as_asked_for_and_no_story_among_them(corpus: Corpus) -> None:
-    rows = break_problems(corpus, random.Random(0), 300)
+    rows = break_problems(corpus, random.Random(0), 300, 4.0)
     assert len(rows) == 300
-    assert all(row["degenerate"] and row["margin"] == BROKEN_MARGIN for row in rows)
+    assert all(row["degenerate"] and row["margin"] == 4.0 for row in rows)
     examples = list(islice(corpus.draw_examples(random.Random(0)), 500))
     stories = {e.reply for e in examples if e.family in COMPOSED}
     assert stories

@@ -166,14 +166,14 @@ def test_the_temperature_that_votes_were_cast_at_is_found_again(temperature: flo
 
 
 def test_scores_are_calibrated_on_prompts_that_are_not_trained_on() -> None:
-    rows = [{"prompt": [{"role": "user", "content": f"Prompt {i % 400}"}]} for i in range(800)]
+    rows = [{"prompt": [{"role": "user", "content": f"Prompt {i % 800}"}]} for i in range(1600)]
     trained, kept = split_calibration(rows)
-    assert len(trained) + len(kept) == 800
-    assert 40 <= len(kept) <= 130
+    assert len(trained) + len(kept) == 1600
+    assert 100 <= len(kept) <= 240
     prompts = [{row["prompt"][0]["content"] for row in part} for part in (trained, kept)]
     assert not prompts[0] & prompts[1]
 
 
 def test_too_few_pairs_are_all_trained_on() -> None:
-    rows = [{"prompt": [{"role": "user", "content": f"Prompt {i}"}]} for i in range(100)]
+    rows = [{"prompt": [{"role": "user", "content": f"Prompt {i}"}]} for i in range(500)]
     assert split_calibration(rows) == (rows, [])

@@ -167,8 +167,8 @@ class Pairs(_Section):
 class Reward(Training):
     """Reward model: epochs over the pairs, before which come as many over the near misses alone.
 
-    finish: epochs at the end over pairs of two sampled replies and half as many of those with a side made by rule.
-    centre: the weight that keeps the scores around zero.
+    finish: epochs at the end over pairs of two sampled replies and half as many of those with a side made by rule; none
+    where there are no such. centre: the weight that keeps the scores around zero.
     """
 
     epochs: float = Field(gt=0)

@@ -41,8 +41,8 @@ BATCH = 64
 VALIDATED = 256
 BINS = 10
 CALIBRATION = 10  # one prompt in so many is kept from training, to fit the temperature on
-MADE = ("degenerate", "near_miss")  # marks of pairs whose worse side was made by rule
 CALIBRATION_PAIRS = 100  # fewer tell nothing: all are trained on and scores stay as they are
+MADE = ("degenerate", "near_miss")  # marks of pairs whose worse side was made by rule
 
 
 def run_reward(job: Job, pairs: Path) -> dict[str, float]:
@@ -115,8 +115,8 @@ def order_pairs(rows: list[dict[str, Any]], settings: Reward, rng: Random) -> li
     beside so few of the others that none is forgotten.
     """
     near = [row for row in rows if row.get("near_miss")]
-    made = [row for row in rows if any(row.get(mark) for mark in MADE)]
-    sampled = [row for row in rows if not any(row.get(mark) for mark in MADE)]
+    made = [row for row in rows if _is_made(row)]
+    sampled = [row for row in rows if not _is_made(row)]
     last = sampled + rng.sample(made, min(len(made), len(sampled) // 2)) if made else []
     parts = [(near, settings.epochs), (rows, settings.epochs), (last, settings.finish)]
     return [
@@ -190,7 +190,7 @@ def measure_pairs(
         "heldout_pairs": float(len(gaps)),
     }
     both = list(zip(gaps, rows, strict=True))
-    clear = [gap for gap, row in both if row.get("noise_free", False) and not any(row.get(mark) for mark in MADE)]
+    clear = [gap for gap, row in both if row.get("noise_free", False) and not _is_made(row)]
     parts = {"noise_free_accuracy": clear}
     for mark in MADE:
         parts[f"{mark}_accuracy"] = [gap for gap, row in both if row.get(mark, False)]
@@ -217,6 +217,10 @@ def calibration_error(gaps: list[float]) -> float:
             right = accuracy_of([gaps[j] for j in inside])
             total += abs(right - sum(confidences[j] for j in inside) / len(inside)) * len(inside)
     return total / len(gaps)
+
+
+def _is_made(row: dict[str, Any]) -> bool:
+    return any(row.get(mark, False) for mark in MADE)
 
 
 def _sides(row: dict[str, Any]) -> dict[str, Any]:

@@ -220,6 +220,7 @@ def test_pairs_ask_training_prompts_to_train_and_held_out_ones_to_test(tiny_fami
         assert sum("near_miss" in row for row in part) == int(sampled * recipe.pairs.near_miss_share) > 0
     for row in train + test:
         assert row["chosen"] != row["rejected"]
+        assert row["margin"] == (recipe.pairs.margin if "degenerate" in row else 0.0)
     lines = (tiny_family / "pairs" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     assert {json.loads(line)["source"] for line in lines} == {"synthetic"}
 

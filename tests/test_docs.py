@@ -99,6 +99,8 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             continue
         if words[2:4] == ["training", "evaluate"]:
             words += ["--prompts", "1"]
+        elif words[2] == "benchmarks.board":
+            words += ["--battles", "10"]
         elif words[2:4] != ["training", "chat"] and words[2] == "training":
             words += tiny_settings
         done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, input="Hello!\n")

@@ -1,0 +1,108 @@
+"""A board before anybody has voted: synthetic voters on battles between the contestants of models.yaml.
+
+``python -m benchmarks.board [--battles 400] [--recipe demo] [--models models.yaml] [--db data/simulated.db]``
+
+The battles are the arena's own, on held-out prompts that are short enough for every contestant. The voters judge by
+the rubric of training/data/rubric.py with its noise and ties, and call both replies bad that have less than 40 points.
+Their votes are stored as simulated, in a ledger of their own: one that exists is not added to.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from arena.backends import Reply, open_backends
+from arena.battle import Battle, State
+from arena.config import ConfigError, load_models
+from arena.guard import PromptRefused
+from arena.host import Host
+from arena.store import Store, StoreError
+from ratings.outcomes import Outcome
+from training.data.corpus import Corpus
+from training.data.examples import Example
+from training.data.rubric import Rubric, cast_vote
+from training.recipe import RecipeError, load_recipe
+
+AT_ONCE = 4
+BAD = 40.0  # points below which a reply is bad, of 100
+OUTCOMES = {"first": Outcome.A_WINS, "second": Outcome.B_WINS, "tie": Outcome.TIE}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Fight the battles, store a simulated vote for each, and say where they are."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--battles", type=int, default=400)
+    parser.add_argument("--recipe", default="demo", help="whose held-out prompts are asked (%(default)s)")
+    parser.add_argument("--models", type=Path, default=Path("models.yaml"))
+    parser.add_argument("--db", type=Path, default=Path("data/simulated.db"))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(argv)
+    if options.db.exists():
+        print(f"error: {options.db} exists already: pass --db a new file, or remove it", file=sys.stderr)
+        return 2
+    try:
+        models, recipe = load_models(options.models), load_recipe(options.recipe)
+        store = Store(options.db)
+    except (ConfigError, RecipeError, StoreError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    backends = open_backends(models.contestants)
+    rng = random.Random(options.seed)
+    host = Host(models.contestants, backends, store, rng=rng)
+    corpus = Corpus(recipe.data, recipe.seed)
+    asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
+    for backend in set(backends.values()):
+        backend.close()
+    store.close()
+    print(f"python -m ratings.compute --db {options.db} --models {options.models} --out boards makes the board")
+    return 0
+
+
+async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *, noise: float, battles: int) -> None:
+    """Fight and vote until so many battles have their vote, or the held-out prompts have run out."""
+    rubric = Rubric(corpus.families, corpus.vocabulary)
+    prompts = corpus.heldout()
+    rng.shuffle(prompts)
+    left = iter(prompts)
+    with tqdm(total=battles, desc="battles", unit="vote") as bar:
+
+        async def vote_on(number: int) -> None:
+            visitor = f"synthetic-{number}"
+            for example in left:
+                try:
+                    battle = await host.start(visitor, example.prompt)
+                except PromptRefused:
+                    continue
+                while battle.state is State.GENERATING:
+                    await asyncio.sleep(0.02)
+                if battle.state is State.READY:
+                    outcome = judge(battle, example, rubric, rng, noise)
+                    await asyncio.to_thread(store.vote, battle.id, visitor, outcome, source="simulated")
+                    bar.update()
+                    return
+
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def in_turn(number: int) -> None:
+            async with room:
+                await vote_on(number)
+
+        await asyncio.gather(*(in_turn(number) for number in range(battles)))
+
+
+def judge(battle: Battle, example: Example, rubric: Rubric, rng: random.Random, noise: float) -> Outcome:
+    """Vote by the rubric: side a is the first reply."""
+
+    def points(reply: Reply) -> float:
+        return rubric.mark(example, reply.text, is_finished=reply.finish != "length").points
+
+    a, b = points(battle.replies["a"]), points(battle.replies["b"])
+    return Outcome.BOTH_BAD if max(a, b) < BAD else OUTCOMES[cast_vote(a, b, rng, noise)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -54,16 +54,21 @@ def main(argv: list[str] | None = None) -> int:
     rng = random.Random(options.seed)
     host = Host(models.contestants, backends, store, rng=rng)
     corpus = Corpus(recipe.data, recipe.seed)
-    asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
+    voted = asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
     for backend in set(backends.values()):
         backend.close()
     store.close()
+    if voted < options.battles:
+        print(
+            f"error: only {voted} votes before the held-out prompts ran out: ask for fewer --battles", file=sys.stderr
+        )
+        return 1
     print(f"python -m ratings.compute --db {options.db} --models {options.models} --out boards makes the board")
     return 0
 
 
-async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *, noise: float, battles: int) -> None:
-    """Fight and vote until so many battles have their vote, or the held-out prompts have run out."""
+async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *, noise: float, battles: int) -> int:
+    """Fight until so many battles have their vote, or the held-out prompts have run out; return how many have one."""
     rubric = Rubric(corpus.families, corpus.vocabulary)
     prompts = corpus.heldout()
     rng.shuffle(prompts)
@@ -92,6 +97,7 @@ async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *,
                 await vote_on(number)
 
         await asyncio.gather(*(in_turn(number) for number in range(battles)))
+        return int(bar.n)
 
 
 def judge(battle: Battle, example: Example, rubric: Rubric, rng: random.Random, noise: float) -> Outcome:

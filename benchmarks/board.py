@@ -27,7 +27,7 @@ from training.data.examples import Example
 from training.data.rubric import Rubric, cast_vote
 from training.recipe import RecipeError, load_recipe
 
-AT_ONCE = 4
+VOTER = "synthetic"
 BAD = 40.0  # points below which a reply is bad, of 100
 OUTCOMES = {"first": Outcome.A_WINS, "second": Outcome.B_WINS, "tie": Outcome.TIE}
 
@@ -68,36 +68,30 @@ def main(argv: list[str] | None = None) -> int:
 
 
 async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *, noise: float, battles: int) -> int:
-    """Fight until so many battles have their vote, or the held-out prompts have run out; return how many have one."""
+    """Fight until so many battles have their vote, or the held-out prompts have run out; return how many have one.
+
+    One battle at a time, so that the draws of a seed fall in the same order again.
+    """
     rubric = Rubric(corpus.families, corpus.vocabulary)
     prompts = corpus.heldout()
     rng.shuffle(prompts)
-    left = iter(prompts)
+    voted = 0
     with tqdm(total=battles, desc="battles", unit="vote") as bar:
-
-        async def vote_on(number: int) -> None:
-            visitor = f"synthetic-{number}"
-            for example in left:
-                try:
-                    battle = await host.start(visitor, example.prompt)
-                except PromptRefused:
-                    continue
-                while battle.state is State.GENERATING:
-                    await asyncio.sleep(0.02)
-                if battle.state is State.READY:
-                    outcome = judge(battle, example, rubric, rng, noise)
-                    await asyncio.to_thread(store.vote, battle.id, visitor, outcome, source="simulated")
-                    bar.update()
-                    return
-
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def in_turn(number: int) -> None:
-            async with room:
-                await vote_on(number)
-
-        await asyncio.gather(*(in_turn(number) for number in range(battles)))
-        return int(bar.n)
+        for example in prompts:
+            if voted == battles:
+                break
+            try:
+                battle = await host.start(VOTER, example.prompt)
+            except PromptRefused:
+                continue
+            while battle.state is State.GENERATING:
+                await asyncio.sleep(0.005)
+            if battle.state is State.READY:
+                outcome = judge(battle, example, rubric, rng, noise)
+                store.vote(battle.id, VOTER, outcome, source="simulated")
+                voted += 1
+                bar.update()
+    return voted
 
 
 def judge(battle: Battle, example: Example, rubric: Rubric, rng: random.Random, noise: float) -> Outcome:

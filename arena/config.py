@@ -1,21 +1,28 @@
 """models.yaml to validated contestants; the only parser of that file.
 
 A contestant is a checkpoint plus the way it is asked. Two contestants may share weights and differ only in how they
-are asked. Nothing defaults silently where a mistake would change who is compared with whom.
+are asked. Nothing defaults silently where a mistake would change who is compared with whom, and a checkpoint that
+could not fight is refused by name before anything is loaded.
 """
 
-import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from arena.architecture import read_causal_classes
+from arena.checkpoint import read_checkpoint
+from arena.identity import can_be_looked_for, fold_name
+from arena.limits import ADDRESS, VISITOR, Limits
+from arena.weights import Unfit
 
 STYLES = ("chat", "few-shot")
 StopText = Annotated[str, StringConstraints(min_length=1)]
 NAME = r"^[\w][\w .:+-]{0,63}$"
+CONTEXT_KEYS = ("max_position_embeddings", "n_positions")  # what architectures call the length of their context
 
 
 class ConfigError(ValueError):
@@ -27,11 +34,17 @@ class _Section(BaseModel):
 
 
 class Sampling(_Section):
-    """How tokens are drawn. temperature 0 is greedy; max_tokens cuts a reply that does not end by itself."""
+    """How tokens are drawn, and where a reply that does not end by itself is ended.
+
+    temperature: 0 is greedy. max_tokens: a reply of that many is cut. max_seconds: from the request on, waiting
+    included. at_limit: a reply whose seconds are over is cut where it stands, or voids its battle.
+    """
 
     temperature: float = Field(default=0.8, ge=0, le=5, strict=True)
     top_p: float = Field(default=0.95, gt=0, le=1, strict=True)
     max_tokens: int = Field(default=96, gt=0, strict=True)
+    max_seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False, strict=True)
+    at_limit: Literal["cut", "void"] = "cut"
 
 
 class ChatStyle(_Section):
@@ -59,13 +72,23 @@ class FewShotStyle(_Section):
     stop: tuple[StopText, ...] = ("\n\n", "\nQuestion:")
 
 
+def _require_findable(word: str) -> str:
+    if not can_be_looked_for(word):
+        raise ValueError("write a word with a letter and at least two letters or digits")
+    return word
+
+
 class Contestant(_Section):
-    """One entry of models.yaml. path is absolute after loading; parent is the contestant it was trained from."""
+    """One entry of models.yaml. path is absolute after loading; parent is the contestant it was trained from.
+
+    known_as: words that give it away beside its name, such as those for its model, its maker or a sibling.
+    """
 
     name: Annotated[str, StringConstraints(pattern=NAME)]
     stage: str = Field(min_length=1, max_length=32)
     parent: str | None = None
     tags: tuple[str, ...] = ()
+    known_as: tuple[Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_findable)], ...] = ()
     path: Path
     backend: Literal["transformers"] = "transformers"
     prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")]
@@ -79,18 +102,40 @@ class ReadyPrompt(_Section):
     category: str = Field(default="", max_length=64)
 
 
+def _require_rates(text: str) -> str:
+    try:
+        Limits(text, text)
+    except ValueError:
+        raise ValueError('write limits as "15/minute; 300/hour"') from None
+    return text
+
+
+class Rates(_Section):
+    """How many battles one visitor, and all who share a network address, may start."""
+
+    visitor: Annotated[str, AfterValidator(_require_rates)] = VISITOR
+    address: Annotated[str, AfterValidator(_require_rates)] = ADDRESS
+
+
 class Models(_Section):
-    """The whole file: the contestants, and prompts that a visitor can click."""
+    """The whole file: the contestants, prompts that a visitor can click, and limits."""
 
     contestants: tuple[Contestant, ...]
     ready_prompts: tuple[ReadyPrompt, ...] = ()
+    limits: Rates = Rates()
 
     @model_validator(mode="after")
     def _contestants_can_meet(self) -> Self:
         names = [contestant.name for contestant in self.contestants]
+        seen: dict[str, str] = {}
         for name in names:
+            if not fold_name(name):
+                raise ValueError(f"the name {name!r} shows no letter or digit: give it one that can be read")
+            other = seen.setdefault(fold_name(name), name)
             if names.count(name) > 1:
                 raise ValueError(f"two contestants are named {name!r}: give each its own name")
+            if other != name:
+                raise ValueError(f"the names {other!r} and {name!r} look alike: give one of them another name")
         if len(names) < 2:
             raise ValueError(f"a battle needs at least 2 contestants, found {len(names)}: add one")
         for contestant in self.contestants:
@@ -108,7 +153,8 @@ def load_models(path: Path) -> Models:
     """Read and validate models.yaml; relative checkpoint paths start at the file's folder.
 
     Raises:
-        ConfigError: the file is missing or broken, or anything in it is wrong (the first thing found is named).
+        ConfigError: the file is missing or broken, anything in it is wrong, or a checkpoint cannot fight (the first
+            thing found is named).
     """
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)  # a SafeLoader
@@ -127,7 +173,8 @@ def load_models(path: Path) -> Models:
         models = Models.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_problem(error, tree)}") from None
-    placed = [_place(contestant, path) for contestant in models.contestants]
+    causal = read_causal_classes()
+    placed = [_place(contestant, path, causal) for contestant in models.contestants]
     return models.model_copy(update={"contestants": tuple(placed)})
 
 
@@ -150,29 +197,23 @@ class UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _place(contestant: Contestant, file: Path) -> Contestant:
+def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None) -> Contestant:
+    where = f"{file}: {contestant.name}: path {str(contestant.path)!r}"
     folder = (file.parent / contestant.path).resolve()
     if not folder.is_dir():
         cure = "make it (python -m training run nano --out checkpoints/nano) or mend the path"
-        raise ConfigError(f"{file}: {contestant.name}: path {str(contestant.path)!r} is no folder: {cure}")
-    if not (folder / "config.json").is_file():
-        raise ConfigError(f"{file}: {contestant.name}: {str(contestant.path)!r} holds no config.json: not a checkpoint")
-    _require_room(contestant, folder, file)
-    return contestant.model_copy(update={"path": folder})
-
-
-def _require_room(contestant: Contestant, folder: Path, file: Path) -> None:
+        raise ConfigError(f"{where} is no folder: {cure}")
     try:
-        context = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
-    except (ValueError, AttributeError):
-        raise ConfigError(
-            f"{file}: {contestant.name}: {folder / 'config.json'} is not JSON: not a checkpoint"
-        ) from None
-    if isinstance(context, int) and contestant.sampling.max_tokens >= context:
+        config = read_checkpoint(folder, causal, is_chat=isinstance(contestant.prompt, ChatStyle))
+    except Unfit as error:
+        raise ConfigError(f"{where} {error}") from None
+    context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
+    if context is not None and contestant.sampling.max_tokens >= context:
         raise ConfigError(
             f"{file}: {contestant.name}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "
             f"in a context of {context} tokens: lower it"
         )
+    return contestant.model_copy(update={"path": folder})
 
 
 def _first_problem(error: ValidationError, tree: dict[str, object]) -> str:

@@ -1,11 +1,22 @@
-"""Which prompts are let in. Everything a visitor types is hostile until it has passed here."""
+"""Which prompts are let in. Everything a visitor types is hostile until it has passed here.
+
+Letters of every language, emoji and their joiners pass unchanged. Characters that Unicode has yet to assign may be
+new emoji, so they pass too; those for private use pass beside others, for a page cannot know whether they are seen.
+"""
 
 import re
 import unicodedata
 
 MAX_LETTERS = 2000
-# Control tokens of the common chat formats; a backend also refuses the exact ones of its own tokenizer.
-CONTROL_TOKENS = re.compile(r"<\|[\w .:-]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>", re.IGNORECASE)
+MAX_MARKS = 20  # combining marks in a row: no script needs so many, and a tower of them hides the page
+# Control tokens of the common chat formats; a backend also refuses the exact ones of its own tokenizer. "<s>" is not
+# among them: it is HTML too, and a backend whose tokenizer has it passes it on as text.
+CONTROL_TOKENS = re.compile(r"<\|[\w .:-]{1,40}\|>|\[/?INST\]|<(?:start|end)_of_turn>", re.IGNORECASE)
+LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
+# Letters and signs by their category that show nothing: Hangul fillers, the blank of Braille, a musical null.
+BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\ufffc\U0001d159")
+UNSEEN = ("C", "M", "Z")  # main categories: control, format and unassigned; marks; spaces
+UNASSIGNED_UNSEEN = ((0x2065, 0x2065), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF))  # ignored by default, says Unicode
 
 
 class PromptRefused(ValueError):
@@ -13,18 +24,49 @@ class PromptRefused(ValueError):
 
 
 def check_prompt(text: object) -> str:
-    """Return the prompt, trimmed and with line ends as one character.
+    """Return the prompt, trimmed and with every kind of line end as one character.
 
     Raises:
-        PromptRefused: empty, too long, with control tokens of a chat format, or with control characters.
+        PromptRefused: empty or invisible, too long, with control tokens of a chat format, with control characters,
+            or with letters under towers of combining marks.
     """
     if not isinstance(text, str) or not text.strip():
         raise PromptRefused("Type a prompt first, or click one of the ready ones.")
     if len(text) > MAX_LETTERS:
         raise PromptRefused(f"That prompt is too long: at most {MAX_LETTERS:,} characters are read.")
-    prompt = re.sub(r"\r\n?", "\n", text).strip()
+    prompt = LINE_ENDS.sub("\n", text).strip()
     if found := CONTROL_TOKENS.search(prompt):
         raise PromptRefused(f"{found.group()!r} is a control token of a chat format: write it another way.")
-    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for letter in prompt):
+    if any(_is_control(letter) for letter in prompt):
         raise PromptRefused("The prompt holds characters that cannot be shown: remove them.")
+    if not any(map(_is_seen, prompt)):
+        raise PromptRefused("Type a prompt first, or click one of the ready ones.")
+    if _count_marks(prompt) > MAX_MARKS:
+        raise PromptRefused(f"More than {MAX_MARKS} accents stand on one letter: remove some.")
     return prompt
+
+
+def _is_control(letter: str) -> bool:
+    category, code = unicodedata.category(letter), ord(letter)
+    is_noncharacter = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+    return (category in ("Cc", "Cs") and letter not in "\n\t") or is_noncharacter
+
+
+def _is_seen(letter: str) -> bool:
+    category = unicodedata.category(letter)
+    if category == "Cn":
+        return not any(first <= ord(letter) <= last for first, last in UNASSIGNED_UNSEEN)
+    return category[0] not in UNSEEN and letter not in BLANKS
+
+
+def _count_marks(text: str) -> int:
+    """Return the length of the longest run of combining marks; format characters neither count nor end it."""
+    longest = run = 0
+    for letter in text:
+        category = unicodedata.category(letter)
+        if category[0] == "M":
+            run += 1
+        elif category != "Cf":
+            run = 0
+        longest = max(longest, run)
+    return longest

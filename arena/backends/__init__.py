@@ -1,6 +1,9 @@
 """The one small protocol between a battle and whatever writes its replies: text as it comes, then a final record.
 
     transformers.py   checkpoints in this process, one batched generate for requests that arrive together
+    loading.py        a checkpoint from its folder, whole or not at all
+    asking.py         from a prompt to tokens, in which what a visitor typed is never a control token
+    rows.py           one request on its way through that batch
     sampling.py       drawing, streaming and stopping each row of that batch by itself
 
 A backend knows one set of weights and nothing of battles, sides or votes. ``open_backends`` makes one for each
@@ -42,7 +45,8 @@ class Request:
 class Reply:
     """The final record of one reply.
 
-    finish: the model ended it ("end"), a stop text did ("stop"), or it was cut at max_tokens ("length").
+    finish: the model ended it ("end"), a stop text did ("stop"), or it was cut at max_tokens or at max_seconds
+    ("length").
     recipe: everything needed to write it again: weights hash, style, sampling, seed, backend, versions.
     tokens counts the reply's tokens, the end token included; seconds run from request to end, first_seconds to the
     first token.
@@ -58,13 +62,33 @@ class Reply:
 
 
 class Backend(Protocol):
-    """Writes replies from one set of weights."""
+    """Writes replies from one set of weights.
+
+    A reply has max_seconds of its request's sampling, counted from the request and waiting included. What runs longer
+    the backend ends itself: at_limit "cut" ends it with the text so far and finish "length", where there is any text;
+    otherwise, and with "void", it raises a BackendError that names the limit. Whoever reads should wait a little
+    longer before giving up by itself. max_tokens always cuts.
+    """
+
+    @property
+    def is_loading(self) -> bool:
+        """Say whether the weights are still being loaded; one that cannot be loaded is not."""
 
     async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
-        """Wait until the weights are loaded; raise PromptTooLong, or PromptRefused for the model's control tokens."""
+        """Wait until the weights are loaded; let a prompt through that can be asked.
+
+        Raises:
+            PromptTooLong: it leaves no room for the reply.
+            PromptRefused: it holds a control token of the model.
+            BackendError: the checkpoint cannot be loaded or asked, whatever it was that went wrong in it.
+        """
 
     def stream(self, request: Request) -> AsyncIterator[str | Reply]:
-        """Yield text as it is written, then the Reply, last; closing the iterator early abandons the reply."""
+        """Yield text as it is written, then the Reply, last; closing the iterator early abandons the reply.
+
+        Raises:
+            BackendError: no reply was written, for whatever reason; nothing else is raised.
+        """
 
     def close(self) -> None:
         """Let go of threads and weights."""

@@ -13,23 +13,27 @@ from transformers.generation.streamers import BaseStreamer
 from arena.config import Sampling
 
 if TYPE_CHECKING:
-    from arena.backends.transformers import Row
+    from arena.backends.rows import Row
 
 
 class RowSampler(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types for it
     """Turn greedy decoding into seeded sampling: argmax(logits / temperature + Gumbel noise), a generator a row.
 
     Nucleus sampling (top_p; Holtzman et al. 2020, arXiv:1904.09751) masks what lies beyond before the noise is added.
-    Temperature 0 leaves a row greedy.
+    Temperature 0 leaves a row greedy. is_broken (B,) remembers the rows whose logits once had a best that is no finite
+    number: what such a row draws means nothing.
     """
 
     def __init__(self, sampling: list[Sampling], seeds: list[int]) -> None:
         self.temperature = torch.tensor([[s.temperature] for s in sampling])  # (B, 1)
         self.top_p = torch.tensor([[s.top_p] for s in sampling])  # (B, 1)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.is_broken = torch.zeros(len(seeds), dtype=torch.bool)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:
         """Return perturbed log-probabilities (B, V), whose argmax is the drawn token."""
+        is_broken = ~scores.max(-1).values.isfinite()  # the maximum of a row with NaN is NaN
+        self.is_broken |= is_broken.cpu()
         temperature = self.temperature.to(scores.device)
         logits = scores.float() / torch.where(temperature > 0, temperature, 1.0)
         logits = keep_nucleus(logits, self.top_p.to(scores.device))

@@ -8,22 +8,22 @@ its batch.
 """
 
 import asyncio
-import hashlib
-import importlib.metadata
 import logging
 import os
 import queue
 import threading
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.backends import BackendError, Finish, PromptTooLong, Reply, Request
+from arena.backends import BackendError, PromptTooLong, Reply, Request
+from arena.backends.asking import Asker, one_line
+from arena.backends.loading import load_checkpoint
+from arena.backends.rows import Row
 from arena.config import ChatStyle, FewShotStyle, Sampling
 from arena.guard import PromptRefused
-from arena.prompts import few_shot_document, visible_text
+from arena.prompts import visible_text
 
 if TYPE_CHECKING:
     import torch
@@ -37,32 +37,6 @@ LOADING = threading.Lock()
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Row:
-    """One request on its way through a batch. The worker thread writes it, the event loop reads its events."""
-
-    request: Request
-    loop: asyncio.AbstractEventLoop
-    prompt_ids: list[int]
-    events: "asyncio.Queue[str | Reply | Exception]" = field(default_factory=asyncio.Queue)
-    began: float = field(default_factory=time.monotonic)
-    first_seconds: float = 0.0
-    ids: list[int] = field(default_factory=list)
-    shown: str = ""
-    finish: Finish | None = None
-    is_abandoned: bool = False
-
-    @property
-    def is_done(self) -> bool:
-        """Say whether no more tokens are wanted."""
-        return self.finish is not None or self.is_abandoned
-
-    def send(self, event: "str | Reply | Exception") -> None:
-        """Hand an event to the reader; a loop that is closed has no readers left."""
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.events.put_nowait, event)
-
-
 class TransformersBackend:
     """Serves one checkpoint folder. Loading starts at once, in the worker thread, so the page need not wait for it."""
 
@@ -72,33 +46,41 @@ class TransformersBackend:
         self._waiting: queue.Queue[Row | None] = queue.Queue()
         self._loaded = threading.Event()
         self._failure: BackendError | None = None
+        self._chat_failure: BackendError | None = None
         self._tokenizer: PreTrainedTokenizerFast
         self._model: PreTrainedModel
+        self._asker: Asker
         self._identity: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._work, name=f"backend {path.name}", daemon=True)
         self._thread.start()
 
+    @property
+    def is_loading(self) -> bool:
+        """Say whether the weights are still being loaded."""
+        return not self._loaded.is_set()
+
     async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
-        """Wait for the weights; raise PromptTooLong or PromptRefused as the protocol says."""
-        await self._wait_until_loaded()
-        token = next((t for t in self._tokenizer.all_special_tokens if t in prompt), None)
-        if token:
-            raise PromptRefused(f"{token!r} is a control token of a chat format: write it another way.")
-        context = self._context
-        size = len(self._encode(prompt, style, sampling.max_tokens))
-        if size + sampling.max_tokens > context:
-            frame = len(self._encode("", style, context))  # what is left of the document where nothing fits
-            per_letter = (size - frame) / len(prompt)
-            raise PromptTooLong(max(0, int((context - sampling.max_tokens - frame) / per_letter)))
+        """Wait for the weights; raise as the protocol says."""
+        await self._wait_until_ready(style)
+        try:
+            self._asker.check(prompt, style, sampling)
+        except (PromptTooLong, PromptRefused):
+            raise
+        except Exception as error:  # whatever somebody else's template or tokenizer raises
+            raise BackendError(f"{self.path} cannot be asked this prompt: {one_line(error)}") from error
 
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
         """Yield deltas, then the Reply.
 
         Raises:
-            BackendError: the checkpoint did not load, or generation failed.
+            BackendError: the checkpoint did not load, the prompt cannot be asked, generation failed, or the reply took
+                too long.
         """
-        await self._wait_until_loaded()
-        ids = self._encode(request.prompt, request.style, request.sampling.max_tokens)
+        await self._wait_until_ready(request.style)
+        try:
+            ids = self._asker.encode(request.prompt, request.style, request.sampling.max_tokens)
+        except Exception as error:
+            raise BackendError(f"{self.path} cannot be asked this prompt: {one_line(error)}") from error
         row = Row(request, asyncio.get_running_loop(), ids)
         self._waiting.put(row)
         try:
@@ -117,25 +99,13 @@ class TransformersBackend:
         self._failure = self._failure or BackendError(f"{self.path} is closed")
         self._waiting.put(None)
 
-    async def _wait_until_loaded(self) -> None:
+    async def _wait_until_ready(self, style: ChatStyle | FewShotStyle) -> None:
         while not self._loaded.is_set():
             await asyncio.sleep(0.02)
         if self._failure:
             raise self._failure
-
-    def _encode(self, prompt: str, style: ChatStyle | FewShotStyle, reply_tokens: int) -> list[int]:
-        """Return the tokens of a prompt. A few-shot document keeps as many examples as leave room for the reply."""
-        if isinstance(style, FewShotStyle):
-            ids: list[int] = []
-            for shots in range(len(style.examples), 0, -1):
-                ids = self._tokenizer(few_shot_document(style, prompt, shots))["input_ids"]
-                if len(ids) + reply_tokens <= self._context:
-                    break
-            return ids
-        messages = [{"role": "user", "content": prompt}]
-        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        chat_ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return chat_ids
+        if self._chat_failure and isinstance(style, ChatStyle):
+            raise self._chat_failure
 
     # Everything below runs in the worker thread.
 
@@ -144,8 +114,8 @@ class TransformersBackend:
             with LOADING:
                 self._load()
         except Exception as error:  # the edge of the thread: kept, logged and raised to every request
-            log.error("%s cannot be loaded: %s", self.path, error)
-            self._failure = BackendError(f"{self.path} cannot be loaded: {error}")
+            log.error("%s cannot be loaded: %s", self.path, one_line(error))
+            self._failure = BackendError(f"{self.path} cannot be loaded: {one_line(error)}")
         self._loaded.set()
         while self._failure is None:
             rows = self._gather()
@@ -156,27 +126,25 @@ class TransformersBackend:
             except Exception as error:  # the edge of the thread: each reader gets it and voids its battle
                 log.exception("generation failed in %s", self.path)
                 for row in rows:
-                    row.send(BackendError(f"generation failed: {error}"))
+                    if not row.is_done:
+                        row.fail(f"generation failed: {one_line(error)}")
 
     def _load(self) -> None:
         import torch
-        import transformers
 
-        transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(self._threads)
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(self.path, local_files_only=True)
-        # Weights may be published in bfloat16, which a processor computes slowly and a batch would round differently.
-        on_gpu = torch.cuda.is_available()
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            self.path, local_files_only=True, dtype="auto" if on_gpu else torch.float32
-        )
-        self._model = model.to("cuda" if on_gpu else "cpu").eval()
-        self._identity = {
-            "backend": "transformers",
-            "weights": _hash_weights(self.path),
-            "template": _hash_text(self._tokenizer.chat_template or ""),
-            "versions": {name: importlib.metadata.version(name) for name in ("transformers", "torch")},
-        }
+        loaded = load_checkpoint(self.path)
+        self._model, self._tokenizer, self._identity = loaded.model, loaded.tokenizer, loaded.identity
+        rows = self._model.get_input_embeddings().weight.shape[0]
+        self._asker = Asker(self._tokenizer, context=self._context, vocabulary=rows)
+        if self._tokenizer.chat_template is None:
+            self._chat_failure = BackendError(f"{self.path} has no chat template: ask it in the style few-shot")
+            return
+        try:
+            self._asker.require_template()
+        except BackendError as error:  # it may still be asked in the style few-shot
+            log.error("%s cannot be asked in the style chat: %s", self.path, error)
+            self._chat_failure = BackendError(f"{self.path} cannot be asked in the style chat: {error}")
 
     def _gather(self) -> list[Row]:
         """Return the requests that wait, at most MAX_BATCH; an empty list when the backend was closed."""
@@ -203,7 +171,14 @@ class TransformersBackend:
 
     @property
     def _context(self) -> int:
-        return getattr(self._model.config, "max_position_embeddings", None) or UNBOUNDED
+        config = self._model.config.get_text_config()
+        return getattr(config, "max_position_embeddings", None) or UNBOUNDED
+
+    @property
+    def _pad(self) -> int:
+        """What fills a row on the left, where nothing looks: any token that the model has an embedding for."""
+        pad = self._tokenizer.pad_token_id
+        return pad if pad is not None and pad < self._asker.vocabulary else 0
 
     def _generate(self, rows: list[Row]) -> None:
         import torch
@@ -211,11 +186,20 @@ class TransformersBackend:
 
         from arena.backends.sampling import RowSampler, RowsDone, RowStreamer
 
+        for row in rows:
+            if row.is_overdue:
+                self._end_overdue(row)
+        if all(row.is_done for row in rows):
+            return
         width = max(len(row.prompt_ids) for row in rows)
-        pad = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else 0
-        ids = torch.tensor([[pad] * (width - len(r.prompt_ids)) + r.prompt_ids for r in rows])  # (B, T), padded left
+        ids = torch.tensor([[self._pad] * (width - len(r.prompt_ids)) + r.prompt_ids for r in rows])  # (B, T)
         mask = torch.tensor([[0] * (width - len(r.prompt_ids)) + [1] * len(r.prompt_ids) for r in rows])
         sampler = RowSampler([row.request.sampling for row in rows], [row.request.seed for row in rows])
+
+        def take(tokens: "torch.Tensor") -> None:
+            self._give_up(rows, sampler.is_broken)
+            self._take(rows, tokens)
+
         with torch.inference_mode():
             self._model.generate(
                 ids.to(self._model.device),
@@ -223,25 +207,51 @@ class TransformersBackend:
                 generation_config=GenerationConfig(
                     max_new_tokens=max(row.request.sampling.max_tokens for row in rows),
                     do_sample=False,
-                    pad_token_id=pad,
+                    pad_token_id=self._pad,
                 ),
                 logits_processor=[sampler],
                 stopping_criteria=[RowsDone(rows)],
-                streamer=RowStreamer(lambda tokens: self._take(rows, tokens)),
+                streamer=RowStreamer(take),
             )
+
+    def _give_up(self, rows: list[Row], is_broken: "torch.Tensor") -> None:
+        for row, broken in zip(rows, is_broken.tolist(), strict=True):
+            if broken and not row.is_done:
+                row.fail(f"{self.path} computes no numbers any more (NaN or infinite): its weights are damaged")
 
     def _take(self, rows: list[Row], tokens: "torch.Tensor") -> None:
         """Give each unfinished row its next token: show the new text, or end the reply."""
         for row, token in zip(rows, tokens.tolist(), strict=True):
             if not row.is_done:
-                self._extend(row, token)
+                try:
+                    self._extend(row, token)
+                except Exception as error:  # this row's own, which must not end the others
+                    log.exception("a reply of %s failed", self.path)
+                    row.fail(f"generation failed: {one_line(error)}")
+            if not row.is_done and row.is_overdue:
+                self._end_overdue(row)
+
+    def _end_overdue(self, row: Row) -> None:
+        """End a row whose seconds are over, with its text so far where that is wanted and there is any."""
+        sampling = row.request.sampling
+        text, _ = visible_text(self._decode(row), row.request.style.stop, is_final=True)
+        text = text.rstrip("\ufffd").rstrip()
+        if sampling.at_limit == "cut" and text:
+            row.finish = "length"
+            row.send(self._reply(row, text))
+        else:
+            row.fail(f"the reply had not ended after {sampling.max_seconds:g} s (sampling.max_seconds)")
+
+    def _decode(self, row: Row) -> str:
+        text: str = self._tokenizer.decode(row.ids, skip_special_tokens=True)
+        return text.lstrip()
 
     def _extend(self, row: Row, token: int) -> None:
         if not row.ids:
             row.first_seconds = time.monotonic() - row.began
         row.ids.append(token)
         is_end = token in self._ends
-        text = self._tokenizer.decode(row.ids, skip_special_tokens=True).lstrip()
+        text = self._decode(row)
         is_cut = len(row.ids) >= row.request.sampling.max_tokens
         shown, is_stopped = visible_text(text, row.request.style.stop, is_final=is_end or is_cut)
         if is_stopped or is_end or is_cut:
@@ -267,16 +277,3 @@ class TransformersBackend:
         }
         seconds = time.monotonic() - row.began
         return Reply(text, row.finish, len(row.prompt_ids), len(row.ids), seconds, row.first_seconds, recipe)
-
-
-def _hash_weights(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return "sha256:" + digest.hexdigest()
-
-
-def _hash_text(text: str) -> str:
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,8 @@
 """A small random Llama with a byte-level tokenizer, and how the tests of its backend ask it."""
 
 import asyncio
-from collections.abc import Awaitable
+import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,25 @@ def make_checkpoint(folder: Path) -> Path:
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(folder)
     return folder
+
+
+def copy_checkpoint(checkpoint: Path, folder: Path, **config: Any) -> Path:
+    """Copy a checkpoint, to be changed; what is given goes into its config.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in checkpoint.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    tree = json.loads((folder / "config.json").read_text(encoding="utf-8")) | config
+    (folder / "config.json").write_text(json.dumps(tree), encoding="utf-8")
+    return folder
+
+
+def change_weights(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Let a function change the tensors of a checkpoint by name."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: tensor.clone() for name, tensor in load_file(folder / "model.safetensors").items()}
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def run(awaitable: Awaitable[Any]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from folders import make_folder
 
 import app
 from arena.store import Store
@@ -19,8 +20,7 @@ def models(tmp_path: Path) -> Path:
     """Return a good models.yaml."""
     contestants = []
     for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text("{}")
+        make_folder(tmp_path / name)
         contestants.append({"name": name, "stage": "sft", "path": name, "prompt": {"style": "chat"}})
     file = tmp_path / "models.yaml"
     file.write_text(yaml.safe_dump({"contestants": contestants}))

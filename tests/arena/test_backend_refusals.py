@@ -1,12 +1,11 @@
-"""What the transformers backend refuses and what goes wrong in it: no checkpoint, control tokens, too long a prompt."""
+"""What the transformers backend refuses and what goes wrong in it: control tokens, prompts and replies without end."""
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
-from scripted import PATIENCE
 
 from arena.backends import BackendError, PromptTooLong
 from arena.backends.transformers import TransformersBackend
@@ -16,27 +15,7 @@ from arena.guard import PromptRefused
 pytestmark = pytest.mark.slow
 
 
-def test_a_checkpoint_that_cannot_be_loaded_says_so_to_everyone(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    broken = TransformersBackend(tmp_path)
-    for _ in range(2):
-        with pytest.raises(BackendError, match=f"{tmp_path} cannot be loaded"):
-            run(broken.check("Hi", CHAT, Sampling()))
-        with pytest.raises(BackendError, match="cannot be loaded"):
-            replies(broken, ask())
-    broken._thread.join(PATIENCE)
-    assert not broken._thread.is_alive()
-
-
-def test_a_checkpoint_with_damaged_weights_says_so(checkpoint: Path, tmp_path: Path) -> None:
-    for file in checkpoint.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(BackendError, match="cannot be loaded"):
-        run(TransformersBackend(tmp_path).check("Hi", CHAT, Sampling()))
-
-
-def test_a_generation_that_fails_is_told_to_its_readers_and_the_next_one_works(
+def test_a_generation_that_fails_is_reported_to_its_readers_and_the_next_one_works(
     backend: TransformersBackend, calls: list[int]
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -95,9 +74,105 @@ def test_a_long_prompt_to_a_base_model_is_asked_with_fewer_examples(backend: Tra
 
 def test_a_prompt_and_reply_that_fill_the_context_to_the_last_token_are_written(backend: TransformersBackend) -> None:
     request = ask("xq" * 20, max_tokens=1)
-    used = len(backend._encode(request.prompt, CHAT, 1))
+    used = len(backend._asker.encode(request.prompt, CHAT, 1))
     full = ask("xq" * 20, max_tokens=CONTEXT - used, temperature=2.0)
     run(backend.check(full.prompt, CHAT, full.sampling))
     with pytest.raises(PromptTooLong):
         run(backend.check(full.prompt, CHAT, Sampling(max_tokens=CONTEXT - used + 1)))
     assert replies(backend, full)[0].tokens >= 1
+
+
+@pytest.fixture
+def late(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return a function that lets an hour pass for the first row of a batch after so many tokens."""
+    take = backend._take
+
+    def after(tokens: int) -> None:
+        steps = 0
+
+        def taking(rows: Any, drawn: Any) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == tokens:
+                rows[0].began -= 3600
+            take(rows, drawn)
+
+        monkeypatch.setattr(backend, "_take", taking)
+
+    run(backend.check("Hi", CHAT, Sampling()))
+    return after
+
+
+def test_a_reply_whose_seconds_are_over_is_cut_where_it_stands(
+    backend: TransformersBackend, late: Callable[[int], None]
+) -> None:
+    [whole] = replies(backend, ask(seed=5, max_tokens=60))
+    late(20)
+    deltas, reply = run(read(backend, ask(seed=5, max_tokens=60)))
+    assert (reply.finish, reply.tokens) == ("length", 20)
+    assert 0 < len(reply.text) < len(whole.text)
+    assert whole.text.startswith(reply.text)
+    assert reply.text.startswith("".join(deltas).rstrip())
+
+
+def test_a_reply_whose_seconds_are_over_voids_its_battle_where_that_is_wanted(
+    backend: TransformersBackend, late: Callable[[int], None]
+) -> None:
+    late(20)
+    with pytest.raises(BackendError, match=r"not ended after 60 s \(sampling.max_seconds\)"):
+        replies(backend, ask(seed=5, max_tokens=60, at_limit="void"))
+
+
+def test_a_reply_without_a_word_when_its_seconds_are_over_is_none(backend: TransformersBackend) -> None:
+    with pytest.raises(BackendError, match="not ended after 1e-09 s"):
+        replies(backend, ask(max_seconds=1e-9))
+
+
+def test_the_others_of_a_batch_write_on_when_the_seconds_of_one_are_over(
+    backend: TransformersBackend, calls: list[int], late: Callable[[int], None]
+) -> None:
+    [alone] = replies(backend, ask(seed=7, max_tokens=40))
+    late(5)
+    first, second = replies(backend, ask(seed=5, max_tokens=60), ask(seed=7, max_tokens=40))
+    assert (first.finish, first.tokens) == ("length", 5)
+    assert (second.text, second.tokens) == (alone.text, alone.tokens)
+    assert calls == [1, 2]
+
+
+def test_a_reply_that_ends_in_time_is_not_touched(backend: TransformersBackend) -> None:
+    one, other = (replies(backend, ask(seed=3, max_seconds=seconds))[0] for seconds in (30, 60.0))
+    assert (one.text, one.finish) == (other.text, other.finish)
+
+
+def test_one_reply_that_cannot_be_decoded_does_not_end_the_others(
+    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extend = backend._extend
+
+    def failing(row: Any, token: int) -> None:
+        if row.request.seed == 1:
+            raise UnicodeError("no letter")
+        extend(row, token)
+
+    monkeypatch.setattr(backend, "_extend", failing)
+
+    async def both() -> list[Any]:
+        return await asyncio.gather(*(read(backend, ask(seed=s)) for s in (1, 2)), return_exceptions=True)
+
+    failed, (_, reply) = run(both())
+    assert isinstance(failed, BackendError)
+    assert "no letter" in str(failed)
+    assert reply.tokens > 0
+
+
+@pytest.mark.parametrize("error", [ValueError("no such word"), KeyError("x"), TypeError()])
+def test_whatever_a_tokenizer_raises_is_the_backends_own_error(
+    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(backend._asker, "_encode", fail)
+    for attempt in (backend.check("Hi", CHAT, Sampling()), read(backend, ask())):
+        with pytest.raises(BackendError, match="cannot be asked this prompt: "):
+            run(attempt)

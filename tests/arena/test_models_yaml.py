@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from folders import make_folder
 
 from arena.config import ChatStyle, ConfigError, FewShotStyle, Sampling, load_models
 
@@ -17,8 +18,7 @@ FEW_SHOT = {"style": "few-shot", "examples": [{"question": "Up?", "answer": "Dow
 def folder(tmp_path: Path) -> Path:
     """Return a folder with two checkpoints, and one that is none."""
     for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text("{}")
+        make_folder(tmp_path / name)
     (tmp_path / "hollow").mkdir()
     (tmp_path / "letter").write_text("no folder")
     return tmp_path
@@ -90,6 +90,25 @@ def test_a_good_file_is_read_whole(folder: Path) -> None:
     ]
 
 
+def test_what_gives_a_contestant_away_is_read_as_it_is_written(folder: Path) -> None:
+    tree = good()
+    tree["contestants"][1]["known_as"] = ["SmolLM2", "Hugging Face", "o1"]
+    one, two = load_models(write(folder, tree)).contestants
+    assert (one.known_as, two.known_as) == ((), ("SmolLM2", "Hugging Face", "o1"))
+
+
+def test_the_seconds_of_a_reply_and_what_becomes_of_it_then_are_read(folder: Path) -> None:
+    tree = good()
+    tree["contestants"][1]["sampling"] = {"max_seconds": 5, "at_limit": "void"}
+    one, two = load_models(write(folder, tree)).contestants
+    assert (one.sampling.max_seconds, one.sampling.at_limit) == (60.0, "cut")
+    assert (two.sampling.max_seconds, two.sampling.at_limit) == (5.0, "void")
+
+
+def test_the_sampling_of_an_earlier_ledger_is_read_still() -> None:
+    assert Sampling.model_validate({"temperature": 0.8, "top_p": 0.95, "max_tokens": 96}) == Sampling()
+
+
 def test_two_contestants_may_share_weights(folder: Path) -> None:
     tree = good()
     tree["contestants"][1]["path"] = "first"
@@ -140,6 +159,37 @@ BAD = {
     "path of a file": (put("contestants", 1, "path", "letter"), ["two", "'letter'", "no folder", "mend"]),
     "path without config.json": (put("contestants", 1, "path", "hollow"), ["two", "'hollow'", "config.json"]),
     "duplicate name": (put("contestants", 1, "name", "one"), ["'one'", "give each its own name"]),
+    "name in other capitals": (put("contestants", 1, "name", "ONE"), ["'one' and 'ONE' look alike", "another name"]),
+    "name in wide letters": (put("contestants", 1, "name", "\uff4f\uff4e\uff45"), ["look alike"]),
+    "name with another accent": (put("contestants", 1, "name", "on\u00e9"), ["'on\u00e9' look alike"]),
+    "name with a space at its end": (put("contestants", 1, "name", "one "), ["'one' and 'one ' look alike"]),
+    "name of nothing that is seen": (
+        put("contestants", 1, "name", "\u3164"),
+        ["no letter or digit", "can be read"],
+    ),
+    "known_as that is a word": (put("contestants", 1, "known_as", "Smol"), ["contestants[1].known_as", "'Smol'"]),
+    "known_as of one letter": (
+        put("contestants", 1, "known_as", ["Smol", "x"]),
+        ["contestants[1].known_as[1]", "at least two letters", "'x'"],
+    ),
+    "known_as that is a number": (put("contestants", 1, "known_as", ["135"]), ["known_as[0]", "a letter", "'135'"]),
+    "known_as of signs": (put("contestants", 1, "known_as", ["--- !"]), ["known_as[0]", "at least two letters"]),
+    "known_as without end": (put("contestants", 1, "known_as", ["x" * 65]), ["known_as[0]", "at most 64"]),
+    "no seconds": (put("contestants", 1, "sampling", {"max_seconds": 0}), ["max_seconds", "0", "greater than 0"]),
+    "seconds without end": (
+        put("contestants", 1, "sampling", {"max_seconds": float("inf")}),
+        ["contestants[1].sampling.max_seconds", "finite", "inf"],
+    ),
+    "seconds that are no number": (
+        put("contestants", 1, "sampling", {"max_seconds": float("nan")}),
+        ["contestants[1].sampling.max_seconds", "nan"],
+    ),
+    "seconds in quotes": (put("contestants", 1, "sampling", {"max_seconds": "60"}), ["max_seconds", "'60'"]),
+    "seconds that are true": (put("contestants", 1, "sampling", {"max_seconds": True}), ["max_seconds", "True"]),
+    "an unknown end": (
+        put("contestants", 1, "sampling", {"at_limit": "stop"}),
+        ["contestants[1].sampling.at_limit", "'cut' or 'void'", "'stop'"],
+    ),
     "one contestant": (drop("contestants", 1), ["at least 2", "found 1", "add one"]),
     "unknown parent": (put("contestants", 1, "parent", "three"), ["'three'", "'two'", "name one of one, two"]),
     "unknown style": (
@@ -243,7 +293,32 @@ def test_a_file_that_nests_without_end_is_refused(folder: Path) -> None:
     assert refusal(file)
 
 
-def test_replies_that_leave_no_room_for_a_prompt_are_refused(folder: Path) -> None:
+@pytest.mark.parametrize("key", ["max_position_embeddings", "n_positions"])
+def test_replies_that_leave_no_room_for_a_prompt_are_refused(folder: Path, key: str) -> None:
     file = write(folder, good())
-    (folder / "first" / "config.json").write_text('{"max_position_embeddings": 96}')
-    assert "max_tokens 96 leaves no room" in refusal(file)
+    make_folder(folder / "first", **{key: 96})
+    assert "max_tokens 96 leaves no room for a prompt in a context of 96 tokens" in refusal(file)
+    make_folder(folder / "first", **{key: 97})
+    assert load_models(file)
+
+
+@pytest.mark.parametrize(("one", "other"), [("v1.0", "v10"), ("v1.0", "v1 0"), ("demo1", "demo-1"), ("a+", "a")])
+def test_names_that_differ_in_what_is_read_may_stand_beside_each_other(folder: Path, one: str, other: str) -> None:
+    tree = good()
+    for contestant, name in zip(tree["contestants"], (one, other), strict=True):
+        contestant["name"] = name
+    tree["contestants"][1]["parent"] = one
+    assert [c.name for c in load_models(write(folder, tree)).contestants] == [one, other]
+
+
+def test_limits_have_defaults_and_can_be_set(folder: Path) -> None:
+    assert load_models(write(folder, good())).limits.visitor == "15/minute; 300/hour"
+    limits = load_models(write(folder, good() | {"limits": {"address": "9/second"}})).limits
+    assert (limits.visitor, limits.address) == ("15/minute; 300/hour", "9/second")
+
+
+@pytest.mark.parametrize("rate", ["many", "", "5 per fortnight", "-1/minute", "0/minute"])
+def test_limits_that_say_nothing_are_refused(folder: Path, rate: str) -> None:
+    said = refusal(write(folder, good() | {"limits": {"visitor": rate}}))
+    assert "limits.visitor" in said
+    assert 'write limits as "15/minute; 300/hour"' in said

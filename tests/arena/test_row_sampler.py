@@ -82,3 +82,25 @@ def test_a_row_draws_the_same_whoever_shares_its_batch() -> None:
         drawn = [int(alone(IDS, logits[row : row + 1, step]).argmax()) for step in range(30)]
         assert drawn == tokens[row].tolist()
     assert tokens[1].tolist() == logits[1].argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_row_without_numbers_is_remembered_and_the_others_draw_as_they_would(bad: float) -> None:
+    logits = LOGITS.repeat(3, 1)
+    logits[1, 2] = bad
+    sampler = RowSampler([Sampling()] * 3, [1, 2, 3])
+    drawn = sampler(IDS, logits).argmax(-1)
+    sampler(IDS, LOGITS.repeat(3, 1))
+    assert sampler.is_broken.tolist() == [False, True, False]
+    expected = RowSampler([Sampling()] * 3, [1, 2, 3])(IDS, LOGITS.repeat(3, 1)).argmax(-1)
+    assert drawn[[0, 2]].tolist() == expected[[0, 2]].tolist()
+
+
+def test_tokens_that_a_model_rules_out_break_no_row() -> None:
+    logits = LOGITS[None].clone()
+    logits[0, 1:] = float("-inf")
+    sampler = RowSampler([Sampling()], [1])
+    assert sampler(IDS, logits).argmax(-1).tolist() == [0]
+    assert sampler.is_broken.tolist() == [False]
+    sampler(IDS, torch.full((1, 6), float("-inf")))
+    assert sampler.is_broken.tolist() == [True]

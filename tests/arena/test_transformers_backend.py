@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import CHAT, FEW_SHOT, ask, read, replies, run
+from asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
 from scripted import PATIENCE
 
 from arena.backends import Reply, Request, open_backends
@@ -229,6 +229,7 @@ def test_a_reply_can_be_made_again_from_its_recipe(backend: TransformersBackend,
     assert (again.text, again.recipe) == (reply.text, recipe)
     assert recipe["weights"].startswith("sha256:")
     assert set(recipe["versions"]) == {"transformers", "torch"}
+    assert recipe["sampling"]["max_seconds"] == 60.0
 
 
 def test_different_weights_have_different_hashes(checkpoint: Path, tmp_path: Path) -> None:
@@ -249,14 +250,13 @@ def test_different_weights_have_different_hashes(checkpoint: Path, tmp_path: Pat
 
 def test_the_record_counts_tokens_and_seconds(backend: TransformersBackend) -> None:
     [reply] = replies(backend, ask(max_tokens=5))
-    assert reply.prompt_tokens == len(backend._encode("What is hot?", CHAT, 5))
+    assert reply.prompt_tokens == len(backend._asker.encode("What is hot?", CHAT, 5))
     assert 1 <= reply.tokens <= 5
     assert 0 < reply.first_seconds <= reply.seconds < PATIENCE
 
 
 def test_contestants_that_share_weights_share_the_model(checkpoint: Path, tmp_path: Path) -> None:
-    for file in checkpoint.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+    copy_checkpoint(checkpoint, tmp_path)
     contestants = tuple(
         Contestant(name=name, stage="base", path=path, prompt=style)
         for name, path, style in (("one", checkpoint, CHAT), ("two", checkpoint, FEW_SHOT), ("three", tmp_path, CHAT))

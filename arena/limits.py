@@ -1,0 +1,79 @@
+"""How often one visitor, and one network address, may start a battle; every vote needs a battle of its own.
+
+A visitor is a cookie, which costs nothing to throw away, so the address counts as well: its limit is what a classroom
+behind one address needs. Addresses are kept in memory only, for as long as the longest window.
+"""
+
+import ipaddress
+import math
+import time
+from dataclasses import dataclass
+
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+VISITOR = "15/minute; 300/hour"
+ADDRESS = "200/minute; 2000/hour"
+
+
+@dataclass(frozen=True)
+class TooMany(Exception):
+    """A limit that is reached. seconds: until there is room again; whose: "visitor" or "address"."""
+
+    whose: str
+    seconds: int
+
+
+class Limits:
+    """The buckets of every visitor and address; use from one thread."""
+
+    def __init__(self, visitor: str = VISITOR, address: str = ADDRESS) -> None:
+        """Take limits as "15/minute; 300/hour".
+
+        Raises:
+            ValueError: not written so, or a limit of none.
+        """
+        self._rates = {"visitor": parse_many(visitor), "address": parse_many(address)}
+        if any(rate.amount < 1 for rates in self._rates.values() for rate in rates):
+            raise ValueError("a limit of nothing lets nobody in")
+        self._window = MovingWindowRateLimiter(MemoryStorage())
+
+    def take(self, visitor: str, address: str) -> None:
+        """Count one battle, or none where there is no room for it. An empty address has no limit.
+
+        Raises:
+            TooMany: for this visitor or this address.
+        """
+        keys = {"visitor": visitor, "address": network(address)}
+        wanted = [(whose, rate, key) for whose, key in keys.items() if key for rate in self._rates[whose]]
+        for whose, rate, key in wanted:
+            if not self._window.test(rate, whose, key):
+                raise TooMany(whose, self._wait(rate, whose, key))
+        for whose, rate, key in wanted:
+            self._window.hit(rate, whose, key)
+
+    def describe(self) -> str:
+        """Return the limits as a sentence for the page."""
+        visitor, address = ("; ".join(_words(rate) for rate in self._rates[whose]) for whose in ("visitor", "address"))
+        return f"At most {visitor} for one visitor, and {address} for all who share a network address."
+
+    def _wait(self, rate: RateLimitItem, whose: str, key: str) -> int:
+        reset = self._window.get_window_stats(rate, whose, key).reset_time
+        return max(1, math.ceil(reset - time.time()))
+
+
+def network(address: str) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one, which is one household's."""
+    try:
+        parsed = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def _words(rate: RateLimitItem) -> str:
+    return f"{rate.amount} battles per {rate.GRANULARITY.name}"

@@ -1,8 +1,6 @@
-"""The server around the page: which requests get through, what the browser may do, and who is asking.
+"""The server around the page: what the browser may do, and who is asking.
 
-Gradio opens more routes than a public page needs (uploads, files, deep links into other visitors' sessions,
-monitoring), so a gate lets through only what the page uses. All three are plain ASGI middleware: Starlette's
-BaseHTTPMiddleware would hold back streams.
+Both are plain ASGI middleware, as the gate before them is: Starlette's BaseHTTPMiddleware would hold back streams.
 """
 
 import re
@@ -16,69 +14,9 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY = 32_000  # bytes
 COOKIE = "visitor"
 KEY_LETTERS = 64  # 256 bits in hexadecimal
 COOKIE_SECONDS = 365 * 24 * 3600
-
-READS = re.compile(
-    r"/|/healthz|/favicon\.ico|/theme\.css|/(?:assets|static|svelte)/[\w./-]+"
-    r"|/gradio_api/(?:queue/data|info|startup-events|heartbeat/\w+)"
-)
-WRITES = re.compile(r"/gradio_api/(?:queue/join|cancel)")
-
-
-class Gate:
-    """Let through the routes of the page and small bodies; drop the query of the page itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404 for other routes and 413 for large bodies, or pass the request on."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self.app(scope, receive, send)
-            return
-        path, method = scope["path"], scope["method"]
-        allowed = {"GET": READS, "HEAD": READS, "POST": WRITES}.get(method)
-        if allowed is None or not allowed.fullmatch(path) or ".." in path:
-            await PlainTextResponse("not found", status_code=404)(scope, receive, send)
-            return
-        body = await _read_body(receive)
-        if body is None:
-            await PlainTextResponse("too large", status_code=413)(scope, receive, send)
-            return
-        if path == "/":
-            scope = {**scope, "query_string": b""}
-        await self.app(scope, _replay(body, receive), send)
-
-
-async def _read_body(receive: Receive) -> bytes | None:
-    body: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return body
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            return None
-        if not message.get("more_body"):
-            return body
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    is_sent = False
-
-    async def again() -> Message:
-        nonlocal is_sent
-        if is_sent:
-            return await receive()
-        is_sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
 
 class Policy:
     """Add a content security policy with a fresh nonce to the page, and plain hardening headers to everything."""

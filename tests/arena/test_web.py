@@ -1,154 +1,20 @@
-"""The server around the page: what gets through, what the browser may do, who is asking."""
+"""The server around the page: what the browser may do, and who is asking."""
 
 import asyncio
 import re
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from talking import PAGE, ask, build_app, talk
 
-from arena.web import COOKIE, MAX_BODY, Gate, Policy, Visitors, read_secret
-
-PAGE = '<html><head><script>one()</script><script type="module" src="/x.js"></script></head><body>Hi</body></html>'
-
-
-async def page(request: Request) -> Response:
-    return HTMLResponse(PAGE)
-
-
-async def echo(request: Request) -> Response:
-    body = await request.body()
-    return JSONResponse(
-        {"visitor": request.state.visitor, "query": request.url.query, "size": len(body), "path": request.url.path}
-    )
-
-
-def build_app(secret: str = "s3cret") -> Any:
-    """Return an app that answers everything, behind the three in the order of the real server."""
-    routes = [
-        Route("/", page, methods=["GET", "HEAD"]),
-        Route("/{path:path}", echo, methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]),
-    ]
-    return Gate(Policy(Visitors(Starlette(routes=routes), secret=secret)))
-
-
-Talk = Callable[[httpx.AsyncClient], Awaitable[Any]]
-
-
-def talk(conversation: Talk, *, app: Any = None, base: str = "http://arena.test", **options: Any) -> Any:
-    async def run() -> Any:
-        transport = httpx.ASGITransport(app or build_app())
-        async with httpx.AsyncClient(transport=transport, base_url=base, **options) as client:
-            return await conversation(client)
-
-    return asyncio.run(run())
-
-
-def ask(method: str, path: str, **options: Any) -> httpx.Response:
-    response: httpx.Response = talk(lambda client: client.request(method, path, **options))
-    return response
-
-
-OPEN = [
-    ("GET", "/"), ("HEAD", "/"), ("GET", "/healthz"), ("GET", "/theme.css"), ("GET", "/favicon.ico"),
-    ("GET", "/assets/index-BkT2.js"), ("GET", "/static/fonts/a/b.woff2"), ("GET", "/svelte/svelte.js"),
-    ("GET", "/gradio_api/queue/data"), ("GET", "/gradio_api/info"), ("GET", "/gradio_api/startup-events"),
-    ("GET", "/gradio_api/heartbeat/abc123"), ("POST", "/gradio_api/queue/join"), ("POST", "/gradio_api/cancel"),
-]  # fmt: skip
-CLOSED = [
-    ("GET", "/config"), ("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "/gradio_api/deep_link"),
-    ("GET", "/monitoring/summary"), ("GET", "/monitoring"), ("POST", "/gradio_api/upload"), ("POST", "/upload"),
-    ("GET", "/gradio_api/file=/etc/passwd"), ("GET", "/file=models.yaml"), ("POST", "/gradio_api/run/vote"),
-    ("POST", "/gradio_api/call/send"), ("POST", "/gradio_api/component_server"), ("GET", "/gradio_api/queue/join"),
-    ("GET", "/login"), ("POST", "/login"), ("POST", "/"), ("PUT", "/"), ("DELETE", "/gradio_api/cancel"),
-    ("OPTIONS", "/gradio_api/queue/join"), ("PATCH", "/gradio_api/queue/join"), ("GET", "/assets/../config"),
-    ("GET", "/assets/%2e%2e/config"), ("GET", "/static/..%2f..%2fetc/passwd"), ("GET", "/gradio_api/queue/data/more"),
-    ("GET", "/assets/x%0aconfig"), ("GET", "/healthz/"), ("GET", "http://arena.test//"),
-    ("GET", "/gradio_api/heartbeat/a/b"), ("GET", "/custom_component/x"),
-    ("GET", "/gradio_api/stream/x/y/z/playlist.m3u8"), ("GET", "/gradio_api/proxy=http://x"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("method", "path"), OPEN)
-def test_the_routes_of_the_page_get_through(method: str, path: str) -> None:
-    assert ask(method, path).status_code == 200
-
-
-@pytest.mark.parametrize(("method", "path"), CLOSED)
-def test_every_other_route_is_not_found(method: str, path: str) -> None:
-    response = ask(method, path)
-    assert (response.status_code, response.text) == (404, "not found")
-
-
-def test_the_path_reaches_the_gate_as_it_was_written() -> None:
-    """Guards the test above: httpx must not have mended the paths that climb."""
-    assert httpx.URL("http://arena.test/assets/%2e%2e/config").raw_path == b"/assets/%2e%2e/config"
-
-
-def test_a_body_of_the_limit_gets_through_and_one_byte_more_does_not() -> None:
-    assert ask("POST", "/gradio_api/queue/join", content=b"x" * MAX_BODY).json()["size"] == MAX_BODY == 32_000
-    assert ask("POST", "/gradio_api/queue/join", content=b"x" * 32_001).status_code == 413
-
-
-def test_a_large_body_without_a_length_is_stopped_on_its_way() -> None:
-    sent = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent
-        while sent < 10_000_000:
-            sent += 1000
-            yield b"x" * 1000
-
-    response = ask("POST", "/gradio_api/queue/join", content=endless())
-    assert "content-length" not in response.request.headers
-    assert response.status_code == 413
-    assert sent <= MAX_BODY + 2000
-
-
-def test_a_small_body_in_chunks_arrives_whole() -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(30):
-            yield b"x" * 1000
-
-    assert ask("POST", "/gradio_api/queue/join", content=chunks()).json()["size"] == 30_000
-
-
-def test_the_query_is_dropped_from_the_page_only() -> None:
-    seen: list[bytes] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(scope["query_string"])
-        await Response("ok")(scope, receive, send)
-
-    async def both(client: httpx.AsyncClient) -> None:
-        await client.get("/?deep_link=stolen&session_hash=x")
-        await client.get("/gradio_api/queue/data?session_hash=x")
-
-    talk(both, app=Gate(app))
-    assert seen == [b"", b"session_hash=x"]
-
-
-def test_the_lifespan_of_the_app_passes_and_a_websocket_does_not() -> None:
-    seen: list[str] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(scope["type"])
-
-    async def both() -> None:
-        gate = Gate(app)
-        for kind in ("lifespan", "websocket"):
-            await gate({"type": kind, "path": "/"}, None, None)  # type: ignore[arg-type]
-
-    asyncio.run(both())
-    assert seen == ["lifespan"]
+from arena.gate import Gate
+from arena.sessions import Sessions
+from arena.web import COOKIE, Policy, Visitors, read_secret
 
 
 def cookie_of(response: httpx.Response) -> str:
@@ -263,7 +129,7 @@ def test_a_head_request_has_the_headers_and_no_body() -> None:
 
 
 def test_every_answer_of_the_app_is_hardened() -> None:
-    for method, path in OPEN:
+    for method, path in [("GET", "/"), ("HEAD", "/"), ("GET", "/healthz"), ("GET", "/assets/x.js")]:
         headers = ask(method, path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
@@ -286,8 +152,9 @@ def test_a_stream_is_passed_on_as_it_comes() -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
 
-    scope = {"type": "http", "method": "GET", "path": "/gradio_api/queue/data", "headers": [], "scheme": "http"}
-    asyncio.run(Gate(Policy(Visitors(app, secret="s")))(scope, receive, send))
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/gradio_api/app_id", "headers": [], "scheme": "http"}
+    scope["query_string"] = b""
+    asyncio.run(Gate(Policy(Visitors(Sessions(app), secret="s")), events={})(scope, receive, send))
     assert log == ["wrote 0", "arrived", "wrote 1", "arrived", "wrote 2", "arrived"]
 
 

@@ -1,0 +1,176 @@
+"""What is let in: the routes of the page, and of each event only what the page itself sends.
+
+Gradio opens more routes than a public page needs (uploads, files, deep links into other visitors' sessions,
+monitoring), and takes more in an event than a handler asks for: a mapping with a path would be read from the server's
+disk, one with an address fetched. So there are two tables, ROUTES and one of events that the page makes, and what is
+not in them is refused. What gets through is written anew from what was understood, never passed on as it came.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import QueryParams
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 32_000  # bytes
+JOIN = "/gradio_api/queue/join"
+STREAM = "/gradio_api/queue/data"
+OF_A_BODY = (b"content-length", b"content-type", b"content-encoding", b"transfer-encoding")
+SESSION = re.compile(r"\w{1,40}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path that is let in: for which methods, and with which of its query's words."""
+
+    path: re.Pattern[str]
+    methods: frozenset[str] = frozenset({"GET", "HEAD"})
+    query: frozenset[str] = frozenset()
+
+
+ROUTES = (
+    Route(re.compile(r"/|/healthz|/favicon\.ico|/theme\.css|/gradio_api/app_id")),
+    Route(re.compile(r"/(?:assets|static|svelte)/[\w./-]+", re.ASCII)),
+    Route(re.compile(re.escape(STREAM)), query=frozenset({"session_hash"})),
+    Route(re.compile(re.escape(JOIN)), methods=frozenset({"POST"})),
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What one event of the page takes: for each input how many letters it may have at most."""
+
+    name: str
+    letters: tuple[int, ...] = ()
+
+
+class Refused(Exception):
+    """A request that the page would not send: the status and the few words of the answer."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class Gate:
+    """Let through what the tables allow. events is by Gradio's number of each event."""
+
+    def __init__(self, app: ASGIApp, *, events: Mapping[int, Event]) -> None:
+        self.app = app
+        self.events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404 for what is not there, 413 for large bodies and 422 for odd ones, or pass the request on."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        try:
+            route = find_route(scope["method"], path_of(scope))
+            body = await _read_body(receive)
+            if "POST" in route.methods:
+                body = read_event(body, self.events)
+        except Refused as refused:
+            await PlainTextResponse(str(refused), status_code=refused.status)(scope, receive, send)
+            return
+        query = _known_words(scope["query_string"], route)
+        headers = [(name, value) for name, value in scope["headers"] if name not in OF_A_BODY]
+        if "POST" in route.methods:
+            headers += [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
+        await self.app({**scope, "query_string": query, "headers": headers}, _replay(body, receive), send)
+
+
+def path_of(scope: Scope) -> str:
+    """Return the path below the root path, under which a proxy may have put the whole."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path.removeprefix(root) if root and path.startswith(root + "/") else path
+
+
+def find_route(method: str, path: str) -> Route:
+    """Return the table's row for a request.
+
+    Raises:
+        Refused: there is none.
+    """
+    for route in ROUTES:
+        if method in route.methods and route.path.fullmatch(path) and ".." not in path:
+            return route
+    raise Refused(404, "not found")
+
+
+def read_event(body: bytes, events: Mapping[int, Event]) -> bytes:
+    """Return the event that a body holds, written anew with what its handler takes and nothing else.
+
+    Raises:
+        Refused: no such event, or data that the page would not send.
+    """
+    try:
+        said = json.loads(body)
+        number, session, data = said["fn_index"], said["session_hash"], said["data"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Refused(422, "no event of this page") from None
+    if type(number) is not int or number not in events:
+        raise Refused(404, "no such event")
+    if not isinstance(session, str) or not SESSION.fullmatch(session):
+        raise Refused(422, "no session of this page")
+    letters = events[number].letters
+    if not isinstance(data, list) or len(data) != len(letters):
+        raise Refused(422, f"{len(letters)} values are expected")
+    for value, most in zip(data, letters, strict=True):
+        if not isinstance(value, str) or len(value) > most or not _is_text(value):
+            raise Refused(422, f"a text of at most {most} letters is expected")
+    trigger = said.get("trigger_id")
+    kept: dict[str, Any] = {"fn_index": number, "session_hash": session, "data": data, "event_data": None}
+    return json.dumps(kept | {"trigger_id": trigger if type(trigger) is int else None}).encode()
+
+
+def session_of(scope: Scope, body: bytes) -> str | None:
+    """Return the session that a request through the gate names: of an event, or of the stream of its answers."""
+    path = path_of(scope)
+    if path == JOIN:
+        return str(json.loads(body)["session_hash"])
+    return QueryParams(scope["query_string"]).get("session_hash", "") if path == STREAM else None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()  # half of a surrogate pair is no character
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _known_words(query: bytes, route: Route) -> bytes:
+    words = QueryParams(query)
+    kept = [(name, words[name]) for name in sorted(route.query) if SESSION.fullmatch(words.get(name, ""))]
+    return "&".join(f"{name}={value}" for name, value in kept).encode()
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return body
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise Refused(413, "too large")
+        if not message.get("more_body"):
+            return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    is_sent = False
+
+    async def again() -> Message:
+        nonlocal is_sent
+        if is_sent:
+            return await receive()
+        is_sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,81 @@
+"""Whose session it is: the stream of a session's answers goes to the visitor who opened it, and to nobody else.
+
+A session is a word that the browser chooses, and Gradio hands its answers to whoever names it. Here the first event of
+a session ties it to the visitor's signed cookie. The same place counts the events of each visitor and address, which is
+far above what a hand can click and far below what would keep others waiting.
+"""
+
+from collections import OrderedDict
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from arena.gate import JOIN, path_of, session_of
+from arena.limits import network
+
+KEPT_SESSIONS = 4000
+EVENTS_OF_VISITOR = parse("30/10 seconds")
+EVENTS_OF_ADDRESS = parse("400/10 seconds")
+STREAMS_OF_VISITOR = 8  # one for each open tab
+
+
+class Sessions:
+    """Answer 404 for a stream that is not the visitor's, and 429 for more events than anybody clicks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        self._streams: dict[str, int] = {}
+        self._window = FixedWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what belongs to the visitor of the request."""
+        if scope["type"] != "http" or (path := path_of(scope)) != JOIN and session_of(scope, b"") is None:
+            await self.app(scope, receive, send)
+            return
+        visitor = str(scope["state"]["visitor"])
+        if path == JOIN:
+            await self._join(visitor, scope, receive, send)
+        else:
+            await self._stream(visitor, scope, receive, send)
+
+    async def _join(self, visitor: str, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        session = str(session_of(scope, message["body"]))
+        address = network(scope["client"][0]) if scope.get("client") else ""
+        if self._owners.get(session, visitor) != visitor:
+            await PlainTextResponse("no such session", status_code=404)(scope, receive, send)
+            return
+        is_within = self._window.hit(EVENTS_OF_VISITOR, "visitor", visitor)
+        if not is_within or (address and not self._window.hit(EVENTS_OF_ADDRESS, "address", address)):
+            await PlainTextResponse("too many events", status_code=429)(scope, receive, send)
+            return
+        self._owners[session] = visitor
+        self._owners.move_to_end(session)
+        while len(self._owners) > KEPT_SESSIONS:
+            self._owners.popitem(last=False)
+
+        async def again() -> object:
+            nonlocal message
+            taken, message = message, {}
+            return taken or await receive()
+
+        await self.app(scope, again, send)  # type: ignore[arg-type]
+
+    async def _stream(self, visitor: str, scope: Scope, receive: Receive, send: Send) -> None:
+        session = session_of(scope, b"")
+        is_full = self._streams.get(visitor, 0) >= STREAMS_OF_VISITOR
+        if is_full or self._owners.get(session or "") != visitor:
+            status = 429 if is_full else 404
+            await PlainTextResponse("no such session", status_code=status)(scope, receive, send)
+            return
+        self._streams[visitor] = self._streams.get(visitor, 0) + 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._streams[visitor] -= 1
+            if not self._streams[visitor]:
+                del self._streams[visitor]

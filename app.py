@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from arena.backends import open_backends
     from arena.host import Host
+    from arena.limits import Limits
     from arena.ui.page import build_page, build_server
     from arena.web import read_secret
 
@@ -43,10 +44,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{swept} unfinished battles of an earlier run are void")
     backends = open_backends(models.contestants)
     host = Host(
-        models.contestants, backends, store, categories={ready.prompt: ready.category for ready in models.ready_prompts}
+        models.contestants,
+        backends,
+        store,
+        categories={ready.prompt: ready.category for ready in models.ready_prompts},
+        limits=Limits(models.limits.visitor, models.limits.address),
     )
     page = build_page(host, models, options.db)
-    server = build_server(page, secret=read_secret(options.db.with_suffix(".key")))
+    server = build_server(page, host, secret=read_secret(options.db.with_suffix(".key")))
     print(f"Checkpoint arena on http://{options.host}:{options.port} (Ctrl+C stops it)", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(server, log_level="warning")).run(sockets=[listener])

@@ -1,22 +1,28 @@
 r"""One battle as a state machine, without Gradio, SQL or torch.
 
-    GENERATING --both replies end--> READY --vote is stored--> VOTED
-        \--a reply fails or times out--> VOID <--the visitor skips it-- READY
+    GENERATING --both replies have ended and are shown--> READY --vote is stored--> VOTED
+        \--a reply fails, or both are the same--> VOID <--skipped, or left for a new prompt-- READY
 
 Only VOTED tells who stood where; everything else about the contestants is private to the server.
 """
 
+import re
 import secrets
+import unicodedata
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
 from arena.backends import Reply
 from arena.matchmaking import Draw
+from arena.pace import FASTEST, Pace
 from ratings.outcomes import Outcome
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
+SAME_REPLIES = "both replies are the same"
+LEFT = "left for a new prompt"
+BATTLE_ID_LETTERS = 32
 
 
 class State(Enum):
@@ -36,20 +42,23 @@ class BattleError(Exception):
 class Battle:
     """A battle between two contestants on one prompt, seen by one visitor.
 
-    texts holds what may be shown of each reply so far; replies holds the final records. draw (who is who) must not
-    reach the page before the vote: read it through reveal().
+    texts holds what was written of each reply so far, of which shown() may be shown; replies holds the final records.
+    draw (who is who) must not reach the page before the vote: read it through reveal(). flag says why a vote on it is
+    kept but not counted, "" where it counts.
     """
 
     visitor: str
     prompt: str
     draw: Draw
     category: str = ""
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    id: str = field(default_factory=lambda: secrets.token_hex(BATTLE_ID_LETTERS // 2))
     state: State = State.GENERATING
     texts: dict[Side, str] = field(default_factory=lambda: {"a": "", "b": ""})
     replies: dict[Side, Reply] = field(default_factory=dict)
     outcome: Outcome | None = None
     void_reason: str = ""
+    flag: str = ""
+    pace: Pace = field(default_factory=lambda: Pace(FASTEST))
 
     def contestant(self, side: Side) -> str:
         """Return who stands on a side; for the server only."""
@@ -65,6 +74,21 @@ class Battle:
         self._require(State.GENERATING)
         self.texts[side] = reply.text
         self.replies[side] = reply
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for what is shown of the replies."""
+        self._require(State.GENERATING)
+        self.pace.advance(seconds, {side: len(self.texts[side]) for side in SIDES}, self.replies)
+
+    def shown(self, side: Side) -> str:
+        """Return what may be shown of a side: both sides are held to one pace until both are whole."""
+        text = self.texts[side]
+        return text[: self.pace.shown(side)] if self.state is State.GENERATING else text
+
+    @property
+    def has_same_replies(self) -> bool:
+        """Say whether both replies have ended and nobody could prefer one: they differ at most in spacing."""
+        return len(self.replies) == len(SIDES) and self.texts["a"].split() == self.texts["b"].split()
 
     def make_ready(self) -> None:
         """Open the vote.
@@ -109,6 +133,12 @@ class Battle:
     def _require(self, state: State) -> None:
         if self.state is not state:
             raise BattleError(REFUSALS[self.state])
+
+
+def prompt_key(prompt: str) -> str:
+    """Return what two prompts share that ask the same: case, spacing and marks at the end make no other prompt."""
+    words = " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+    return re.sub(r"[\s.?!]+$", "", words) or words
 
 
 REFUSALS = {

@@ -1,129 +1,55 @@
-"""The ledger: every battle that began and every vote, in one SQLite file. All SQL of the arena is here.
+"""The ledger: every battle that began and every vote, in one SQLite file.
 
 WAL mode lets the leaderboard read while votes are written; synchronous=FULL makes a stored vote outlive a power cut,
-and the reveal comes only after the commit. Three readers use what is written here: ratings.compute (tables of votes),
-ratings.export (view preferences) and the arena itself. votes repeats the two names, so that counting never joins.
-
-The ledger counts its votes as they come: triggers keep vote_counts, one row a pair of sides, so that a board costs the
-same however many votes there are. A vote added, taken back or mended by hand moves it as well.
+and the reveal comes only after the commit. What cannot be written is said within seconds (LedgerUnavailable) and
+changes nothing: a file that is locked, full, gone or replaced must never look like a vote that was stored.
 """
 
+import contextlib
 import datetime
 import json
+import logging
+import os
+import shutil
 import sqlite3
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils import Database
 
 from arena.backends import Reply
-from arena.battle import SIDES, Battle, State
+from arena.battle import LEFT, SAME_REPLIES, SIDES, Battle, State, prompt_key
 from arena.matchmaking import Draw
+from arena.schema import migrations
 from ratings.outcomes import Outcome
 from ratings.style import measure_style
 
 Source = Literal["human", "simulated"]
 
-migrations = Migrations("arena")
+BUSY_SECONDS = 3.0  # how long another writer is waited for
+REST_SECONDS = 1.0  # after a failure the next ones are refused at once for so long, so that no queue builds up
 
-_KEY = "category = OLD.category AND model_a = OLD.model_a AND model_b = OLD.model_b AND source = OLD.source"
-_ADD = """
-    INSERT INTO vote_counts
-        VALUES (NEW.category, NEW.model_a, NEW.model_b, NEW.source,
-                NEW.outcome = 'model_a', NEW.outcome = 'model_b', NEW.outcome = 'tie', NEW.outcome = 'both_bad')
-        ON CONFLICT DO UPDATE SET a_wins = a_wins + excluded.a_wins, b_wins = b_wins + excluded.b_wins,
-                                  ties = ties + excluded.ties, both_bad = both_bad + excluded.both_bad;"""
-_TAKE = f"""
-    UPDATE vote_counts SET a_wins = a_wins - (OLD.outcome = 'model_a'), b_wins = b_wins - (OLD.outcome = 'model_b'),
-                           ties = ties - (OLD.outcome = 'tie'), both_bad = both_bad - (OLD.outcome = 'both_bad')
-        WHERE {_KEY};
-    DELETE FROM vote_counts WHERE {_KEY} AND a_wins + b_wins + ties + both_bad = 0;
-    UPDATE vote_changes SET mended = mended + 1;"""
-_COUNTING = f"""
-    CREATE TABLE vote_counts (  -- of all votes, kept by the triggers below in the transaction of the vote itself
-        category TEXT NOT NULL,
-        model_a TEXT NOT NULL,
-        model_b TEXT NOT NULL,
-        source TEXT NOT NULL,
-        a_wins INTEGER NOT NULL,
-        b_wins INTEGER NOT NULL,
-        ties INTEGER NOT NULL,
-        both_bad INTEGER NOT NULL,
-        PRIMARY KEY (category, model_a, model_b, source)
-    ) WITHOUT ROWID;
-    CREATE TABLE vote_changes (added INTEGER NOT NULL, mended INTEGER NOT NULL);  -- one row: votes stored, and touched
-    INSERT INTO vote_changes VALUES (0, 0);
-    CREATE TRIGGER vote_is_new BEFORE INSERT ON votes  -- INSERT OR REPLACE would take a vote away past the triggers
-        WHEN EXISTS (SELECT 1 FROM votes WHERE battle_id = NEW.battle_id)
-        BEGIN SELECT RAISE(ABORT, 'the battle has its vote'); END;
-    CREATE TRIGGER vote_added AFTER INSERT ON votes BEGIN{_ADD}
-    UPDATE vote_changes SET added = added + 1;
-    END;
-    CREATE TRIGGER vote_deleted AFTER DELETE ON votes BEGIN{_TAKE}
-    END;
-    CREATE TRIGGER vote_mended AFTER UPDATE ON votes BEGIN{_TAKE}{_ADD}
-    END;
-"""
+log = logging.getLogger(__name__)
+ROOM = 1_000_000  # bytes, with less of which left a ledger will soon take no vote
+
+VOTED_BEFORE = "the voter had voted on this prompt before"
+VOTER_LEFT_OUT = "the voter is left out"
 
 
 class StoreError(Exception):
-    """A ledger that cannot be opened: says which file and what to do."""
+    """A ledger that cannot be opened or written: says which file and what to do."""
+
+
+class LedgerUnavailable(StoreError):
+    """Nothing can be written at the moment (locked, full, gone): nothing was changed, the same call may work later."""
 
 
 class VoteRefused(Exception):
     """The ledger holds no battle that is this visitor's and open to a vote."""
-
-
-@migrations()
-def battles_and_votes(db: Database) -> None:
-    """Create the first schema."""
-    db.executescript("""
-        CREATE TABLE battles (
-            id TEXT PRIMARY KEY,
-            created TEXT NOT NULL,
-            visitor TEXT NOT NULL,
-            prompt TEXT NOT NULL,
-            category TEXT NOT NULL,  -- of the ready prompt that was clicked, empty for what was typed
-            model_a TEXT NOT NULL,
-            model_b TEXT NOT NULL,
-            probability REAL NOT NULL,  -- chance of the unordered pair when it was drawn
-            state TEXT NOT NULL CHECK (state IN ('generating', 'ready', 'voted', 'void')),
-            void_reason TEXT NOT NULL DEFAULT '',
-            reply_a TEXT,
-            reply_b TEXT,
-            record_a TEXT,  -- JSON: finish, tokens, seconds and the recipe that makes the reply again
-            record_b TEXT
-        );
-        CREATE INDEX battles_by_visitor ON battles (visitor, state);
-        CREATE TABLE votes (
-            battle_id TEXT PRIMARY KEY REFERENCES battles (id),
-            created TEXT NOT NULL,
-            visitor TEXT NOT NULL,
-            model_a TEXT NOT NULL,
-            model_b TEXT NOT NULL,
-            outcome TEXT NOT NULL CHECK (outcome IN ('model_a', 'model_b', 'tie', 'both_bad')),
-            probability REAL NOT NULL,
-            source TEXT NOT NULL CHECK (source IN ('human', 'simulated')),
-            category TEXT NOT NULL
-        );
-        CREATE TABLE styles (  -- what the replies of a battle look like, counted when they are stored
-            battle_id TEXT PRIMARY KEY REFERENCES battles (id),
-            length_a INTEGER NOT NULL,
-            headers_a INTEGER NOT NULL,
-            bold_a INTEGER NOT NULL,
-            lists_a INTEGER NOT NULL,
-            length_b INTEGER NOT NULL,
-            headers_b INTEGER NOT NULL,
-            bold_b INTEGER NOT NULL,
-            lists_b INTEGER NOT NULL
-        );
-        CREATE VIEW preferences AS
-            SELECT v.battle_id, v.created, b.prompt, b.reply_a, b.reply_b, v.model_a, v.model_b, v.outcome, v.source
-            FROM votes v JOIN battles b ON b.id = v.battle_id ORDER BY v.rowid;
-        """)
-    db.executescript(_COUNTING)
 
 
 class Store:
@@ -138,6 +64,8 @@ class Store:
         """
         self.path = path
         self._lock = threading.Lock()
+        self._rests_until = 0.0
+        self._rescued: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
@@ -147,27 +75,53 @@ class Store:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             migrations.apply(self._db)
+            self._connection.executescript("BEGIN IMMEDIATE; COMMIT")  # makes the log, where it was not there yet
+            self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+            self._files = _identities(path)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path} cannot be used as the vote ledger: {error}: pass --db another file") from None
 
     def close(self) -> None:
-        """Close the file."""
+        """Write everything into the main file, so that it alone is whole, and close it."""
         with self._lock:
+            try:
+                self._require_same_files()
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error:
+                pass  # a reader may hold it: the next one to open it will do this
+            except OSError as error:
+                log.error("%s: %s", self.path, error)
             self._connection.close()
+
+    def check(self) -> None:
+        """Try whether the ledger can be written, without writing.
+
+        Raises:
+            LedgerUnavailable: it cannot.
+        """
+        with self._writing():
+            pass
+        if not os.access(self.path, os.W_OK):
+            raise LedgerUnavailable(f"{self.path} is read-only")
+        if (free := shutil.disk_usage(self.path.parent).free) < ROOM:
+            raise LedgerUnavailable(f"{self.path} has {free} bytes left on its disk")
 
     def sweep(self) -> int:
         """Void the battles that were still running when an earlier process ended; return how many."""
-        with self._lock:
-            swept = self._connection.execute(
+        with self._writing() as ledger:
+            swept = ledger.execute(
                 "UPDATE battles SET state = 'void', void_reason = 'the server restarted' WHERE state = 'generating'"
             )
             return swept.rowcount
 
     def begin(self, battle: Battle) -> None:
-        """Record that a battle began, before its first token: no contestant's outing goes unrecorded."""
+        """Record that a battle began, before its first token: no contestant's outing goes unrecorded.
+
+        A battle of the same visitor that still waited for a vote ends with it.
+        """
         row = {
             "id": battle.id,
-            "created": _now(),
+            "created": now(),
             "visitor": battle.visitor,
             "prompt": battle.prompt,
             "category": battle.category,
@@ -176,83 +130,162 @@ class Store:
             "probability": battle.draw.probability,
             "state": State.GENERATING.value,
         }
-        with self._lock, self._connection:
-            self._db.table("battles").insert(row)
+        with self._writing() as ledger:
+            ledger.execute(
+                "UPDATE battles SET state = 'void', void_reason = ? WHERE visitor = ? AND state = 'ready'",
+                (LEFT, battle.visitor),
+            )
+            _insert(ledger, "battles", row)
 
     def finish(self, battle: Battle) -> None:
-        """Store both replies with their records and open the vote."""
+        """Store both replies with their records, and open the vote unless the replies are the same."""
         a, b = battle.replies["a"], battle.replies["b"]
         style = {
             f"{feature}_{side}": count
             for side in SIDES
             for feature, count in asdict(measure_style(battle.replies[side].text)).items()
         }
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._db.table("styles").insert({"battle_id": battle.id, **style})
-            finished = self._connection.execute(
-                "UPDATE battles SET state = 'ready', reply_a = ?, reply_b = ?, record_a = ?, record_b = ? "
-                "WHERE id = ? AND state = 'generating'",
-                (a.text, b.text, _record(a), _record(b), battle.id),
+        state, reason = (State.VOID, SAME_REPLIES) if battle.has_same_replies else (State.READY, "")
+        with self._writing() as ledger:
+            _insert(ledger, "styles", {"battle_id": battle.id, **style})
+            finished = ledger.execute(
+                "UPDATE battles SET state = ?, void_reason = ?, flag = ?, reply_a = ?, reply_b = ?, record_a = ?, "
+                "record_b = ? WHERE id = ? AND state = 'generating'",
+                (state.value, reason, battle.flag, a.text, b.text, _record(a), _record(b), battle.id),
             )
             if finished.rowcount == 0:
                 raise StoreError(f"battle {battle.id} is not running any more")
 
     def void(self, battle_id: str, reason: str) -> None:
         """Close a battle without a vote; one that has its vote keeps it."""
-        with self._lock:
-            self._connection.execute(
+        with self._writing() as ledger:
+            ledger.execute(
                 "UPDATE battles SET state = 'void', void_reason = ? WHERE id = ? AND state IN ('generating', 'ready')",
                 (reason, battle_id),
             )
 
-    def vote(self, battle_id: str, visitor: str, outcome: Outcome, *, source: Source = "human") -> None:
-        """Store a vote; when this returns, it is on disk. A vote that a program casts is marked "simulated".
+    def vote(self, battle_id: str, visitor: str, outcome: Outcome, *, source: Source = "human") -> str:
+        """Store a vote and return why it does not count, or "" where it does; on return, it is on disk.
+
+        A vote counts unless its battle is flagged, the voter is left out, or the voter's earlier vote on the same
+        prompt counts. One that does not is kept in set_aside. A vote that a program casts is marked "simulated".
 
         Raises:
             VoteRefused: no battle of this visitor with this id is open to a vote. Nothing was changed.
+            LedgerUnavailable: it could not be stored. Nothing was changed.
         """
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                opened = self._connection.execute(
-                    "UPDATE battles SET state = 'voted' WHERE id = ? AND visitor = ? AND state = 'ready'",
-                    (battle_id, visitor),
-                )
-                if opened.rowcount == 0:
-                    raise VoteRefused(battle_id)
-                self._connection.execute(
-                    "INSERT INTO votes SELECT id, ?, visitor, model_a, model_b, ?, probability, ?, category "
-                    "FROM battles WHERE id = ?",
-                    (_now(), outcome.value, source, battle_id),
-                )
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
+        with self._writing() as ledger:
+            opened = ledger.execute(
+                "UPDATE battles SET state = 'voted' WHERE id = ? AND visitor = ? AND state = 'ready' "
+                "RETURNING prompt, flag",
+                (battle_id, visitor),
+            ).fetchone()
+            if opened is None:
+                raise VoteRefused(battle_id)
+            prompt, flag = opened
+            reason: str = flag or _why_not_counted(ledger, visitor, prompt, source)
+            row = "SELECT id, ?, visitor, model_a, model_b, ?, probability, ?, category"
+            values = (now(), outcome.value, source)
+            if reason:
+                query = f"INSERT INTO set_aside {row}, NULL, ? FROM battles WHERE id = ?"
+                ledger.execute(query, (*values, reason, battle_id))
+            else:
+                ledger.execute(f"INSERT INTO votes {row} FROM battles WHERE id = ?", (*values, battle_id))
+            return reason
 
     def open_battle(self, visitor: str) -> Battle | None:
         """Return the visitor's newest battle that waits for a vote, as it stood, or None."""
-        with self._lock:
-            rows = list(
-                self._db.table("battles").rows_where(
-                    "visitor = ? AND state = 'ready'", [visitor], order_by="rowid DESC", limit=1
-                )
-            )
-        if not rows:
-            return None
-        row = rows[0]
-        battle = Battle(
-            visitor=row["visitor"],
-            prompt=row["prompt"],
-            category=row["category"],
-            draw=Draw(row["model_a"], row["model_b"], row["probability"]),
-            id=row["id"],
+        return self._read_battle("b.visitor = ? AND b.state = 'ready'", [visitor])
+
+    def battle(self, battle_id: str) -> Battle | None:
+        """Return a battle as it stood, in whatever state, or None where there is none with this id."""
+        return self._read_battle("b.id = ?", [battle_id])
+
+    def recent_replies(self, limit: int) -> list[tuple[str, int, float, float]]:
+        """Return (contestant, letters, seconds, seconds to the first token) of the newest replies, oldest first."""
+        query = (
+            "SELECT model_a, length(reply_a), record_a, model_b, length(reply_b), record_b FROM battles "
+            "WHERE record_a IS NOT NULL AND record_b IS NOT NULL ORDER BY rowid DESC LIMIT ?"
         )
-        for side in SIDES:
-            battle.finish(side, Reply(text=row[f"reply_{side}"], **json.loads(row[f"record_{side}"])))
-        battle.make_ready()
-        return battle
+        with self._reading() as ledger:
+            rows = ledger.execute(query, (limit,)).fetchall()
+        sides = [row[start : start + 3] for row in reversed(rows) for start in (0, 3)]
+        timed = [(name, letters, json.loads(record)) for name, letters, record in sides]
+        return [(name, letters, record["seconds"], record["first_seconds"]) for name, letters, record in timed]
+
+    def _read_battle(self, where: str, values: list[str]) -> Battle | None:
+        query = f"{_BATTLES} WHERE {where} ORDER BY b.rowid DESC LIMIT 1"
+        with self._reading() as ledger:
+            found = ledger.execute(query, values)
+            names = [column[0] for column in found.description]
+            row = found.fetchone()
+        return None if row is None else _battle(dict(zip(names, row, strict=True)))
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise LedgerUnavailable(f"{self.path} is busy")
+        try:
+            yield self._connection
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(f"{self.path} cannot be read: {error}") from error
+        finally:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction, and commit it at the end; whatever goes wrong on the way, nothing of it is kept."""
+        self._require_no_rest()
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise LedgerUnavailable(f"{self.path} is busy")
+        try:
+            self._require_no_rest()  # whoever had the lock may have waited in vain
+            self._require_same_files()
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
+            if isinstance(error, sqlite3.IntegrityError):
+                raise
+            self._rests_until = time.monotonic() + REST_SECONDS
+            raise LedgerUnavailable(f"{self.path} cannot be written: {error}") from error
+        finally:
+            self._lock.release()
+
+    def _require_no_rest(self) -> None:
+        if time.monotonic() < self._rests_until:
+            raise LedgerUnavailable(f"{self.path} cannot be written at the moment")
+
+    def _require_same_files(self) -> None:
+        # An open file that was deleted still takes writes, which nobody would ever read.
+        try:
+            is_same = _identities(self.path) == self._files
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            raise OSError(f"it was deleted or replaced while in use: what it held is in {self._rescue()}")
+        self._rescued = None  # a file that was moved away and back goes on
+
+    def _rescue(self) -> Path:
+        """Write what the deleted file held, which this process still has open, beside it."""
+        if self._rescued is None:
+            aside = self.path.with_name(self.path.name + ".rescued")
+            part = aside.with_name(aside.name + ".part")
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)
+            with contextlib.closing(sqlite3.connect(part)) as copy:
+                self._connection.backup(copy)
+            number = 1
+            while aside.exists():  # from another time, with other votes
+                number += 1
+                aside = aside.with_suffix(f".rescued-{number}")
+            self._rescued = part.rename(aside)
+        return self._rescued
 
     def _require_ours(self) -> None:
         names = set(self._db.table_names())  # reading the schema fails on a file that is no database
@@ -266,9 +299,61 @@ class Store:
                 raise StoreError(f"{self.path} was written by a newer arena ({', '.join(newer)}): update this one")
 
 
+_BATTLES = """
+    SELECT b.*, coalesce(v.outcome, s.outcome) AS outcome, s.reason FROM battles b
+    LEFT JOIN votes v ON v.battle_id = b.id LEFT JOIN set_aside s ON s.battle_id = b.id
+"""
+
+
+def _identities(path: Path) -> list[tuple[int, int]]:
+    """Return device and inode of the ledger, of its write-ahead log and of the log's index."""
+    found = [os.stat(f"{path}{ending}") for ending in ("", "-wal", "-shm")]
+    return [(each.st_dev, each.st_ino) for each in found]
+
+
+def has_voted_on(ledger: sqlite3.Connection, visitor: str, prompt: str) -> bool:
+    """Say whether a counted vote of a visitor is on the same prompt."""
+    voted = ledger.execute(
+        "SELECT b.prompt FROM votes v JOIN battles b ON b.id = v.battle_id WHERE v.visitor = ?", (visitor,)
+    )
+    key = prompt_key(prompt)
+    return any(prompt_key(earlier) == key for (earlier,) in voted)
+
+
+def _why_not_counted(ledger: sqlite3.Connection, visitor: str, prompt: str, source: Source) -> str:
+    if source == "simulated":
+        return ""
+    if ledger.execute("SELECT 1 FROM voters_left_out WHERE visitor = ?", (visitor,)).fetchone():
+        return VOTER_LEFT_OUT
+    return VOTED_BEFORE if has_voted_on(ledger, visitor, prompt) else ""
+
+
+def _battle(row: dict[str, Any]) -> Battle:
+    battle = Battle(
+        visitor=row["visitor"],
+        prompt=row["prompt"],
+        category=row["category"],
+        draw=Draw(row["model_a"], row["model_b"], row["probability"]),
+        id=row["id"],
+        flag=row["reason"] or row["flag"],
+    )
+    for side in SIDES:
+        if row[f"record_{side}"] is not None:
+            battle.finish(side, Reply(text=row[f"reply_{side}"], **json.loads(row[f"record_{side}"])))
+    battle.state, battle.void_reason = State(row["state"]), row["void_reason"]
+    battle.outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    return battle
+
+
+def _insert(ledger: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    places = ", ".join("?" * len(row))
+    ledger.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))
+
+
 def _record(reply: Reply) -> str:
     return json.dumps({key: value for key, value in asdict(reply).items() if key != "text"})
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time as the ledger writes it: UTC, ISO 8601, to the millisecond."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

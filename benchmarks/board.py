@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     backends = open_backends(models.contestants)
     rng = random.Random(options.seed)
-    host = Host(models.contestants, backends, store, rng=rng)
+    host = Host(models.contestants, backends, store, rng=rng, is_paced=False)
     corpus = Corpus(recipe.data, recipe.seed)
     voted = asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
     for backend in set(backends.values()):

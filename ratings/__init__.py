@@ -17,6 +17,7 @@ Votes and counts:
     vote_styles.py    the style of the replies in such a file
     tally.py          votes to counts of (side a, side b, outcome)
     counts.py         a ledger to counts or votes; the SQL is here
+    set_aside.py      votes that the arena keeps without counting them
     live.py           counts kept up to date in a running process
     sources.py        what is read for what is asked
 

@@ -9,7 +9,7 @@ Only what depends on more than counts, such as Elo on their order, asks for the 
 The ledger is opened read-only. Its table, `votes(battle_id, created, visitor, model_a, model_b,
 outcome, probability, source, category)`, and its view, `preferences(battle_id, created, prompt,
 reply_a, reply_b, model_a, model_b, outcome, source)`, belong to the arena, as does `styles(battle_id,
-length_a, headers_a, bold_a, lists_a, length_b, ...)`. `source` is 'human' or 'simulated'. `category` is
+length_a, headers_a, bold_a, lists_a, length_b, ...)`; for `set_aside` see set_aside.py. `source` is 'human' or 'simulated'. `category` is
 optional, as are the columns that no count needs.
 """
 
@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.outcomes import OUTCOMES, SPELLINGS, parse_outcome
-from ratings.tally import Counts, Groups, count_groups, count_groups_by_category
+from ratings.set_aside import count_set_aside, list_set_aside
+from ratings.tally import ALL, Counts, Groups, count_groups, count_groups_by_category
 from ratings.votes import NO_OUTCOME, Preference, Record, Rows, Votes, is_blank, numbering, parse_time, said, select
 
 SOURCES = {"human": False, "simulated": True}
@@ -51,7 +52,7 @@ def read_ledger(path: Path, roster: tuple[str, ...] = (), *, weights: bool = Fal
     VotesError where the file is no ledger and UnknownOutcomeError for an outcome that is not known.
     """
     with open_ledger(path) as ledger:
-        return count_groups(read_groups(path, ledger, weights=weights), roster)
+        return count_set_aside(count_groups(read_groups(path, ledger, weights=weights), roster), ledger)
 
 
 def read_ledger_by_category(path: Path, roster: tuple[str, ...] = (), *, weights: bool = False) -> dict[str, Counts]:
@@ -61,8 +62,8 @@ def read_ledger_by_category(path: Path, roster: tuple[str, ...] = (), *, weights
     `read_ledger` does.
     """
     with open_ledger(path) as ledger:
-        groups = read_groups(path, ledger, weights=weights)
-    return count_groups_by_category(groups, roster)
+        counted = count_groups_by_category(read_groups(path, ledger, weights=weights), roster)
+        return counted | {ALL: count_set_aside(counted[ALL], ledger)}
 
 
 def read_ledger_votes(path: Path, *, details: bool = True, keep_left_out: bool = False) -> Votes:
@@ -74,7 +75,8 @@ def read_ledger_votes(path: Path, *, details: bool = True, keep_left_out: bool =
     """
     with open_ledger(path) as ledger:
         rows, rowids = _read_rows(path, ledger, details)
-    return select(rows, (lambda i: f"row {rowids[i]}") if keep_left_out else None)
+        votes = select(rows, (lambda i: f"row {rowids[i]}") if keep_left_out else None)
+        return list_set_aside(votes, ledger, keep_rows=keep_left_out)
 
 
 def read_ledger_styles(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -19,10 +19,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ratings.counts import read_preferences
+from ratings.counts import open_ledger, read_preferences
 from ratings.errors import ExportError, RatingsError
 from ratings.outcomes import Outcome
 from ratings.output import write_files
+from ratings.set_aside import read_set_aside
 from ratings.votes import MISSING_OUTCOME, Preference, is_blank
 
 TIE, BOTH_BAD = "tie", "both bad"
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         pairs, no_pairs = preference_pairs(read_preferences(options.db), options.round)
         if not pairs:
             raise ExportError(f"{options.db}: no preference pairs: {_listed(no_pairs) or 'no votes'}")
+        with open_ledger(options.db) as ledger:
+            no_pairs.update(reason for _, reason in read_set_aside(ledger))
         train, test = split(pairs, options.test_share)
         paths = write_files(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
     except RatingsError as problem:

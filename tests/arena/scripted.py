@@ -6,7 +6,7 @@ script that ends without a Reply gets one that holds what was streamed.
 
 import asyncio
 import concurrent.futures
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,17 @@ Step = str | Signal | Exception | Reply
 
 
 class ScriptedBackend:
-    """Plays its script to every request. What it was asked, and what became of it, can be looked at."""
+    """Plays its script to every request. What it was asked, and what became of it, can be looked at.
 
-    def __init__(self, *steps: Step) -> None:
+    ending is added to a reply whose script ends without one: Markdown makes white space of it, so that two backends
+    with one script write two different replies that look alike.
+    """
+
+    def __init__(self, *steps: Step, ending: str = "") -> None:
+        self.ending = ending
         self.check_error: Exception | None = None
         self.is_closed = False
+        self.is_loading = False
         self.play(*steps or ("A reply.",))
 
     def play(self, *steps: Step) -> None:
@@ -78,13 +84,18 @@ class ScriptedBackend:
                     text += step
                     yield step
             has_ended = True
-            yield make_reply(text)
+            yield make_reply(text + self.ending if text else text)
         finally:
             if not has_ended:
                 self.abandoned.set()
 
     def close(self) -> None:
         self.is_closed = True
+
+
+def make_backends(names: Iterable[str]) -> dict[str, ScriptedBackend]:
+    """Return a backend for each name; their replies to one script differ, though not in what is shown."""
+    return {name: ScriptedBackend(ending=" &nbsp;" * n) for n, name in enumerate(names)}
 
 
 def make_reply(text: str = "A reply.", **changes: Any) -> Reply:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from scripted import PATIENCE, ScriptedBackend, make_contestant
+from scripted import PATIENCE, ScriptedBackend, make_backends, make_contestant
 
 from arena.config import Contestant, Models, ReadyPrompt
 from arena.host import Host
@@ -57,7 +57,11 @@ class Arena:
 
 
 @contextmanager
-def serve(folder: Path, contestants: tuple[Contestant, ...] | None = None) -> Iterator[Arena]:
+def serve(
+    folder: Path,
+    contestants: tuple[Contestant, ...] | None = None,
+    backends: dict[str, ScriptedBackend] | None = None,
+) -> Iterator[Arena]:
     """Serve the page on a free port from a thread, with scripted backends and a ledger of its own."""
     from arena.ui.page import build_page, build_server
 
@@ -75,7 +79,7 @@ def serve(folder: Path, contestants: tuple[Contestant, ...] | None = None) -> It
     contestants = contestants or (make_contestant("alder", stage="base"), make_contestant("birch", stage="sft"))
     db = folder / "arena.db"
     store = Store(db)
-    backends = {contestant.name: ScriptedBackend() for contestant in contestants}
+    backends = backends or make_backends(contestant.name for contestant in contestants)
     host = Host(contestants, backends, store, reply_seconds=PATIENCE)
     models = Models(
         contestants=contestants,
@@ -88,7 +92,7 @@ def serve(folder: Path, contestants: tuple[Contestant, ...] | None = None) -> It
 
     async def live() -> None:
         # Built inside the running loop: outside of one, Gradio makes a loop for every lock and closes none.
-        recorder.app = build_server(build_page(host, models, db), secret="a secret of the tests")
+        recorder.app = build_server(build_page(host, models, db), host, secret="a secret of the tests")
         await server.serve(sockets=[listener])
 
     thread = threading.Thread(target=lambda: asyncio.run(live()), daemon=True)

@@ -19,7 +19,7 @@ VOTES = list(CHOICES)
 class Watch:
     """A page together with what went wrong on it and what it asked for."""
 
-    def __init__(self, context: "BrowserContext", arena: "Arena") -> None:
+    def __init__(self, context: "BrowserContext", arena: "Arena", url: str = "") -> None:
         self.arena = arena
         self.page: Page = context.new_page()
         self.problems: list[str] = []
@@ -31,7 +31,7 @@ class Watch:
         self.page.on("requestfailed", self._failed)
         self.page.on("response", self._answered)
         self.page.on("dialog", self._opened)
-        self.page.goto(arena.url)
+        self.page.goto(url or arena.url)
         expect(self.page.locator("#send")).to_be_enabled()
         # The page asks for an open battle when it loads; the wires are laid when the answer has come.
         self.page.wait_for_function("() => document.querySelector('#prompt textarea') !== null")

@@ -1,0 +1,157 @@
+"""python -m arena.voters: who votes how, and leaving a voter out of boards and exports, or taking one back in.
+
+A voter is the random id of a cookie. Votes that are left out stay in the ledger, in the table set_aside with the
+reason, and so do those that the voter casts from then on. It may be run while the arena is running.
+"""
+
+import argparse
+import sqlite3
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.store import VOTED_BEFORE, VOTER_LEFT_OUT, Store, StoreError, has_voted_on, now
+
+_COLUMNS = "battle_id, created, visitor, model_a, model_b, outcome, probability, source, category"
+_SUMMARY = """
+    WITH every AS (SELECT visitor, created, outcome, 1 AS counts FROM votes
+                   UNION ALL SELECT visitor, created, outcome, 0 FROM set_aside)
+    SELECT visitor, sum(counts), sum(1 - counts), avg(outcome = 'model_a'), avg(outcome = 'model_b'),
+           avg(outcome = 'tie'), avg(outcome = 'both_bad'), min(created), max(created),
+           EXISTS (SELECT 1 FROM voters_left_out o WHERE o.visitor = every.visitor)
+    FROM every GROUP BY visitor ORDER BY count(*) DESC, visitor
+"""
+
+
+class VoterError(Exception):
+    """No such voter, or not exactly one: says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Voter:
+    """What the ledger knows of one voter; shares are of all votes, 0 to 1."""
+
+    id: str
+    counted: int
+    set_aside: int
+    a_share: float
+    b_share: float
+    tie_share: float
+    both_bad_share: float
+    first: str
+    last: str
+    is_left_out: int
+    """1 for a voter whose votes are set aside, else 0."""
+
+
+def list_voters(ledger: sqlite3.Connection) -> list[Voter]:
+    """Return everybody who has voted, those with most votes first."""
+    return [Voter(*row) for row in ledger.execute(_SUMMARY)]
+
+
+def find_voter(ledger: sqlite3.Connection, start: str) -> str:
+    """Return the one voter whose id begins so.
+
+    Raises:
+        VoterError: none does, or several do.
+    """
+    found = [voter.id for voter in list_voters(ledger) if voter.id.startswith(start)]
+    if len(found) != 1:
+        many = f"{len(found)} voters begin with {start!r}: give more of the id" if found else f"no voter {start!r}"
+        raise VoterError(f"{many} (python -m arena.voters list shows them)")
+    return found[0]
+
+
+def leave_out(ledger: sqlite3.Connection, voter: str, note: str) -> int:
+    """Set all counted votes of a voter aside, and those to come; return how many were counted until now."""
+    with ledger:
+        ledger.execute("BEGIN IMMEDIATE")
+        ledger.execute("INSERT OR REPLACE INTO voters_left_out VALUES (?, ?, ?)", (voter, now(), note))
+        ledger.execute(
+            f"INSERT INTO set_aside SELECT {_COLUMNS}, rowid, ? FROM votes WHERE visitor = ?", (VOTER_LEFT_OUT, voter)
+        )
+        return ledger.execute("DELETE FROM votes WHERE visitor = ?", (voter,)).rowcount
+
+
+def take_back(ledger: sqlite3.Connection, voter: str) -> int:
+    """Count the votes of a voter again that were set aside for who cast them; return how many.
+
+    They get the places back that they had among all votes, as far as nobody else has them now.
+    """
+    with ledger:
+        ledger.execute("BEGIN IMMEDIATE")
+        ledger.execute("DELETE FROM voters_left_out WHERE visitor = ?", (voter,))
+        rows = ledger.execute(
+            "SELECT s.battle_id, b.prompt FROM set_aside s JOIN battles b ON b.id = s.battle_id "
+            "WHERE s.visitor = ? AND s.reason = ? ORDER BY s.created",
+            (voter, VOTER_LEFT_OUT),
+        ).fetchall()
+        return sum(_take_back(ledger, voter, battle_id, prompt) for battle_id, prompt in rows)
+
+
+def _take_back(ledger: sqlite3.Connection, voter: str, battle_id: str, prompt: str) -> bool:
+    if has_voted_on(ledger, voter, prompt):
+        ledger.execute("UPDATE set_aside SET reason = ? WHERE battle_id = ?", (VOTED_BEFORE, battle_id))
+        return False
+    ledger.execute(
+        f"INSERT INTO votes (rowid, {_COLUMNS}) SELECT CASE WHEN place IN (SELECT rowid FROM votes) THEN NULL "
+        f"ELSE place END, {_COLUMNS} FROM set_aside WHERE battle_id = ?",
+        (battle_id,),
+    )
+    ledger.execute("DELETE FROM set_aside WHERE battle_id = ?", (battle_id,))
+    return True
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
+    options = _parser().parse_args(argv)
+    try:
+        if not options.db.is_file():
+            raise VoterError(f"{options.db}: no such ledger: pass --db FILE")
+        Store(options.db).close()  # refuses what is no ledger of this arena, and brings an older one up to date
+        with closing(sqlite3.connect(options.db, isolation_level=None, timeout=10)) as ledger:
+            print(_run(ledger, options))
+    except (VoterError, StoreError, sqlite3.Error) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(ledger: sqlite3.Connection, options: argparse.Namespace) -> str:
+    if options.command == "list":
+        return _table(list_voters(ledger))
+    voter = find_voter(ledger, options.voter)
+    if options.command == "leave-out":
+        return f"{leave_out(ledger, voter, options.note)} votes of {voter} are set aside, and those to come will be"
+    return f"{take_back(ledger, voter)} votes of {voter} count again"
+
+
+def _table(voters: list[Voter]) -> str:
+    lines = [f"{'voter':<32}  counted  set aside  A wins  B wins  ties  both bad  first and last vote"]
+    for voter in voters:
+        shares = (voter.a_share, voter.b_share)
+        lines.append(
+            f"{voter.id:<32}  {voter.counted:>7}  {voter.set_aside:>9}  "
+            + "  ".join(f"{share:>6.0%}" for share in shares)
+            + f"  {voter.tie_share:>4.0%}  {voter.both_bad_share:>8.0%}  {voter.first[:16]} to {voter.last[:16]}"
+            + ("  (left out)" if voter.is_left_out else "")
+        )
+    return "\n".join(lines) if voters else "nobody has voted yet"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m arena.voters", description="Who votes, and whose votes count.")
+    parser.add_argument("--db", type=Path, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="everybody who has voted, and how")
+    out = commands.add_parser("leave-out", help="set a voter's votes aside, and those to come")
+    out.add_argument("--note", default="", help="why, for the ledger")
+    back = commands.add_parser("take-back", help="count a voter's votes again")
+    for command in (out, back):
+        command.add_argument("voter", help="the id, or as much of its beginning as is needed")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

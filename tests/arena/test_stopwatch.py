@@ -1,0 +1,152 @@
+"""A stopwatch on the bytes of the stream, over a hundred battles of models of very different speed and length."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from scripted import ScriptedBackend, make_contestant, make_reply
+from served import Arena, serve
+
+from arena.backends import Reply, Request
+
+pytestmark = pytest.mark.slow
+
+BATTLES = 100
+AT_ONCE = 10
+
+
+class Writer(ScriptedBackend):
+    """Writes at a speed of its own: seconds to the first token, seconds per token, and how many tokens."""
+
+    def __init__(self, first: float, each: float, tokens: tuple[int, int]) -> None:
+        super().__init__()
+        self.first, self.each, self.tokens = first, each, tokens
+        self.rng = random.Random(int(each * 1e6))
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+        n = self.rng.randint(*self.tokens)
+        await asyncio.sleep(self.first * self.rng.uniform(0.9, 1.1))
+        text = ""
+        for _ in range(n):
+            await asyncio.sleep(self.each * self.rng.uniform(0.7, 1.3))
+            text += (word := self.rng.choice(("red ", "ball ", "went ", "home ")))
+            yield word
+        seconds = self.first + n * self.each
+        yield make_reply(text, seconds=seconds, first_seconds=self.first)
+
+
+@dataclass
+class Sides:
+    """What came for the two sides, each as (seconds, letters so far), and who stood on side a."""
+
+    seen: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: {"a": [], "b": []})
+    name_a: str = ""
+
+
+async def battle(client: httpx.AsyncClient, events: dict[str, int], outputs: list[str], session: str) -> Sides:
+    """Fight one battle as the page does, with a stopwatch on the events of its stream; then vote, to learn who it was."""
+    loop, sides = asyncio.get_running_loop(), Sides()
+    data = await fire(client, events["send"], session, [f"What is {session}?"], sides, outputs)
+    battle_id = str(data[outputs.index("battle")])
+    data = await fire(client, events["vote-tie"], session, [battle_id], None, outputs)
+    reveal = json.dumps(data[outputs.index("reveal")])
+    sides.name_a = "quick" if reveal.index("quick") < reveal.index("slow") else "slow"
+    assert loop.time() > 0
+    return sides
+
+
+async def fire(
+    client: httpx.AsyncClient, event: int, session: str, data: list[str], sides: Sides | None, outputs: list[str]
+) -> list[Any]:
+    joined = await client.post(
+        "/gradio_api/queue/join", json={"data": data, "fn_index": event, "session_hash": session}
+    )
+    assert joined.status_code == 200
+    shown: list[Any] = [None] * len(outputs)
+    async with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
+        async for line in stream.aiter_lines():
+            if not line.startswith("data:"):
+                continue
+            message = json.loads(line.removeprefix("data:"))
+            if message["msg"] in ("process_generating", "process_completed"):
+                take(shown, message["output"].get("data") or [])
+                if sides:
+                    note(sides, shown, outputs)
+            if message["msg"] == "process_completed":
+                break
+    return shown
+
+
+def take(shown: list[Any], sent: list[Any]) -> None:
+    """Apply Gradio's values and differences, which are lists of [action, path, value]."""
+    for i, value in enumerate(sent):
+        if isinstance(value, list) and all(isinstance(step, list) and len(step) == 3 for step in value):
+            for action, path, new in value:
+                if action == "append" and not path:
+                    shown[i] = (shown[i] or "") + new
+                elif action in ("replace", "add") and not path:
+                    shown[i] = new
+        else:
+            shown[i] = value
+
+
+def note(sides: Sides, shown: list[Any], outputs: list[str]) -> None:
+    now = asyncio.get_running_loop().time()
+    for side in "ab":
+        value = shown[outputs.index(f"side-{side}")]
+        seen = sides.seen[side]
+        if isinstance(value, str) and (not seen or seen[-1][1] != len(value)):
+            seen.append((now, len(value)))
+
+
+async def fight_all(arena: Arena, n: int) -> list[Sides]:
+    async with httpx.AsyncClient(base_url=arena.url, timeout=60) as first:
+        page = (await first.get("/")).text
+        config = json.loads(page[(start := page.index("{", page.index("window.gradio_config"))) :].split(";</script>")[0])
+        assert start > 0
+    ids = {c["id"]: c["props"].get("elem_id") or "battle" for c in config["components"]}
+    by_click = {
+        ids.get(target): d for d in config["dependencies"] for target, kind in map(tuple, d["targets"]) if kind == "click"
+    }
+    events = {name: by_click[name]["id"] for name in ("send", "vote-tie")}
+    outputs = [ids[i] for i in by_click["send"]["outputs"]]
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int) -> Sides:
+        async with room, httpx.AsyncClient(base_url=arena.url, timeout=60) as client:
+            return await battle(client, events, outputs, f"s{number}")
+
+    return list(await asyncio.gather(*(one(number) for number in range(n))))
+
+
+MODELS = {
+    "of like length": ((0.02, 0.004, (20, 40)), (0.3, 0.03, (20, 40))),
+    "the quick one brief": ((0.02, 0.004, (5, 12)), (0.3, 0.03, (20, 40))),
+    "the slow one brief": ((0.02, 0.004, (20, 40)), (0.3, 0.03, (5, 12))),
+}
+
+
+@pytest.mark.parametrize("models", MODELS)
+def test_a_stopwatch_on_the_stream_guesses_no_better_than_chance(tmp_path: Path, models: str) -> None:
+    quick, slow = MODELS[models]
+    contestants = (make_contestant("quick"), make_contestant("slow"))
+    with serve(tmp_path, contestants, {"quick": Writer(*quick), "slow": Writer(*slow)}) as arena:
+        fought = asyncio.run(fight_all(arena, BATTLES))
+    guesses = {
+        "first text": lambda seen: seen["a"][1][0] - seen["b"][1][0],
+        "last change": lambda seen: seen["a"][-1][0] - seen["b"][-1][0],
+        "number of changes": lambda seen: len(seen["b"]) - len(seen["a"]) if models == "of like length" else 0,
+    }
+    for name, guess in guesses.items():
+        told = [guess(sides.seen) for sides in fought]
+        right = sum(
+            0.5 if difference == 0 else float((difference < 0) == (sides.name_a == "quick"))
+            for difference, sides in zip(told, fought, strict=True)
+        )
+        assert abs(right - BATTLES / 2) <= 15, name  # three standard deviations of a fair coin

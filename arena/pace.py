@@ -9,6 +9,7 @@ as it comes, or the longer one at its own speed once the shorter has ended, a st
 The last letters of each side are held back until both can be shown whole, so that the shorter one does not end first.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,10 +39,11 @@ class Pace:
 
     def shown(self, side: str) -> int:
         """Return how many letters of a side may be shown while the battle runs."""
+        letters = int(min(self.letters, sys.maxsize))
         if side not in self.lengths:
-            return int(self.letters)
+            return letters
         length = self.lengths[side]
-        return min(int(self.letters), max(min(1, length), length // 2, length - HELD))
+        return min(letters, max(min(1, length), length // 2, length - HELD))
 
     @property
     def is_done(self) -> bool:

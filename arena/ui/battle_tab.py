@@ -1,38 +1,49 @@
 """The battle tab: a prompt, two anonymous replies, a vote, the reveal.
 
-What the visitor sees is a function of the battle's state (view_battle). The client sends the prompt or the choice
-and nothing else; which battle it means is looked up on the server by visitor and session.
+What the visitor sees is a function of the battle's state (view_battle). The client sends the prompt, or the choice and
+the battle it is about; the id says nothing else, and is good for the visitor of that battle alone.
 """
 
 import asyncio
-import html
 import json
-from collections import OrderedDict
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import gradio as gr
 
-from arena.battle import SIDES, Battle, BattleError, Side, State
+from arena.battle import BATTLE_ID_LETTERS, SIDES, Battle, BattleError, Side, State
 from arena.guard import MAX_LETTERS, PromptRefused
 from arena.host import Host
-from arena.render import render_reply
+from arena.render import GrowingReplies
+from arena.ui.battle_html import (
+    INTRO,
+    LIVE,
+    NOTHING,
+    NOTICE,
+    PIECES,
+    alert,
+    asked_html,
+    message_html,
+    reply_html,
+    reveal_html,
+    waiting,
+)  # fmt: skip
 from ratings.elo import Ticker
 from ratings.outcomes import Outcome
 
 LOOK_SECONDS = 0.06  # how often the page looks at the battle's buffers
-KEPT_SESSIONS = 4000
+LOAD_LOOK_SECONDS = 0.5
 CHOICES = {
     "vote-a": ("A is better", Outcome.A_WINS),
     "vote-b": ("B is better", Outcome.B_WINS),
     "vote-tie": ("Tie", Outcome.TIE),
     "vote-both-bad": ("Both are bad", Outcome.BOTH_BAD),
 }
-WAITING = '<p class="waiting">{}</p>'
-
 # A prompt far too long would be refused by the gate, with no word on the page. Cut to what is surely too long for
 # check_prompt (JavaScript counts some letters as two), it gets there and is answered.
-SHORTEN = f"(text) => text.slice(0, {2 * MAX_LETTERS + 2})"
+LONGEST = 2 * MAX_LETTERS + 2
+SHORTEN = f"(text) => text.slice(0, {LONGEST})"
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 Updates = dict[Any, Any]
@@ -44,78 +55,110 @@ class BattleTab:
     def __init__(self, host: Host, stages: dict[str, str], ticker: Ticker, ready_prompts: tuple[str, ...]) -> None:
         """Lay the tab out; stages gives the stage of each contestant, for the reveal."""
         self.host, self.stages, self.ticker = host, stages, ticker
-        self._of_session: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self.growing = GrowingReplies()
         self._lay_out(ready_prompts)
 
     # Handlers
 
     async def send(self, text: str, request: gr.Request) -> AsyncIterator[Updates]:
         """Start a battle and show it until it ends."""
-        try:
-            battle = await self.host.start(_visitor(request), text)
-        except (PromptRefused, BattleError) as refusal:
-            yield {self.message: _alert(str(refusal))}
-            return
-        self._claim(request, battle)
-        async for updates in self._watch(battle):
+        starting = asyncio.ensure_future(self.host.start(_visitor(request), text, _address(request)))
+        async for updates in self._follow(starting, {self.prompt: ""}):  # it stands above the replies from then on
             yield updates
 
-    def _voter(self, outcome: Outcome) -> Callable[[gr.Request], Awaitable[Updates]]:
-        async def vote(request: gr.Request) -> Updates:
-            return await self.vote(outcome, request)
+    def _voter(self, outcome: Outcome) -> Callable[[str, gr.Request], Awaitable[Updates]]:
+        async def vote(battle_id: str, request: gr.Request) -> Updates:
+            return await self.vote(outcome, battle_id, request)
 
         return vote
 
-    async def vote(self, outcome: Outcome, request: gr.Request) -> Updates:
+    async def vote(self, outcome: Outcome, battle_id: str, request: gr.Request) -> Updates:
         """Store the choice, then name the contestants."""
-        battle_id = self._of_session.get(_session(request), "")
         try:
             battle = await self.host.vote(_visitor(request), battle_id, outcome)
         except BattleError as refusal:
-            return {self.message: _alert(str(refusal))}
-        gain = self.ticker.update(*battle.reveal(), outcome)
-        return self.view_battle(battle) | {self.reveal: gr.HTML(self._reveal(battle, gain), visible=True)}
+            return await self._view_refusal(battle_id, request, str(refusal))
+        gain = None if battle.flag else self.ticker.update(*battle.reveal(), outcome)
+        return self.view_battle(battle, gain)
 
     async def resume(self, request: gr.Request) -> AsyncIterator[Updates]:
         """Bring back the battle that this visitor had open before a reload or a restart."""
-        battle = await self.host.open_battle(_visitor(request))
+        opening = asyncio.ensure_future(self.host.open_battle(_visitor(request)))
+        async for updates in self._follow(opening):
+            yield updates
+
+    async def look(self, battle_id: str, request: gr.Request) -> AsyncIterator[Updates]:
+        """Show how the battle of this page stands by now, after another tab or a long sleep."""
+        visitor = _visitor(request)
+        battle = await self.host.find(battle_id) if battle_id else None
+        if battle and battle.visitor == visitor and battle.state is not State.GENERATING:
+            yield self.view_battle(battle)
+
+    async def clear(self, battle_id: str, request: gr.Request) -> Updates:
+        """Leave the battle and show an empty page."""
+        try:
+            await self.host.skip(_visitor(request), battle_id)
+        except BattleError as refusal:
+            return {self.message: alert(str(refusal))}
+        return self.view_nothing()
+
+    async def _follow(
+        self, starting: "asyncio.Future[Battle] | asyncio.Future[Battle | None]", at_first: Updates | None = None
+    ) -> AsyncIterator[Updates]:
+        """Wait for a battle and show it until it ends; what is asked of the host goes on when nobody follows.
+
+        at_first is shown once, with the battle's beginning.
+        """
+        starting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        began = time.monotonic()
+        while not (await asyncio.wait({starting}, timeout=LOAD_LOOK_SECONDS))[0]:
+            yield {self.message: waiting("The models are being loaded. Your prompt is kept.", began)}
+        try:
+            battle = starting.result()
+        except (PromptRefused, BattleError) as refusal:
+            yield {self.message: alert(str(refusal)), self.send_button: gr.Button(interactive=True)}
+            return
         if battle is None:
             yield {self.message: "", self.send_button: gr.Button(interactive=True)}
             return
-        self._claim(request, battle)
-        async for updates in self._watch(battle):
-            yield {self.prompt: battle.prompt} | updates
-
-    async def clear(self, request: gr.Request) -> Updates:
-        """Leave the battle and show an empty page."""
-        battle_id = self._of_session.pop(_session(request), "")
-        await self.host.skip(_visitor(request), battle_id)
-        return self.view_nothing()
-
-    async def _watch(self, battle: Battle) -> AsyncIterator[Updates]:
+        if at_first:
+            yield at_first
         while battle.state is State.GENERATING:
-            yield self.view_battle(battle)
+            yield self.view_battle(battle) | {self.message: waiting("Both models are writing.", began)}
             await asyncio.sleep(LOOK_SECONDS)
         yield self.view_battle(battle)
 
+    async def _view_refusal(self, battle_id: str, request: gr.Request, why: str) -> Updates:
+        """Say why a vote was not taken, beside the battle as it stands: it may have changed in another tab."""
+        try:
+            battle = await self.host.find(battle_id)
+        except BattleError:
+            battle = None
+        is_own = battle is not None and battle.visitor == _visitor(request)
+        shown = self.view_battle(battle) if battle and is_own else {}
+        return shown | {self.message: alert(why)}
+
     # What is shown
 
-    def view_battle(self, battle: Battle) -> Updates:
-        """Return the page for a battle in its state, without any name."""
+    def view_battle(self, battle: Battle, gain: float | None = None) -> Updates:
+        """Return the page for a battle in its state, without any name before its vote.
+
+        gain is what the vote moved side a's Elo by, where it was cast just now and counts.
+        """
         state = battle.state
-        is_running = state is State.GENERATING
-        message = {
-            State.READY: _hint("Which reply is better? The names are shown after your vote."),
-            State.VOID: _alert("A reply failed, so this battle is void and takes no vote. Start a new one."),
-        }.get(state, "")
+        is_running, is_voted = state is State.GENERATING, state is State.VOTED
         return {
-            self.message: message,
-            self.sides["a"]: _reply_html(battle, "a"),
-            self.sides["b"]: _reply_html(battle, "b"),
+            self.battle: battle.id,
+            self.message: message_html(battle),
+            self.asked: asked_html(battle.prompt),
+            self.sides["a"]: reply_html(battle, "a", self.growing),
+            self.sides["b"]: reply_html(battle, "b", self.growing),
             self.send_button: gr.Button(interactive=not is_running),
             self.new_battle: gr.Button("New battle" if state is not State.READY else "Skip", visible=not is_running),
             **self._view_votes(battle),
-            self.reveal: gr.HTML("", visible=False),
+            self.reveal: gr.HTML(
+                reveal_html(battle, gain, self.stages, self.ticker.ratings) if is_voted else "", visible=is_voted
+            ),
         }
 
     def _view_votes(self, battle: Battle) -> Updates:
@@ -130,69 +173,64 @@ class BattleTab:
     def view_nothing(self) -> Updates:
         """Return the page before a battle."""
         return {
-            self.prompt: "",
+            self.battle: "",
             self.message: "",
-            **{side: WAITING.format("") for side in self.sides.values()},
+            self.asked: "",
+            **dict.fromkeys(self.sides.values(), NOTHING),
             self.send_button: gr.Button(interactive=True),
             self.new_battle: gr.Button(visible=False),
             **{button: gr.Button(interactive=False, variant="secondary") for button in self.votes.values()},
             self.reveal: gr.HTML("", visible=False),
         }
 
-    def _reveal(self, battle: Battle, gain: float) -> str:
-        a, b = battle.reveal()
-        assert battle.outcome is not None
-        cards = [
-            f'<div class="card"><b>{side}</b> was <strong>{html.escape(name)}</strong>'
-            f"<small>{html.escape(self.stages.get(name, ''))} · "
-            f"Elo {self.ticker.ratings[name]:.0f} ({points:+.1f})</small></div>"
-            for side, name, points in (("A", a, gain), ("B", b, -gain))
-        ]
-        verdict = {
-            Outcome.A_WINS: f"You preferred <strong>{html.escape(a)}</strong>.",
-            Outcome.B_WINS: f"You preferred <strong>{html.escape(b)}</strong>.",
-            Outcome.TIE: "You called it a tie.",
-            Outcome.BOTH_BAD: "You found both bad.",
-        }[battle.outcome]
-        return f'<p class="verdict">{verdict} Your vote is stored.</p><div class="cards">{"".join(cards)}</div>'
-
     # Layout and wiring
 
     def _lay_out(self, ready_prompts: tuple[str, ...]) -> None:
-        gr.HTML("<p>Two models answer your prompt. You do not know which is which: say whose reply is better.</p>")
-        with gr.Row(equal_height=True):
+        gr.HTML(INTRO, elem_id="intro")
+        with gr.Row(elem_id="ask"):
             self.prompt = gr.Textbox(
-                elem_id="prompt", placeholder="Ask something…", show_label=False, container=False, lines=1,
-                max_lines=6, scale=8, autofocus=True,
+                elem_id="prompt", label="Your prompt", placeholder="Ask something…", show_label=False, container=False,
+                lines=1, max_lines=6, scale=8, autofocus=True, max_length=LONGEST,
             )  # fmt: skip
             # Gradio loses the answer to what is sent while the page's own first event is under way: resume opens it.
-            self.send_button = gr.Button(
-                "Send", elem_id="send", variant="primary", scale=1, min_width=110, interactive=False
-            )
+            self.send_button = gr.Button("Send", elem_id="send", variant="primary", interactive=False)
         with gr.Row(elem_id="ready-prompts"):
             ready = [gr.Button(text, size="sm", elem_classes="ready-prompt") for text in ready_prompts]
-        self.message = gr.HTML("", elem_id="message")
+        self.look_again = gr.Button("Look again", elem_id="look-again")  # clicked by connection.js, never shown
+        self.battle = gr.Textbox("", visible=False, max_length=BATTLE_ID_LETTERS)  # the one that the page shows
+        self.message = gr.HTML("", elem_id="message", html_template=LIVE)
+        self.asked = gr.HTML("", elem_id="asked")
         self.sides: dict[Side, gr.HTML] = {}
         with gr.Row(equal_height=True, elem_id="sides"):
             for side in SIDES:
-                with gr.Column(min_width=280, elem_classes="side"):
-                    gr.HTML(f"<h2>{side.upper()}</h2>")
-                    self.sides[side] = gr.HTML(WAITING.format(""), elem_id=f"side-{side}", elem_classes="reply")
-        with gr.Row(elem_id="votes"):
-            self.votes = {
-                elem_id: gr.Button(label, elem_id=elem_id, interactive=False, min_width=130)
-                for elem_id, (label, _) in CHOICES.items()
-            }
+                with gr.Column(min_width=280, elem_id=f"box-{side}", elem_classes="side"):
+                    gr.HTML(f"<h2>Reply {side.upper()}</h2>")
+                    self.sides[side] = gr.HTML(
+                        NOTHING, elem_id=f"side-{side}", elem_classes="reply", html_template=PIECES
+                    )
         self.reveal = gr.HTML("", elem_id="reveal", visible=False)
-        self.new_battle = gr.Button("New battle", elem_id="new-battle", visible=False)
+        limits = f" {self.host.limits.describe()}" if self.host.limits else ""
+        gr.HTML(f"<p>{NOTICE}{limits}</p>", elem_id="kept")
+        self._lay_out_bar()
         self._wire(dict(zip(ready, ready_prompts, strict=True)))
+
+    def _lay_out_bar(self) -> None:
+        with gr.Row(elem_id="bar"):
+            with gr.Row(elem_id="votes"):
+                self.votes = {
+                    elem_id: gr.Button(label, elem_id=elem_id, interactive=False)
+                    for elem_id, (label, _) in CHOICES.items()
+                }
+            self.new_battle = gr.Button("New battle", elem_id="new-battle", visible=False)
 
     def _wire(self, ready: dict[gr.Button, str]) -> None:
         for trigger in (self.prompt.submit, self.send_button.click):
             trigger(self.send, [self.prompt], self._shown, trigger_mode="once", js=SHORTEN, **QUIET)
         for elem_id, (_, outcome) in CHOICES.items():
-            self.votes[elem_id].click(self._voter(outcome), None, self._shown, trigger_mode="once", **QUIET)
-        self.new_battle.click(self.clear, None, self._shown, **QUIET)
+            vote = self.votes[elem_id].click
+            vote(self._voter(outcome), [self.battle], self._shown, trigger_mode="once", **QUIET)
+        self.new_battle.click(self.clear, [self.battle], self._shown, **QUIET)
+        self.look_again.click(self.look, [self.battle], self._shown, **QUIET)
         for button, text in ready.items():
             button.click(None, None, [self.prompt], js=f"() => {json.dumps(text)}")
 
@@ -202,13 +240,8 @@ class BattleTab:
 
     @property
     def _shown(self) -> list[Any]:
-        return [self.prompt, self.message, *self.sides.values(), self.send_button, *self.votes.values(), self.reveal,
-                self.new_battle]  # fmt: skip
-
-    def _claim(self, request: gr.Request, battle: Battle) -> None:
-        self._of_session[_session(request)] = battle.id
-        while len(self._of_session) > KEPT_SESSIONS:
-            self._of_session.popitem(last=False)
+        return [self.battle, self.prompt, self.message, self.asked, *self.sides.values(), self.send_button,
+                *self.votes.values(), self.reveal, self.new_battle]  # fmt: skip
 
 
 def _visitor(request: gr.Request) -> str:
@@ -216,21 +249,6 @@ def _visitor(request: gr.Request) -> str:
     return visitor
 
 
-def _session(request: gr.Request) -> tuple[str, str]:
-    return _visitor(request), str(request.session_hash)
-
-
-def _reply_html(battle: Battle, side: Side) -> str:
-    is_final = side in battle.replies
-    text = battle.texts[side]
-    if not text:
-        return WAITING.format("(an empty reply)" if is_final else "…" if battle.state is State.GENERATING else "")
-    return render_reply(text, is_final=is_final)
-
-
-def _alert(text: str) -> str:
-    return f'<p class="alert" role="alert">{html.escape(text)}</p>'
-
-
-def _hint(text: str) -> str:
-    return f'<p class="hint" role="status">{html.escape(text)}</p>'
+def _address(request: gr.Request) -> str:
+    client = request.request.client
+    return str(client.host) if client else ""

@@ -2,13 +2,14 @@
 
 import datetime
 import html
+import logging
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ratings.elo import Ticker
-from ratings.errors import RatingsError
+from ratings.errors import NoVotesError
 from ratings.leaderboard import Leaderboard, Row, build
 from ratings.live import LiveCounts
 from ratings.plots import interval_figure
@@ -16,7 +17,11 @@ from ratings.plots import interval_figure
 EXPLAINED = (
     "<p>Bradley-Terry ratings of all votes. A rank of 1–3 may still be any of these. Elo moves with every vote.</p>"
 )
+NO_VOTES = '<p class="hint">No board yet: there are no votes to rate by. Cast the first ones in a battle.</p>'
+UNREADABLE = '<p class="alert">The leaderboard cannot be read right now.</p>'
 HEADER = ("Rank", "Model", "Rating", "95% interval", "Elo now", "Votes", "Won", "Lost", "Tied", "Both bad")
+
+log = logging.getLogger(__name__)
 
 
 class LeaderboardTab:
@@ -25,7 +30,7 @@ class LeaderboardTab:
     def __init__(self, db: Path, roster: tuple[str, ...], ticker: Ticker) -> None:
         self.counts, self.ticker = LiveCounts(db, roster), ticker
         self.last: Leaderboard | None = None  # whichever visitor's: the next fit only starts from it
-        gr.HTML(EXPLAINED)
+        gr.HTML(EXPLAINED, elem_id="leaderboard-explained")
         self.board = gr.HTML("", elem_id="leaderboard")
         self.plot = gr.Plot(elem_id="leaderboard-plot", show_label=False, visible=False)
 
@@ -34,8 +39,11 @@ class LeaderboardTab:
         try:
             now = datetime.datetime.now(datetime.UTC)
             board = self.last = build(self.counts.refresh(), "bradley-terry", now=now, earlier=self.last)
-        except RatingsError as error:
-            return {self.board: f"<p>No board yet: {html.escape(str(error))}</p>", self.plot: gr.Plot(visible=False)}
+        except NoVotesError:
+            return {self.board: NO_VOTES, self.plot: gr.Plot(visible=False)}
+        except Exception:  # the edge: what is wrong with a file is for the log, never for a visitor
+            log.exception("the leaderboard cannot be read")
+            return {self.board: UNREADABLE, self.plot: gr.Plot(visible=False)}
         has_ratings = any(row.rating is not None for row in board.rows)
         return {
             self.board: board_html(board, self.ticker.ratings),
@@ -45,10 +53,12 @@ class LeaderboardTab:
 
 def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
     """Return the board as a table; a model without a rating says why in its place."""
-    head = "".join(f"<th>{name}</th>" for name in HEADER)
+    head = "".join(f'<th scope="col">{name}</th>' for name in HEADER)
     body = "".join(f"<tr>{_cells(row, elo)}</tr>" for row in board.rows)
     return (
-        f'<div class="board"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
+        f"<caption>{len(board.rows)} models, best first</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="hint">{html.escape(board.summary())}</p>'
     )
 
@@ -56,7 +66,7 @@ def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
 def _cells(row: Row, elo: dict[str, float]) -> str:
     cells = [
         f"<td>{_rank(row)}</td>",
-        f"<td>{html.escape(row.model)}</td>",
+        f'<th scope="row">{html.escape(row.model)}</th>',
         _rating(row),
         f"<td>{elo[row.model]:.0f}</td>" if row.model in elo else "<td></td>",
         *(f"<td>{n}</td>" for n in (row.votes, row.wins, row.losses, row.ties, row.both_bad)),

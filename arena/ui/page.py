@@ -13,19 +13,22 @@ os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)  # events between tw
 
 import gradio as gr
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse
 
 from arena.config import Models
+from arena.gate import Event, Gate
 from arena.host import Host
+from arena.sessions import Sessions
+from arena.site import PLAIN, Origin, Site
 from arena.ui.battle_tab import BattleTab
+from arena.ui.head import TITLE, Head
 from arena.ui.leaderboard_tab import LeaderboardTab
-from arena.web import Gate, Policy, Visitors
+from arena.ui.theme import make_theme
+from arena.web import Policy, Visitors
 from ratings.counts import read_ledger_votes
 from ratings.elo import Ticker, elo
 
-STYLE = Path(__file__).with_name("style.css")
-TITLE = "Checkpoint arena"
-FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the visitor's own: nothing to load, every weight there
+SCRIPTS = ("connection.js",)  # beside this file
 
 
 def build_page(host: Host, models: Models, db: Path) -> gr.Blocks:
@@ -53,13 +56,29 @@ def read_ticker(db: Path) -> Ticker:
     return Ticker(dict(zip(votes.models, elo(votes).tolist(), strict=True)))
 
 
-def build_server(page: gr.Blocks, *, secret: str) -> FastAPI:
-    """Mount the page behind the gate, the policy and the visitor cookie."""
+def events_of(page: gr.Blocks) -> dict[int, Event]:
+    """Return what each event of the page takes, by Gradio's number: texts, as long as their boxes let in."""
+    return {
+        number: Event(str(event.name), tuple(box.max_length for box in event.inputs))
+        for number, event in page.fns.items()
+        if event.fn is not None
+    }
+
+
+def _scripts() -> str:
+    # Gradio runs this once the page is built; a script in the head would be put in by a script, which has no nonce.
+    texts = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS]
+    return "() => {" + "\n".join(texts) + "}"
+
+
+def build_server(page: gr.Blocks, host: Host, *, secret: str, site: Site = PLAIN) -> FastAPI:
+    """Mount the page behind the gate, the policy and the visitor cookie, at its place."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @server.get("/healthz")
-    def healthz() -> PlainTextResponse:
-        return PlainTextResponse("ok")
+    async def healthz() -> JSONResponse:
+        health = await host.health()
+        return JSONResponse(health, status_code=200 if health["status"] == "ok" else 503)
 
     gr.mount_gradio_app(
         server,
@@ -70,14 +89,17 @@ def build_server(page: gr.Blocks, *, secret: str) -> FastAPI:
         enable_monitoring=False,
         show_error=False,
         max_file_size=1,
-        css_paths=STYLE,
-        theme=gr.themes.Default(font=FONTS),
+        js=_scripts(),
+        theme=make_theme(),
         ssr_mode=False,
         mcp_server=False,
         pwa=False,
     )
     # The last one added is the outermost.
-    server.add_middleware(Visitors, secret=secret)
-    server.add_middleware(Policy)
-    server.add_middleware(Gate)
+    server.add_middleware(Head)
+    server.add_middleware(Sessions)
+    server.add_middleware(Visitors, secret=secret, site=site)
+    server.add_middleware(Policy, site=site)
+    server.add_middleware(Gate, events=events_of(page))
+    server.add_middleware(Origin, site=site)
     return server

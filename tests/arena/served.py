@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from scripted import PATIENCE, ScriptedBackend, make_backends, make_contestant
 
+from arena.bench import Bench
 from arena.config import Contestant, Models, ReadyPrompt
 from arena.host import Host
 from arena.store import Store
@@ -51,7 +52,8 @@ class Arena:
     recorder: Recorder
 
     def script(self, *steps: Any) -> None:
-        """Let every contestant play these steps from now on."""
+        """Let every contestant play these steps from now on, and forget who has failed."""
+        self.host.bench = Bench()
         for backend in self.backends.values():
             backend.play(*steps)
 

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted import Signal
+from scripted import Signal, make_reply
 from served import Arena
 from watch import VOTES, Open, Visit, expect, stored
 
@@ -19,15 +19,17 @@ pytestmark = pytest.mark.slow
 
 def test_a_battle_from_the_prompt_to_the_reveal(arena: "Arena", watch: Open) -> None:
     gate = Signal()
-    arena.script("It is ", gate, "**cold**.")
+    arena.script("It is the opposite: ", gate, "**cold**.")
     page = watch()
     page.expect_no_vote()
     expect(page["new-battle"]).to_be_hidden()
     before = len(stored(arena))
     page.ask()
     for side in ("side-a", "side-b"):
-        expect(page[side]).to_have_text("It is")
+        expect(page[side]).to_have_text("It is the op")  # the last letters are held back until both are whole
     expect(page["send"]).to_be_disabled()
+    expect(page.prompt).to_have_value("")
+    expect(page["asked"]).to_contain_text("What is the opposite of hot?")
     page.expect_no_vote()
     gate.set()
     for side in ("side-a", "side-b"):
@@ -69,7 +71,7 @@ def test_each_vote_button_stores_its_own_outcome(arena: "Arena", watch: Open, el
 
 def test_the_sides_on_the_page_are_the_sides_in_the_ledger(arena: "Arena", watch: Open) -> None:
     for name, backend in arena.backends.items():
-        backend.steps = (f"I am the one called {name[::-1]}.",)
+        backend.steps = (make_reply(f"I am the one called {name[::-1]}."),)
     page = watch()
     page.ask()
     page.expect_open_vote()
@@ -103,7 +105,7 @@ def test_a_bad_prompt_shows_why_and_starts_no_battle(arena: "Arena", watch: Open
     page.expect_no_vote()
     page.ask("What is the opposite of hot?")
     page.expect_open_vote()
-    expect(page["message"].locator("[role=alert]")).to_have_count(0)
+    expect(page["message"].locator(".alert")).to_have_count(0)
     page.check_clean()
 
 
@@ -141,13 +143,52 @@ def test_after_a_failed_reply_the_next_prompt_works_without_a_click_between(aren
 
 
 def test_an_empty_reply_is_shown_as_one(arena: "Arena", watch: Open) -> None:
-    from scripted import make_reply
-
-    arena.script(make_reply(""))
+    silent, other = arena.backends.values()
+    silent.play(make_reply(""))
+    other.play(make_reply("It is cold."))
     page = watch()
     page.ask()
     page.expect_open_vote()
-    expect(page["side-a"]).to_have_text("(an empty reply)")
+    shown = sorted(page[side].inner_text().strip() for side in ("side-a", "side-b"))
+    assert shown == ["(an empty reply)", "It is cold."]
+
+
+def test_replies_that_are_the_same_are_said_to_be_and_take_no_vote(arena: "Arena", watch: Open) -> None:
+    arena.script(make_reply("It is cold."))
+    page = watch()
+    before = stored(arena)
+    page.ask()
+    expect(page["message"]).to_contain_text("Both replies are the same")
+    expect(page["side-a"]).to_have_text("It is cold.")
+    page.expect_no_vote()
+    expect(page["send"]).to_be_enabled()
+    assert stored(arena) == before
+    assert not any(name in page.page.content() for name in arena.backends)
+    page.check_clean()
+
+
+def test_a_reply_that_names_a_model_is_voted_on_and_not_counted(arena: "Arena", watch: Open) -> None:
+    arena.script("Indeed I am Birch, at your service.")
+    page = watch()
+    before = stored(arena)
+    page.ask()
+    page.expect_open_vote()
+    page["vote-a"].click()
+    expect(page["reveal"]).to_contain_text("not counted: a reply names a model")
+    assert stored(arena) == before
+    [(reason,)] = stored(arena, "SELECT reason FROM set_aside ORDER BY created DESC LIMIT 1")
+    assert reason == "a reply names a model"
+
+
+def test_a_second_vote_on_a_prompt_is_kept_and_not_counted(arena: "Arena", watch: Open) -> None:
+    page = watch()
+    before = len(stored(arena))
+    for said in ("Your vote is stored.", "not counted: the voter had voted on this prompt before"):
+        page.ask("Is it the same?")
+        page.expect_open_vote()
+        page["vote-a"].click()
+        expect(page["reveal"]).to_contain_text(said)
+    assert len(stored(arena)) == before + 1
 
 
 def test_a_reload_brings_the_open_battle_back(arena: "Arena", watch: Open) -> None:
@@ -158,7 +199,7 @@ def test_a_reload_brings_the_open_battle_back(arena: "Arena", watch: Open) -> No
     page.page.reload()
     for side in ("side-a", "side-b"):
         expect(page[side]).to_have_text("A reply that is still here.")
-    expect(page.prompt).to_have_value("Will you stay?")
+    expect(page["asked"]).to_contain_text("Will you stay?")
     page.expect_open_vote()
     before = len(stored(arena))
     page["vote-a"].click()
@@ -172,16 +213,16 @@ def test_a_reload_brings_the_open_battle_back(arena: "Arena", watch: Open) -> No
 
 def test_a_reload_in_the_middle_brings_the_running_battle_back(arena: "Arena", watch: Open) -> None:
     gate = Signal()
-    arena.script("It is ", gate, "cold.")
+    arena.script("It is the opposite: ", gate, "cold.")
     page = watch()
     page.ask()
-    expect(page["side-b"]).to_have_text("It is")
+    expect(page["side-b"]).to_have_text("It is the op")
     page.page.reload()
-    expect(page["side-b"]).to_have_text("It is")
+    expect(page["side-b"]).to_have_text("It is the op")
     page.problems.clear()  # Gradio's client mourns the stream that the reload cut
     page.expect_no_vote()
     gate.set()
-    expect(page["side-b"]).to_have_text("It is cold.")
+    expect(page["side-b"]).to_have_text("It is the opposite: cold.")
     page.expect_open_vote()
     page.check_clean()
 
@@ -235,8 +276,8 @@ def test_a_ready_prompt_fills_the_box(watch: Open) -> None:
 
 def test_the_leaderboard_tab_shows_the_votes(arena: "Arena", watch: Open) -> None:
     page = watch()
-    for _ in range(2):
-        page.ask()
+    for prompt in ("One?", "Two?"):
+        page.ask(prompt)
         page.expect_open_vote()
         page["vote-tie"].click()
         expect(page["reveal"]).to_contain_text("Your vote is stored.")

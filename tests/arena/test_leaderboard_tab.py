@@ -1,11 +1,20 @@
-"""The leaderboard tab's table."""
+"""The leaderboard tab: its table, and what it says when there is none."""
 
+import asyncio
+import logging
+import re
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+import gradio as gr
 import numpy as np
+import pytest
 
-from arena.ui.leaderboard_tab import board_html
+from arena.store import Store
+from arena.ui.leaderboard_tab import LeaderboardTab, board_html
+from ratings.elo import Ticker
 from ratings.leaderboard import Leaderboard, build
 from ratings.tally import Counts
 
@@ -19,22 +28,95 @@ def make_board(wins: int, losses: int) -> Leaderboard:
 
 
 def test_models_that_are_not_told_apart_share_their_ranks() -> None:
-    assert "<td>1–2</td><td>alder</td>" in board_html(make_board(11, 10), {})
+    assert '<td>1–2</td><th scope="row">alder</th>' in board_html(make_board(11, 10), {})
 
 
 def test_models_that_are_told_apart_have_a_rank_each() -> None:
     shown = board_html(make_board(300, 100), {})
-    assert "<td>1</td><td>alder</td>" in shown
-    assert "<td>2</td><td>birch</td>" in shown
+    assert '<td>1</td><th scope="row">alder</th>' in shown
+    assert '<td>2</td><th scope="row">birch</th>' in shown
 
 
 def test_a_model_without_a_number_says_why_and_its_name_is_escaped() -> None:
     shown = board_html(make_board(11, 10), {"alder": 1004.2})
-    assert '<td></td><td>&lt;b&gt;elm</td><td class="status" colspan="2">no votes</td>' in shown
+    assert '<td></td><th scope="row">&lt;b&gt;elm</th><td class="status" colspan="2">no votes</td>' in shown
     assert "<td>1004</td>" in shown
 
 
 def test_a_board_without_intervals_has_no_ranks_either() -> None:
     board = make_board(11, 10)
     rows = tuple(replace(row, lower=None, upper=None, rank_lower=None, rank_upper=None) for row in board.rows)
-    assert "<td></td><td>alder</td>" in board_html(replace(board, rows=rows), {})
+    assert '<td></td><th scope="row">alder</th>' in board_html(replace(board, rows=rows), {})
+
+
+def test_the_table_has_a_caption_names_its_columns_and_rows_and_scrolls_from_the_keyboard() -> None:
+    shown = board_html(make_board(11, 10), {})
+    assert '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>' in shown
+    assert "<caption>3 models, best first</caption>" in shown
+    assert shown.count('<th scope="col">') == 10
+    assert shown.count('<th scope="row">') == 3
+    assert not re.search("<th>", shown)
+
+
+def open_tab(db: Path) -> LeaderboardTab:
+    async def build_it() -> LeaderboardTab:  # outside of a loop, Gradio makes one for every lock and closes none
+        with gr.Blocks(analytics_enabled=False):
+            return LeaderboardTab(db, ("alder", "birch"), Ticker())
+
+    return asyncio.run(build_it())
+
+
+def shown_by(tab: LeaderboardTab) -> str:
+    return str(tab.refresh()[tab.board])
+
+
+def test_before_the_first_vote_it_says_what_is_missing(tmp_path: Path) -> None:
+    db = tmp_path / "arena.db"
+    Store(db).close()
+    assert "there are no votes to rate by" in shown_by(open_tab(db))
+
+
+def break_as_no_file(db: Path) -> None:
+    db.unlink()
+
+
+def break_as_another_file(db: Path) -> None:
+    db.write_bytes(b"Not a database at all. " * 100)
+
+
+def break_as_another_database(db: Path) -> None:
+    db.unlink()
+    with sqlite3.connect(db) as connection:
+        connection.execute("CREATE TABLE votes (x)")
+    connection.close()
+
+
+@pytest.mark.parametrize("break_it", [break_as_no_file, break_as_another_file, break_as_another_database])
+def test_a_ledger_that_cannot_be_read_is_for_the_log_and_not_for_the_page(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, break_it: object
+) -> None:
+    db = tmp_path / "arena.db"
+    Store(db).close()
+    tab = open_tab(db)
+    for leftover in tmp_path.glob("arena.db-*"):
+        leftover.unlink()
+    break_it(db)  # type: ignore[operator]
+    with caplog.at_level(logging.ERROR):
+        shown = shown_by(tab)
+    assert re.sub("<[^>]*>", "", shown) == "The leaderboard cannot be read right now."
+    assert any(record.exc_info for record in caplog.records)
+    assert str(tmp_path) not in shown
+
+
+def test_an_error_that_nobody_thought_of_is_for_the_log_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab = open_tab(tmp_path / "arena.db")
+
+    def fail() -> None:
+        raise sqlite3.OperationalError("disk I/O error in /secret/arena.db")
+
+    monkeypatch.setattr(tab.counts, "refresh", fail)
+    assert "/secret" not in shown_by(tab)
+    assert "cannot be read right now" in shown_by(tab)
+    assert "disk I/O error" in caplog.text

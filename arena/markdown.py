@@ -1,0 +1,162 @@
+"""Markdown to the few tags that a reply may produce.
+
+A CommonMark parser with tables and strikethrough, and with what a page of other people's text needs: no HTML, no
+ids, links to web and mail addresses alone, images as words. Every line end of a reply stays one (models write verses
+and lists that CommonMark would run together), numbers of a list stay the numbers that were written, headings follow
+on those of the page, and what could scroll can be scrolled from the keyboard. What is too deep, or a table whose rows
+are longer than its head, is shown as it was written instead of losing what does not fit.
+"""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block.table import escapedSplit, table
+from markdown_it.token import Token
+
+SCHEMES = ("https://", "http://", "mailto:")
+DEEPEST = 14  # quotes and lists in one another; a list and its item count one each
+HEADINGS = (3, 4, 5, 6)  # the page's own are 1 and 2
+SCROLLS = '<div class="scroll" role="group" aria-label="{}" tabindex="0">'
+
+
+class ReplyRenderer(RendererHTML):
+    """Writes tokens as HTML; each method writes the token it is named after."""
+
+    def renderToken(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write a tag; a block at the top takes its direction from its own text."""
+        token = tokens[idx]
+        if token.block and token.level == 0 and token.nesting == 1:
+            token.attrSet("dir", "auto")
+        return super().renderToken(tokens, idx, options, env)
+
+    def heading_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write a heading one step below the nearest larger one; env keeps those that are open."""
+        open_levels: list[str] = env.setdefault("headings", [])
+        token = tokens[idx]
+        while open_levels and open_levels[-1] >= token.tag:
+            open_levels.pop()
+        open_levels.append(token.tag)
+        level = HEADINGS[min(len(open_levels), len(HEADINGS)) - 1]
+        # One without words would be announced as a heading and then say nothing.
+        token.tag = tokens[idx + 2].tag = f"h{level}" if tokens[idx + 1].content.strip() else "p"
+        return self.renderToken(tokens, idx, options, env)
+
+    def list_item_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write an item with the number that it was given: 4, 9, 12 is not 4, 5, 6."""
+        if tokens[idx].info:
+            tokens[idx].attrSet("value", str(int(tokens[idx].info)))
+        return self.renderToken(tokens, idx, options, env)
+
+    def ordered_list_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write a list without its start, which its items say."""
+        tokens[idx].attrs.pop("start", None)
+        return self.renderToken(tokens, idx, options, env)
+
+    def softbreak(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write a line end as one."""
+        return "<br>"
+
+    hardbreak = softbreak
+
+    def plain(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write text as it stands."""
+        return plain_html(tokens[idx].content)
+
+    def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write what an image would show; nothing is fetched, and there is nothing to click."""
+        alt = self.renderInlineAsText(tokens[idx].children, options, env)
+        return html.escape(f"[image: {alt}]" if alt.strip() else "[image]")
+
+    def link_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write a link to a web or mail address; another address stays as it was written, and no link."""
+        address = str(tokens[idx].attrGet("href") or "")
+        if not address.lower().startswith(SCHEMES):
+            return "&lt;" if tokens[idx].info == "auto" else "["
+        name = html.escape(address) if tokens[idx + 1].type == "link_close" else ""
+        return f'<a href="{html.escape(address)}" target="_blank" rel="nofollow noopener noreferrer">{name}'
+
+    def link_close(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write the end of what link_open began."""
+        begun = next(token for token in reversed(tokens[:idx]) if token.type == "link_open")
+        address = str(begun.attrGet("href") or "")
+        if address.lower().startswith(SCHEMES):
+            return "</a>"
+        return "&gt;" if begun.info == "auto" else f"]({html.escape(address)})"
+
+    def fence(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write code in a box that scrolls."""
+        return f"{SCROLLS.format('Code')}<pre><code>{html.escape(tokens[idx].content)}</code></pre></div>\n"
+
+    code_block = fence
+
+    def table_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write a table in a box that scrolls."""
+        return SCROLLS.format("Table") + self.renderToken(tokens, idx, options, env)
+
+    def table_close(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Close the table and its box."""
+        return "</table></div>\n"
+
+    def th_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write a head cell; one without words is the head of nothing."""
+        if tokens[idx + 1].content.strip():
+            tokens[idx].attrSet("scope", "col")
+        else:
+            tokens[idx].tag = tokens[idx + 2].tag = "td"
+        return self.renderToken(tokens, idx, options, env)
+
+
+def plain_html(text: str) -> str:
+    """Return text as a block in which every space and line end is seen."""
+    return f'<p class="plain" dir="auto">{html.escape(text)}</p>\n'
+
+
+def make_parser() -> MarkdownIt:
+    """Return the parser of replies."""
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}, renderer_cls=ReplyRenderer)
+    # A reference takes its line out of sight, wherever it stands.
+    parser.enable(["table", "strikethrough"]).disable(["reference", "html_block", "html_inline"])
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # link_open decides
+    parser.block.ruler.before("table", "too_deep", _keep_too_deep, {"alt": []})
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    return parser
+
+
+def _keep_too_deep(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Take what lies deeper than DEEPEST as plain text; the parser itself would drop it."""
+    if state.level < DEEPEST:
+        return False
+    line = start + 1
+    while line < end and (state.isEmpty(line) or state.sCount[line] >= state.blkIndent):
+        line += 1
+    token = state.push("plain", "p", 0)
+    token.content = state.getLines(start, line, state.blkIndent, False)
+    token.map = [start, line]
+    state.line = line
+    return True
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Take a table, unless a row has more cells than the head: those would be dropped."""
+    before = len(state.tokens)
+    if not table(state, start, end, silent):
+        return False
+    if silent:
+        return True
+    rows = [_cells(state, line) for line in range(start, state.line) if line != start + 1]
+    if max(rows) > rows[0]:
+        del state.tokens[before:]
+        token = state.push("plain", "p", 0)
+        token.content = state.getLines(start, state.line, state.blkIndent, False)
+        token.map = [start, state.line]
+    return True
+
+
+def _cells(state: StateBlock, line: int) -> int:
+    text = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]].strip()
+    cells = escapedSplit(text)
+    return len(cells) - (cells[0] == "") - (len(cells) > 1 and cells[-1] == "")

@@ -1,0 +1,103 @@
+"""What a battle looks like, as HTML: messages, the prompt, replies, and after the vote who wrote them.
+
+Whatever a visitor or a model wrote is escaped here or rendered by arena/render.py; names come in through reveal_html
+alone, which a battle answers only after its vote.
+"""
+
+import html
+import time
+from collections.abc import Mapping
+
+from arena.battle import LEFT, SAME_REPLIES, Battle, Side, State
+from arena.render import GrowingReplies, render_reply
+from ratings.outcomes import Outcome
+
+INTRO = "<p>Two models answer your prompt. You do not know which is which: say whose reply is better.</p>"
+NOTICE = (
+    "Prompts, replies and votes are kept, without names or addresses, to rate these models and to train the next ones. "
+    "Do not type anything personal."
+)
+NOTHING = '<p class="waiting"></p>'
+BEGUN = '<p class="waiting">…</p>'
+EMPTY = '<p class="waiting">(an empty reply)</p>'
+STORED = "Your vote is stored."
+CUT = '<p class="note">The reply was cut here: it had reached the greatest length.</p>'
+
+# How Gradio's HTML component writes a value. Both live regions are there before anything is said in them, or screen
+# readers would miss it. A reply comes in pieces, so that an update holds only the pieces that changed.
+LIVE = """<div role="status">${value.includes('class="alert"') ? "" : value}</div>
+<div role="alert">${value.includes('class="alert"') ? value : ""}</div>"""
+PIECES = '${Array.isArray(value) ? value.join("") : value}'
+
+
+def alert(text: str) -> str:
+    """Return a message that interrupts."""
+    return f'<p class="alert">{html.escape(text)}</p>'
+
+
+def hint(text: str) -> str:
+    """Return a message that can wait until it is read."""
+    return f'<p class="hint">{html.escape(text)}</p>'
+
+
+def waiting(text: str, began: float) -> str:
+    """Return a message with the seconds so far, by whose change the page sees that the server is still there."""
+    seconds = int(time.monotonic() - began)
+    return f'<p class="hint">{html.escape(text)} <span aria-hidden="true" data-seconds>{seconds} s</span></p>'
+
+
+def message_html(battle: Battle) -> str:
+    """Return what there is to say of a battle that does not run."""
+    if battle.state is State.READY:
+        return hint("Which reply is better? The names are shown after your vote.")
+    if battle.state is State.VOID and battle.void_reason == SAME_REPLIES:
+        return hint("Both replies are the same, so there is nothing to choose between. Start a new battle.")
+    if battle.state is State.VOID and battle.void_reason == LEFT:
+        return hint("This battle was left for a new one, perhaps in another tab.")
+    if battle.state is State.VOID:
+        return alert("A reply failed, so this battle is void and takes no vote. Start a new one.")
+    return ""
+
+
+def asked_html(prompt: str) -> str:
+    """Return the prompt in a box that scrolls where it is long."""
+    return (
+        '<div class="asked" role="group" aria-label="Your prompt" tabindex="0"><small>Your prompt</small>'
+        f'<p dir="auto">{html.escape(prompt)}</p></div>'
+    )
+
+
+def reply_html(battle: Battle, side: Side, growing: GrowingReplies) -> str | list[str]:
+    """Return what may be seen of a reply, for the template PIECES."""
+    text = battle.shown(side)
+    if battle.state is State.GENERATING:
+        return growing.render((battle.id, side), text) if text else BEGUN
+    reply = battle.replies.get(side)
+    cut = CUT if reply and reply.finish == "length" else ""
+    return (render_reply(text) if text.strip() else EMPTY) + cut
+
+
+def reveal_html(battle: Battle, gain: float | None, stages: Mapping[str, str], elo: Mapping[str, float]) -> str:
+    """Return who wrote the replies of a battle that has its vote; gain is what it moved side a's Elo by, if it did."""
+    a, b = battle.reveal()
+    assert battle.outcome is not None
+    cards = [
+        f'<div class="card"><b>{side}</b> was <strong>{html.escape(name)}</strong>'
+        f"<small>{html.escape(stages.get(name, ''))}{_elo(elo.get(name), points)}</small></div>"
+        for side, name, points in (("A", a, gain), ("B", b, None if gain is None else -gain))
+    ]
+    verdict = {
+        Outcome.A_WINS: f"You preferred <strong>{html.escape(a)}</strong>.",
+        Outcome.B_WINS: f"You preferred <strong>{html.escape(b)}</strong>.",
+        Outcome.TIE: "You called it a tie.",
+        Outcome.BOTH_BAD: "You found both bad.",
+    }[battle.outcome]
+    stored = f"Your vote is stored, but not counted: {html.escape(battle.flag)}." if battle.flag else STORED
+    return f'<p class="verdict">{verdict} {stored}</p><div class="cards">{"".join(cards)}</div>'
+
+
+def _elo(rating: float | None, points: float | None) -> str:
+    if rating is None:
+        return ""
+    moved = "" if points is None else f" ({points:+.1f})"
+    return f" · Elo {rating:.0f}{moved}"

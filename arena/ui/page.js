@@ -1,0 +1,92 @@
+// What Gradio's components leave to be done in the browser: names and roles for screen readers, a focus that is not
+// lost when the pressed button is switched off, a word about blocked cookies. Nothing here knows who wrote a reply,
+// and nothing is needed for a battle: without this script the page still works.
+
+const $ = (selector) => document.querySelector(selector);
+
+// Put on whenever such an element appears; Gradio keeps what it did not set itself.
+const ATTRIBUTES = {
+  "#prompt textarea": { dir: "auto", enterkeyhint: "send" },
+  "#ready-prompts": { role: "group", "aria-label": "Ready prompts" },
+  ".ready-prompt": { dir: "auto" },
+  "#box-a": { role: "region", "aria-label": "Reply A" },
+  "#box-b": { role: "region", "aria-label": "Reply B" },
+  "#votes": { role: "group", "aria-label": "Your vote" },
+  "#message": { tabindex: "-1" },
+  "#asked": { tabindex: "-1" },
+  "#reveal": { role: "region", "aria-label": "Who wrote them", tabindex: "-1" },
+  "#leaderboard-plot": { role: "img", "aria-label": "The ratings with their intervals, as in the table above" },
+};
+
+function dress() {
+  for (const [selector, attributes] of Object.entries(ATTRIBUTES)) {
+    for (const element of document.querySelectorAll(selector)) {
+      for (const [name, value] of Object.entries(attributes)) {
+        if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+      }
+    }
+  }
+  for (const side of ["a", "b"]) {
+    const isBusy = String($(`#side-${side} .growing`) !== null);
+    const box = $(`#box-${side}`);
+    if (box && box.getAttribute("aria-busy") !== isBusy) box.setAttribute("aria-busy", isBusy);
+  }
+}
+
+// Where to go on when the button that had the focus can no longer have it: the first of these that is there and says
+// something. A vote goes on at the names, a battle that was left at the prompt of the next one.
+const VOTED = ["#reveal", "#message .alert"];
+const NEXT = {
+  send: ["#asked"],
+  "new-battle": ["#prompt textarea"],
+  "vote-a": VOTED,
+  "vote-b": VOTED,
+  "vote-tie": VOTED,
+  "vote-both-bad": VOTED,
+};
+let pressed = null; // the id of the button that has, or last had, the focus
+
+document.addEventListener("focusin", (event) => {
+  const button = event.target.closest?.("button");
+  pressed = button && button.id in NEXT ? button.id : null;
+});
+
+function isUsable(element) {
+  return element !== null && !element.disabled && element.getClientRects().length > 0;
+}
+
+function keepFocus() {
+  if (pressed === null || isUsable(document.getElementById(pressed))) return;
+  if (document.activeElement && document.activeElement !== document.body && isUsable(document.activeElement)) return;
+  const isSaying = (element) => element.matches("textarea") || element.textContent.trim() !== "";
+  const place = NEXT[pressed].map($).find((element) => isUsable(element) && isSaying(element))?.closest("[tabindex], textarea");
+  if (!place) return;
+  pressed = null;
+  place.focus({ preventScroll: true });
+  place.scrollIntoView({ block: "nearest" });
+}
+
+// A refusal must not stay out of sight, below the fold of a small screen.
+let alerted = "";
+function showAlert() {
+  const text = $("#message .alert")?.textContent ?? "";
+  if (text !== "" && text !== alerted) $("#message").scrollIntoView({ block: "nearest" });
+  alerted = text;
+}
+
+new MutationObserver(() => {
+  dress();
+  keepFocus();
+  showAlert();
+}).observe(document.documentElement, {
+  childList: true,
+  characterData: true,
+  subtree: true,
+  attributes: true,
+  attributeFilter: ["disabled", "class"],
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  if (!navigator.cookieEnabled) $("#no-cookies").hidden = false;
+});
+dress();

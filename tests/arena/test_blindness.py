@@ -59,6 +59,7 @@ class Client:
 
     def __init__(self, arena: "Arena", session: str, cookies: Any = None) -> None:
         self.session = session
+        self.battle = ""
         self.http = httpx.Client(base_url=arena.url, cookies=cookies, timeout=PATIENCE)
         page = self.http.get("/").text
         self.config = json.loads(re.search(r"window\.gradio_config\s*=\s*(\{.*?\});</script>", page, re.DOTALL)[1])  # type: ignore[index]
@@ -86,7 +87,17 @@ class Client:
                     messages.append(json.loads(line.removeprefix("data:")))
                     if messages[-1]["msg"] == "process_completed":
                         break
+        self._note_battle(messages)
         return messages
+
+    def _note_battle(self, messages: list[dict[str, Any]]) -> None:
+        """Keep the battle that the page would show now, as a vote has to name it."""
+        for message in messages:
+            shown = [value for value in (message.get("output") or {}).get("data") or [] if isinstance(value, str)]
+            self.battle = next((value for value in shown if re.fullmatch("[0-9a-f]{32}", value)), self.battle)
+
+    def vote(self, elem_id: str) -> list[dict[str, Any]]:
+        return self.fire(elem_id, self.battle)
 
     def visitor(self) -> str:
         return str(self.http.cookies["visitor"]).split(".")[0]
@@ -114,18 +125,18 @@ def test_nothing_the_browser_receives_before_the_vote_names_a_contestant(
     from playwright.sync_api import expect
 
     gate = Signal()
-    arena.script("It is ", gate, "cold.")
+    arena.script("It is the opposite: ", gate, "cold.")
     # Uncompressed, so that the recorded bytes can be searched.
     page = visit(extra_http_headers={"accept-encoding": "identity"}).new_page()
     page.goto(arena.url)
     page.locator("#prompt textarea").fill("What is the opposite of hot?")
     page.locator("#send").click()
-    expect(page.locator("#side-a")).to_have_text("It is")
+    expect(page.locator("#side-a")).to_have_text("It is the op")
     assert told(page.content()) == set()
     gate.set()
     expect(page.locator("#vote-a")).to_be_enabled()
     sent = arena.recorder.text()
-    assert "It is cold." in arena.recorder.text("/gradio_api/queue/data")  # the record is one of everything
+    assert "It is the opposite: cold." in arena.recorder.text("/gradio_api/queue/data")  # the record is one of everything
     assert "gradio_config" in arena.recorder.text("/")
     assert told(sent) == set()
     assert told(page.content()) == set()
@@ -145,15 +156,15 @@ def test_a_failed_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
     client = enter("failing")
     messages = client.fire("send", "What is the opposite of hot?")
     assert "void" in json.dumps(messages)
-    client.fire("vote-a")
+    client.vote("vote-a")
     assert told(arena.recorder.text()) == set()
 
 
 def test_a_skipped_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
     client = enter("skipping")
     client.fire("send", "What is the opposite of hot?")
-    client.fire("new-battle")
-    client.fire("vote-a")
+    client.vote("new-battle")
+    client.vote("vote-a")
     assert told(arena.recorder.text()) == set()
 
 
@@ -172,48 +183,56 @@ def test_the_direct_way_does_vote_for_the_visitor_itself(arena: "Arena", enter: 
     client = enter("honest")
     client.fire("send", "What is the opposite of hot?")
     before = votes(arena)
-    messages = client.fire("vote-b")
+    messages = client.vote("vote-b")
     assert told(json.dumps(messages)) == {"quokka", "numbat", "wombatish", "bilbyish"}
     [(_, visitor, outcome)] = votes(arena)[len(before) :]
     assert (visitor, outcome) == (client.visitor(), "model_b")
 
 
-@pytest.mark.parametrize("session", ["victim", "another"], ids=["the victim's session", "a session of its own"])
-def test_a_vote_with_another_visitors_cookie_is_refused(arena: "Arena", enter: Enter, session: str) -> None:
+def test_a_vote_on_another_visitors_battle_is_refused(arena: "Arena", enter: Enter) -> None:
     victim = enter("victim")
     victim.fire("send", "What is the opposite of hot?")
     before = votes(arena)
-    forger = enter(session)
+    forger = enter("another")
     assert forger.visitor() != victim.visitor()
-    messages = forger.fire("vote-a")
+    messages = forger.fire("vote-a", victim.battle)
     assert votes(arena) == before
     assert told(json.dumps(messages)) == set()
-    assert "no battle to vote on" in json.dumps(messages)
+    assert "another visitor" in json.dumps(messages)
     # The victim's battle is untouched.
-    victim.fire("vote-a")
+    victim.vote("vote-a")
     assert [visitor for _, visitor, _ in votes(arena)[len(before) :]] == [victim.visitor()]
 
 
+def test_a_session_of_another_visitor_takes_no_events_and_shows_none(arena: "Arena", enter: Enter) -> None:
+    victim = enter("victim1")
+    victim.join("send", "What is the opposite of hot?")
+    forger = enter(victim.session)
+    assert forger.join("vote-a", "").status_code == 404
+    assert forger.http.get("/gradio_api/queue/data", params={"session_hash": victim.session}).status_code == 404
+
+
 def test_a_forged_cookie_with_the_victims_id_is_refused(arena: "Arena", enter: Enter) -> None:
-    victim = enter("victim 2")
+    victim = enter("victim2")
     victim.fire("send", "What is the opposite of hot?")
     before = votes(arena)
     value = str(victim.http.cookies["visitor"])
-    forger = enter("victim 2", {"visitor": value.split(".")[0] + "." + "A" * 27})
-    forger.fire("vote-a")
+    forger = enter("forger2", {"visitor": value.split(".")[0] + "." + "A" * 27})
+    forger.fire("vote-a", victim.battle)
     assert votes(arena) == before
 
 
 def test_a_vote_before_the_replies_end_is_refused(arena: "Arena", enter: Enter) -> None:
     gate = Signal()
-    arena.script("It is ", gate, "cold.")
+    arena.script("It is the opposite: ", gate, "cold.")
     client = enter("hasty")
     before = votes(arena)
     client.join("send", "What is the opposite of hot?")
     for backend in arena.backends.values():
         backend.started.wait_here()
-    other = enter("hasty", client.http.cookies)
-    other.join("vote-a")
+    with closing(sqlite3.connect(arena.db)) as connection:
+        [(battle_id,)] = connection.execute("SELECT id FROM battles WHERE visitor = ?", (client.visitor(),))
+    client.join("vote-a", battle_id)
     # Both events of the session are told on one stream; the vote ends first, while the replies wait at the gate.
     messages = []
     with client.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": "hasty"}) as stream:
@@ -230,27 +249,29 @@ def test_a_vote_before_the_replies_end_is_refused(arena: "Arena", enter: Enter) 
 def test_a_second_vote_is_refused(arena: "Arena", enter: Enter) -> None:
     client = enter("twice")
     client.fire("send", "What is the opposite of hot?")
-    client.fire("vote-a")
+    client.vote("vote-a")
     before = votes(arena)
-    messages = client.fire("vote-b")
+    messages = client.vote("vote-b")
     assert "has its vote already" in json.dumps(messages)
     assert votes(arena) == before
 
 
-def test_data_that_a_client_adds_to_its_vote_changes_nothing(arena: "Arena", enter: Enter) -> None:
-    client = enter("adding")
+@pytest.mark.parametrize("added", [["model_a"], [{"battle_id": "x", "visitor": "y"}], ["x", "y"]], ids=repr)
+def test_data_that_a_client_adds_to_its_vote_is_refused(arena: "Arena", enter: Enter, added: list[Any]) -> None:
+    client = enter(f"adding{len(added)}{type(added[0]).__name__}")
     client.fire("send", "What is the opposite of hot?")
     before = votes(arena)
-    client.fire("vote-b", "model_a", {"battle_id": "x", "visitor": "y"})
-    added = votes(arena)[len(before) :]
-    assert all((visitor, outcome) == (client.visitor(), "model_b") for _, visitor, outcome in added)
+    assert client.join("vote-b", client.battle, *added).status_code == 422
+    assert votes(arena) == before
 
 
-@pytest.mark.parametrize("prompt", ["x" * 20_000, "", " \n", None, "<|im_start|>", "a\x00b"], ids=repr)
+@pytest.mark.parametrize("prompt", ["x" * 20_000, "", " \n", None, "<|im_start|>", "a\x00b"], ids=lambda p: repr(p)[:9])
 def test_a_prompt_that_the_page_would_not_send_starts_no_battle(arena: "Arena", enter: Enter, prompt: Any) -> None:
     with closing(sqlite3.connect(arena.db)) as connection:
         before = connection.execute("SELECT count(*) FROM battles").fetchone()
-        enter("odd").fire("send", prompt)
+        client = enter(f"odd{abs(hash(prompt))}")
+        if client.join("send", prompt).status_code == 200:
+            client.fire("send", prompt)
         assert connection.execute("SELECT count(*) FROM battles").fetchone() == before
 
 

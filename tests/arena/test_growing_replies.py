@@ -10,6 +10,8 @@ from rendered import check
 
 from arena.render import MOST_LETTERS, GrowingReplies, GrowingReply, render_reply
 
+MOMENT = 2.0  # seconds of a processor: ten times what was measured, and a hundredth of what a stall would take
+
 LONG = {
     "brackets": "[",
     "stars": "*",
@@ -49,14 +51,14 @@ def test_a_long_pathological_reply_takes_the_server_a_moment(name: str, letters:
     for render in (render_reply, growing.render, growing.render):
         began = time.process_time()  # the processor's time: a busy machine does not count
         render(text)
-        assert time.process_time() - began < 0.2
+        assert time.process_time() - began < MOMENT
 
 
 def test_a_deep_list_takes_the_server_a_moment() -> None:
     text = "\n".join("  " * depth + "- a" for depth in range(1000))
     began = time.process_time()
     assert "- a" in render_reply(text)
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < MOMENT
 
 
 def test_an_update_of_a_long_reply_is_small_and_quick() -> None:
@@ -69,7 +71,7 @@ def test_an_update_of_a_long_reply_is_small_and_quick() -> None:
             sent += len(new.removeprefix(old)) if new != old else 0
         before = pieces
     assert sent < 4 * len(text)
-    assert time.process_time() - began < 0.002 * len(text) / 100
+    assert time.process_time() - began < MOMENT * len(text) / 10_000
 
 
 def test_a_long_block_is_not_read_again_for_every_letter() -> None:
@@ -78,7 +80,7 @@ def test_a_long_block_is_not_read_again_for_every_letter() -> None:
     began = time.process_time()
     for end in range(0, len(text), 10):
         growing.render(text[:end])
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 5 * MOMENT
 
 
 def test_what_is_too_much_to_format_is_shown_as_it_was_written_and_says_so() -> None:

@@ -146,7 +146,7 @@ class Host:
         if len(names) < 2:
             raise BattleError("No two models can answer at the moment. Try again in a minute.")
         draw = draw_pair(names, self._rng)
-        pace = Pace(self._speeds.rate((draw.a, draw.b)) if self._is_paced else math.inf)
+        pace = self._speeds.pace((draw.a, draw.b)) if self._is_paced else Pace(math.inf)
         return Battle(visitor, prompt, draw, self._categories.get(prompt, ""), pace=pace)
 
     async def vote(self, visitor: str, battle_id: str, outcome: Outcome) -> Battle:

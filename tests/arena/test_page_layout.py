@@ -7,6 +7,7 @@ from scripted import Signal, make_reply
 from served import Arena
 from watch import VOTES, Open, Watch, expect
 
+from arena.pace import Pace
 from arena.render import render_reply
 
 pytestmark = pytest.mark.slow
@@ -44,7 +45,7 @@ WIDE = "\n\n".join(
 @pytest.fixture(autouse=True)
 def without_pace(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let replies be shown as fast as they are written, however long they are."""
-    monkeypatch.setattr(arena.host._speeds, "rate", lambda names: 1e9)
+    monkeypatch.setattr(arena.host._speeds, "pace", lambda names: Pace(1e9))
 
 
 def test_a_short_reply_begins_as_high_as_a_long_one(arena: Arena, watch: Open) -> None:

@@ -128,14 +128,6 @@ def read_event(body: bytes, events: Mapping[int, Event]) -> bytes:
     return json.dumps(kept | {"trigger_id": trigger if type(trigger) is int else None}).encode()
 
 
-def session_of(scope: Scope, body: bytes) -> str | None:
-    """Return the session that a request through the gate names: of an event, or of the stream of its answers."""
-    path = path_of(scope)
-    if path == JOIN:
-        return str(json.loads(body)["session_hash"])
-    return QueryParams(scope["query_string"]).get("session_hash", "") if path == STREAM else None
-
-
 def _is_text(value: str) -> bool:
     try:
         value.encode()  # half of a surrogate pair is no character

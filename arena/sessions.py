@@ -5,15 +5,17 @@ a session ties it to the visitor's signed cookie. The same place counts the even
 far above what a hand can click and far below what would keep others waiting.
 """
 
+import json
 from collections import OrderedDict
 
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from starlette.datastructures import QueryParams
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arena.gate import JOIN, path_of, session_of
+from arena.gate import JOIN, STREAM, path_of
 from arena.limits import network
 
 KEPT_SESSIONS = 4000
@@ -33,18 +35,17 @@ class Sessions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what belongs to the visitor of the request."""
-        if scope["type"] != "http" or (path := path_of(scope)) != JOIN and session_of(scope, b"") is None:
-            await self.app(scope, receive, send)
-            return
-        visitor = str(scope["state"]["visitor"])
+        path = path_of(scope) if scope["type"] == "http" else ""
         if path == JOIN:
-            await self._join(visitor, scope, receive, send)
+            await self._join(str(scope["state"]["visitor"]), scope, receive, send)
+        elif path == STREAM:
+            await self._stream(str(scope["state"]["visitor"]), scope, receive, send)
         else:
-            await self._stream(visitor, scope, receive, send)
+            await self.app(scope, receive, send)
 
     async def _join(self, visitor: str, scope: Scope, receive: Receive, send: Send) -> None:
-        message = await receive()
-        session = str(session_of(scope, message["body"]))
+        message = await receive()  # whole, as the gate hands it on
+        session = str(json.loads(message["body"])["session_hash"])
         address = network(scope["client"][0]) if scope.get("client") else ""
         if self._owners.get(session, visitor) != visitor:
             await PlainTextResponse("no such session", status_code=404)(scope, receive, send)
@@ -66,9 +67,9 @@ class Sessions:
         await self.app(scope, again, send)  # type: ignore[arg-type]
 
     async def _stream(self, visitor: str, scope: Scope, receive: Receive, send: Send) -> None:
-        session = session_of(scope, b"")
+        session = QueryParams(scope["query_string"]).get("session_hash", "")
         is_full = self._streams.get(visitor, 0) >= STREAMS_OF_VISITOR
-        if is_full or self._owners.get(session or "") != visitor:
+        if is_full or self._owners.get(session) != visitor:
             status = 429 if is_full else 404
             await PlainTextResponse("no such session", status_code=status)(scope, receive, send)
             return

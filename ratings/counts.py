@@ -9,8 +9,8 @@ Only what depends on more than counts, such as Elo on their order, asks for the 
 The ledger is opened read-only. Its table, `votes(battle_id, created, visitor, model_a, model_b,
 outcome, probability, source, category)`, and its view, `preferences(battle_id, created, prompt,
 reply_a, reply_b, model_a, model_b, outcome, source)`, belong to the arena, as does `styles(battle_id,
-length_a, headers_a, bold_a, lists_a, length_b, ...)`; for `set_aside` see set_aside.py. `source` is 'human' or 'simulated'. `category` is
-optional, as are the columns that no count needs.
+length_a, headers_a, bold_a, lists_a, length_b, ...)`; for `set_aside` see set_aside.py. `source` is
+'human' or 'simulated'. `category` is optional, as are the columns that no count needs.
 """
 
 import math

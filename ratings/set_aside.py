@@ -11,6 +11,7 @@ from dataclasses import replace
 from ratings.tally import Counts
 from ratings.votes import Votes
 
+
 def read_set_aside(ledger: sqlite3.Connection) -> list[tuple[str, str]]:
     """Return (battle, reason) of every vote set aside; none where the ledger has no such table."""
     if not ledger.execute("SELECT 1 FROM sqlite_master WHERE name = 'set_aside'").fetchone():

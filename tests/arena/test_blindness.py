@@ -136,7 +136,7 @@ def test_nothing_the_browser_receives_before_the_vote_names_a_contestant(
     gate.set()
     expect(page.locator("#vote-a")).to_be_enabled()
     sent = arena.recorder.text()
-    assert "It is the opposite: cold." in arena.recorder.text("/gradio_api/queue/data")  # the record is one of everything
+    assert "It is the opposite: cold." in arena.recorder.text("/gradio_api/queue/data")  # everything is recorded
     assert "gradio_config" in arena.recorder.text("/")
     assert told(sent) == set()
     assert told(page.content()) == set()

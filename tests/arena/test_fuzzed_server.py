@@ -51,7 +51,7 @@ def odd_request(rng: random.Random, secret: Path) -> tuple[str, str, bytes]:
     raw = json.dumps(body).encode()
     if rng.random() < 0.2:
         raw = rng.randbytes(rng.randint(0, 200))
-    path = rng.choice([JOIN, JOIN, JOIN, f"{STREAM}?session_hash={rng.choice(['s1', 'zz', '', '../'])}", "/",
+    path = rng.choice([JOIN, JOIN, JOIN, f"{STREAM}?session_hash={rng.choice(['s1', 'z', '', '../'])}", "/",
                        "/gradio_api/upload", f"/gradio_api/file={secret}", f"/file={secret}", "/gradio_api/cancel",
                        "/gradio_api/run/send", "/config", f"/assets/..{secret}", f"/static/%2e%2e{secret}"])  # fmt: skip
     method = "POST" if path == JOIN or rng.random() < 0.3 else rng.choice(["GET", "HEAD", "PUT", "DELETE"])
@@ -92,8 +92,7 @@ def test_the_server_answers_after_thousands_of_odd_requests_and_has_read_no_file
     assert 0 not in statuses
     assert set(statuses) <= {200, 404, 405, 413, 422, 429}
     assert httpx.get(f"{arena.url}/healthz", timeout=2).json()["status"] == "ok"
-    copies = [path for path in Path(tempfile.gettempdir()).glob("gradio/**/secret*")]
-    assert copies == []
+    assert list(Path(tempfile.gettempdir()).glob("gradio/**/secret*")) == []  # no copy was made of it
     # What is thrown at it is not what happens: the log does not grow with it.
     assert len(caplog.records) < 50
 

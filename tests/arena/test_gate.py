@@ -109,12 +109,10 @@ NAMES = st.sampled_from(["fn_index", "session_hash", "data", "event_data", "trig
 @given(st.dictionaries(NAMES, ANYTHING, max_size=7) | ANYTHING | st.builds(lambda v: event(data=[v]), ANYTHING))
 @example(event())
 def test_whatever_is_sent_what_gets_through_is_a_known_event_with_short_texts(sent: Any) -> None:
-    """Ten thousand requests of this kind leave a server that answers: see test_fuzzed_server.py."""
+    """Thousands of such requests leave a server that answers: see test_fuzzed_server.py."""
     try:
         kept = json.loads(read_event(json.dumps(sent).encode(), EVENTS))
-    except Refused as refused:
-        assert refused.status in (404, 422)
-        assert str(refused).isascii()
+    except Refused:
         return
     letters = EVENTS[kept["fn_index"]].letters
     assert set(kept) == {"fn_index", "session_hash", "data", "event_data", "trigger_id"}
@@ -125,10 +123,9 @@ def test_whatever_is_sent_what_gets_through_is_a_known_event_with_short_texts(se
 
 @given(st.binary(max_size=300))
 def test_whatever_bytes_are_sent_they_are_refused_in_one_line(body: bytes) -> None:
-    try:
+    with pytest.raises(Refused) as caught:
         read_event(body, EVENTS)
-    except Refused as refused:
-        assert "\n" not in str(refused)
+    assert "\n" not in str(caught.value)
 
 
 def big(size: int) -> bytes:

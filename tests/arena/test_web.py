@@ -152,8 +152,8 @@ def test_a_stream_is_passed_on_as_it_comes() -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
 
-    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/gradio_api/app_id", "headers": [], "scheme": "http"}
-    scope["query_string"] = b""
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/gradio_api/app_id", "scheme": "http"}
+    scope |= {"headers": [], "query_string": b""}
     asyncio.run(Gate(Policy(Visitors(Sessions(app), secret="s")), events={})(scope, receive, send))
     assert log == ["wrote 0", "arrived", "wrote 1", "arrived", "wrote 2", "arrived"]
 
@@ -181,3 +181,16 @@ def test_a_key_file_that_was_left_broken_is_made_anew(tmp_path: Path, broken: st
     assert len(secret) == 64
     assert read_secret(tmp_path / "arena.key") == secret
     assert stat.S_IMODE((tmp_path / "arena.key").stat().st_mode) == 0o600
+
+
+def test_a_proxy_is_told_to_pass_a_stream_on_as_it_comes() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8")] if scope["path"] == "/stream" else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    def told(path: str) -> str | None:
+        answer: httpx.Response = talk(lambda client: client.get(path), app=Policy(app))
+        return answer.headers.get("x-accel-buffering")
+
+    assert (told("/stream"), told("/other")) == ("no", None)

@@ -1,88 +1,120 @@
 """Serve the arena: ``python app.py [--models models.yaml] [--db data/arena.db] [--host 127.0.0.1] [--port 7860]``.
 
-Exit codes: 0 stopped, 2 bad input with one line that says what and how to mend it, before anything was started.
+docs/running.md has the options for a public address. Exit codes: 0 stopped (by SIGTERM, SIGHUP or Ctrl+C, with the
+ledger closed whatever was going on), 2 bad input with one line that says what and how to mend it, before anything was
+started.
 """
 
 import argparse
 import contextlib
-import logging
 import os
 import socket
 import sys
-from pathlib import Path
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, NoReturn
 
-from arena.config import ConfigError, load_models
-from arena.store import Store, StoreError
+from arena.stopping import Stopping
 
-
-class ListenError(Exception):
-    """An address that cannot be listened on."""
+if TYPE_CHECKING:
+    from arena.config import Models
+    from arena.store import Store
 
 
 def main(argv: list[str] | None = None) -> int:
     """Check the input, open the ledger, load the contestants in the background, and serve the page."""
-    options = build_parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        models = load_models(options.models)
-        store = Store(options.db)
-        listener = listen(options.host, options.port)
-    except (ConfigError, StoreError, ListenError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    stopping = Stopping()
+    with stopping.by_signal():
+        code = start(argv, stopping)
+        if code == 0:
+            say("stopped")
+        return code
 
-    # Imported after the checks, so that bad input is answered at once.
-    import uvicorn
 
-    from arena.backends import open_backends
-    from arena.host import Host
-    from arena.limits import Limits
-    from arena.ui.page import build_page, build_server
-    from arena.web import read_secret
+def start(argv: list[str] | None, stopping: Stopping) -> int:
+    """Do what main says, and close everything that it opened."""
+    # Imported where signals are heard already, and nothing heavy, so that bad input is answered at once.
+    from arena.claim import Claim, ClaimError
+    from arena.config import ConfigError, load_models
+    from arena.listening import ListenError, listen
+    from arena.logs import set_up_log
+    from arena.options import parse_options
+    from arena.store import Store, StoreError
+    from arena.web import SecretError, read_secret
 
-    if swept := store.sweep():
-        print(f"{swept} unfinished battles of an earlier run are void")
-    backends = open_backends(models.contestants)
-    host = Host(
-        models.contestants,
-        backends,
-        store,
-        categories={ready.prompt: ready.category for ready in models.ready_prompts},
-        limits=Limits(models.limits.visitor, models.limits.address),
-    )
-    page = build_page(host, models, options.db)
-    server = build_server(page, host, secret=read_secret(options.db.with_suffix(".key")))
-    print(f"Checkpoint arena on http://{options.host}:{options.port} (Ctrl+C stops it)", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(uvicorn.Config(server, log_level="warning")).run(sockets=[listener])
-    for backend in set(backends.values()):
-        backend.close()
-    store.close()
+    options = parse_options(argv)
+    set_up_log()
+    with ExitStack() as opened:
+        try:
+            models = load_models(options.models)
+            listener = opened.enter_context(listen(options.host, options.port))
+            opened.enter_context(closing(Claim(options.db)))
+            store = opened.enter_context(closing(Store(options.db)))
+            secret = read_secret(options.db.with_suffix(".key"))
+        except (ConfigError, ListenError, ClaimError, StoreError, SecretError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        if swept := store.sweep():
+            say(f"{swept} unfinished battles of an earlier run are void")
+        opened.callback(void_running, store)
+        stopping.run(lambda: serve_arena(options, models, store, secret, listener, stopping))
     return 0
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Take the address before anything is loaded, so that a taken port is said at once.
+def serve_arena(
+    options: argparse.Namespace,
+    models: "Models",
+    store: "Store",
+    secret: str,
+    listener: socket.socket,
+    stopping: Stopping,
+) -> None:
+    """Let the contestants load, build the page and serve it until an end is asked for."""
+    from arena.backends import open_backends
+    from arena.host import Host
+    from arena.limits import Limits
+    from arena.listening import address_of
+    from arena.serving import serve
+    from arena.ui.page import build_page, build_server
 
-    Raises:
-        ListenError: nothing can listen there.
-    """
+    backends = open_backends(models.contestants)
     try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise ListenError(f"cannot listen on {host}:{port}: {why}: pass another --port or --host") from None
+        host = Host(
+            models.contestants,
+            backends,
+            store,
+            categories={ready.prompt: ready.category for ready in models.ready_prompts},
+            limits=Limits(models.limits.visitor, models.limits.address),
+        )
+        page = build_page(host, models, options.db)
+        server = build_server(page, host, secret=secret, site=options.site)
+        say(f"Checkpoint arena on {address_of(options.host, listener)}{options.site.root_path} (Ctrl+C stops it)")
+        serve(server, listener, stopping, options.site)
+    finally:
+        for backend in set(backends.values()):
+            backend.close()
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    parser = argparse.ArgumentParser(description="Blind battles between checkpoints, in the browser.")
-    parser.add_argument("--models", type=Path, default=Path("models.yaml"), help="the contestants (%(default)s)")
-    parser.add_argument("--db", type=Path, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (%(default)s)")
-    return parser
+def void_running(store: "Store") -> None:
+    """Void what is still being written; should that be impossible, the next start does it."""
+    from arena.store import LedgerUnavailable
+
+    with contextlib.suppress(LedgerUnavailable):
+        store.sweep()
+
+
+def say(line: str) -> None:
+    """Print a line where somebody may read it; the terminal may be gone."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: threads that still load or write would hold it up, or crash on its way out."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

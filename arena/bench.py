@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 FIRST_PAUSE = 15.0  # seconds
 LONGEST_PAUSE = 900.0
+MOST_DOUBLINGS = 16  # more would be no number any more after some days of failures
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Bench:
         if before and before.until > self._clock():
             return
         failures = 1 + (before.failures if before else 0)
-        pause = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_PAUSE)
         self._absent[name] = Absence(failures, self._clock() + pause, reason)
         log.warning("%s is not drawn for %.0f s (failure %d in a row): %s", name, pause, failures, reason)
 

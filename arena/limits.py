@@ -15,9 +15,10 @@ from limits.strategies import MovingWindowRateLimiter
 
 VISITOR = "15/minute; 300/hour"
 ADDRESS = "200/minute; 2000/hour"
+SWEEP_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: Python itself writes to an exception on its way
 class TooMany(Exception):
     """A limit that is reached. seconds: until there is room again; whose: "visitor" or "address"."""
 
@@ -37,7 +38,9 @@ class Limits:
         self._rates = {"visitor": parse_many(visitor), "address": parse_many(address)}
         if any(rate.amount < 1 for rates in self._rates.values() for rate in rates):
             raise ValueError("a limit of nothing lets nobody in")
-        self._window = MovingWindowRateLimiter(MemoryStorage())
+        self._kept = MemoryStorage()
+        self._window = MovingWindowRateLimiter(self._kept)
+        self._swept = 0.0
 
     def take(self, visitor: str, address: str) -> None:
         """Count one battle, or none where there is no room for it. An empty address has no limit.
@@ -45,18 +48,29 @@ class Limits:
         Raises:
             TooMany: for this visitor or this address.
         """
+        self._sweep()
         keys = {"visitor": visitor, "address": network(address)}
         wanted = [(whose, rate, key) for whose, key in keys.items() if key for rate in self._rates[whose]]
-        for whose, rate, key in wanted:
-            if not self._window.test(rate, whose, key):
-                raise TooMany(whose, self._wait(rate, whose, key))
+        full = [TooMany(whose, self._wait(rate, whose, key)) for whose, rate, key in wanted
+                if not self._window.test(rate, whose, key)]  # fmt: skip
+        if full:
+            raise max(full, key=lambda each: each.seconds)
         for whose, rate, key in wanted:
             self._window.hit(rate, whose, key)
 
     def describe(self) -> str:
         """Return the limits as a sentence for the page."""
-        visitor, address = ("; ".join(_words(rate) for rate in self._rates[whose]) for whose in ("visitor", "address"))
-        return f"At most {visitor} for one visitor, and {address} for all who share a network address."
+        visitor, address = (
+            " and ".join(_words(rate) for rate in self._rates[whose]) for whose in ("visitor", "address")
+        )
+        return f"Battles are limited to {visitor} for each visitor, and to {address} for a whole network address."
+
+    def _sweep(self) -> None:
+        """Forget who has started nothing for as long as the longest window: the storage empties their lists only."""
+        if time.time() - self._swept > SWEEP_SECONDS:
+            self._swept = time.time()
+            for key in [key for key, events in self._kept.events.items() if not events]:
+                self._kept.clear(key)
 
     def _wait(self, rate: RateLimitItem, whose: str, key: str) -> int:
         reset = self._window.get_window_stats(rate, whose, key).reset_time
@@ -76,4 +90,5 @@ def network(address: str) -> str:
 
 
 def _words(rate: RateLimitItem) -> str:
-    return f"{rate.amount} battles per {rate.GRANULARITY.name}"
+    each = rate.GRANULARITY.name if rate.multiples == 1 else f"{rate.multiples} {rate.GRANULARITY.name}s"
+    return f"{rate.amount:,} per {each}"

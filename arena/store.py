@@ -31,13 +31,15 @@ from ratings.style import measure_style
 Source = Literal["human", "simulated"]
 
 BUSY_SECONDS = 3.0  # how long another writer is waited for
+CLOSE_SECONDS = 1.0  # the same when the ledger is closed
 REST_SECONDS = 1.0  # after a failure the next ones are refused at once for so long, so that no queue builds up
 
-log = logging.getLogger(__name__)
 ROOM = 1_000_000  # bytes, with less of which left a ledger will soon take no vote
 
 VOTED_BEFORE = "the voter had voted on this prompt before"
 VOTER_LEFT_OUT = "the voter is left out"
+
+log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
@@ -70,25 +72,35 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             self._db = Database(self._connection)
-            self._require_ours()
-            self._db.enable_wal()
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            migrations.apply(self._db)
-            self._connection.executescript("BEGIN IMMEDIATE; COMMIT")  # makes the log, where it was not there yet
-            self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
             self._files = _identities(path)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path} cannot be used as the vote ledger: {error}: pass --db another file") from None
+
+    def _prepare(self) -> None:
+        self._require_ours()
+        self._db.enable_wal()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("BEGIN IMMEDIATE")  # another process may open it too; this also makes the log
+        migrations.apply(self._db)
+        self._connection.execute("COMMIT")
+        self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
     def close(self) -> None:
         """Write everything into the main file, so that it alone is whole, and close it."""
         with self._lock:
             try:
                 self._require_same_files()
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._connection.execute(f"PRAGMA busy_timeout = {int(CLOSE_SECONDS * 1000)}")
+                if self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    log.warning("%s is in use elsewhere: a copy of it needs %s-wal too", self.path, self.path.name)
             except sqlite3.Error:
-                pass  # a reader may hold it: the next one to open it will do this
+                pass  # the next one to open it will do this
             except OSError as error:
                 log.error("%s: %s", self.path, error)
             self._connection.close()
@@ -278,8 +290,12 @@ class Store:
             part = aside.with_name(aside.name + ".part")
             part.parent.mkdir(parents=True, exist_ok=True)
             part.unlink(missing_ok=True)
-            with contextlib.closing(sqlite3.connect(part)) as copy:
-                self._connection.backup(copy)
+            try:
+                with contextlib.closing(sqlite3.connect(part)) as copy:
+                    self._connection.backup(copy)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
             number = 1
             while aside.exists():  # from another time, with other votes
                 number += 1
@@ -307,7 +323,8 @@ _BATTLES = """
 
 def _identities(path: Path) -> list[tuple[int, int]]:
     """Return device and inode of the ledger, of its write-ahead log and of the log's index."""
-    found = [os.stat(f"{path}{ending}") for ending in ("", "-wal", "-shm")]
+    real = path.resolve()  # SQLite writes the log beside the file, not beside a link to it
+    found = [os.stat(f"{real}{ending}") for ending in ("", "-wal", "-shm")]
     return [(each.st_dev, each.st_ino) for each in found]
 
 

@@ -3,6 +3,7 @@
 Both are plain ASGI middleware, as the gate before them is: Starlette's BaseHTTPMiddleware would hold back streams.
 """
 
+import contextlib
 import re
 import secrets
 from pathlib import Path
@@ -14,20 +15,33 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from arena.site import HOST, PLAIN, Site
+
 COOKIE = "visitor"
 KEY_LETTERS = 64  # 256 bits in hexadecimal
+KEY = re.compile(rf"[0-9a-f]{{{KEY_LETTERS}}}")
+OWN = ("same-origin", "none")  # what a browser says of a request of the page itself (Sec-Fetch-Site)
+FOR_OTHER_SITES = ("access-control-", "timing-allow-origin")
 COOKIE_SECONDS = 365 * 24 * 3600
 
-class Policy:
-    """Add a content security policy with a fresh nonce to the page, and plain hardening headers to everything."""
 
-    def __init__(self, app: ASGIApp) -> None:
+class Policy:
+    """Add a content security policy with a fresh nonce to the page, and plain hardening headers to everything.
+
+    What other sites' scripts may read or send is settled here too: nothing. Gradio would let pages of this machine and
+    of others read answers with the visitor's cookie, so its headers for that are taken off.
+    """
+
+    def __init__(self, app: ASGIApp, *, site: Site = PLAIN) -> None:
         self.app = app
+        self.site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; the page itself is held back until its scripts carry the nonce."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+        elif scope["method"] == "POST" and Headers(scope=scope).get("sec-fetch-site", "none") not in OWN:
+            await PlainTextResponse("this comes from another site", status_code=403)(scope, receive, send)
         elif scope["path"] == "/":
             await self._serve_page(scope, receive, send)
         else:
@@ -55,9 +69,11 @@ class Policy:
             if message.get("more_body"):
                 return
             page = re.sub(rb"<script\b", b'<script nonce="' + nonce.encode() + b'"', page)
+            # "/." is "/", also where a path that begins with a slash is put behind it.
+            page = re.sub(rb"https?://" + re.escape(HOST), (self.site.root_path or "/.").encode(), page)
             headers = MutableHeaders(scope=start)
             headers["content-length"] = str(len(page))
-            headers["content-security-policy"] = content_security_policy(nonce)
+            headers["content-security-policy"] = content_security_policy(nonce, self.site.ancestors)
             headers["cache-control"] = "no-store"
             _harden(headers)
             await send(start)
@@ -66,8 +82,8 @@ class Policy:
         await self.app({**scope, "headers": plain}, receive, hold)
 
 
-def content_security_policy(nonce: str) -> str:
-    """Return the policy of the page. Gradio needs eval and inline styles; nothing remote is needed."""
+def content_security_policy(nonce: str, ancestors: tuple[str, ...] = ()) -> str:
+    """Return the policy of the page, which ancestors may frame. Gradio needs eval and inline styles; nothing remote."""
     return "; ".join(
         [
             "default-src 'self'",
@@ -79,7 +95,7 @@ def content_security_policy(nonce: str) -> str:
             "object-src 'none'",
             "base-uri 'self'",
             "form-action 'self'",
-            "frame-ancestors 'self'",
+            " ".join(["frame-ancestors 'self'", *ancestors]),
         ]
     )
 
@@ -87,6 +103,11 @@ def content_security_policy(nonce: str) -> str:
 def _harden(headers: MutableHeaders) -> None:
     headers["x-content-type-options"] = "nosniff"
     headers["referrer-policy"] = "no-referrer"
+    headers["cross-origin-resource-policy"] = "same-origin"
+    if headers.get("content-type", "").startswith("text/event-stream"):
+        headers["x-accel-buffering"] = "no"  # nginx would gather the words of a reply
+    for name in [name for name in headers if name.startswith(FOR_OTHER_SITES)]:
+        del headers[name]
 
 
 class Visitors:
@@ -95,8 +116,9 @@ class Visitors:
     The id survives a reload and cannot be forged, and it is nothing but random: no address, no fingerprint.
     """
 
-    def __init__(self, app: ASGIApp, *, secret: str) -> None:
+    def __init__(self, app: ASGIApp, *, secret: str, site: Site = PLAIN) -> None:
         self.app = app
+        self.site = site
         self.signer = Signer(secret, salt="arena visitor")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,23 +140,50 @@ class Visitors:
         await self.app(scope, receive, with_cookie)
 
     def _read(self, header: str) -> str | None:
-        # Starlette's parser reads past odd cookies that other programs on the same host have set.
-        value = cookie_parser(header).get(COOKIE)
-        try:
-            return self.signer.unsign(value).decode() if value else None
-        except (BadSignature, UnicodeError):
-            return None
+        # Another arena on this host, on a path above this one, has a cookie of the same name that comes along.
+        for part in header.split(";"):
+            # Starlette's parser reads past odd cookies that other programs on the same host have set.
+            value = cookie_parser(part).get(COOKIE)
+            with contextlib.suppress(BadSignature, UnicodeError):
+                if value:
+                    return self.signer.unsign(value).decode()
+        return None
 
     def _write(self, visitor: str, scheme: str) -> str:
         value = self.signer.sign(visitor).decode()
-        secure = "; Secure" if scheme == "https" else ""
-        return f"{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax{secure}"
+        is_secure = scheme == "https"
+        # A browser keeps a cookie in another site's frame only so, and apart for each site (CHIPS).
+        reach = "SameSite=None; Partitioned" if is_secure and self.site.ancestors else "SameSite=Lax"
+        secure = "; Secure" if is_secure else ""
+        path = self.site.root_path or "/"
+        return f"{COOKIE}={value}; Max-Age={COOKIE_SECONDS}; Path={path}; HttpOnly; {reach}{secure}"
+
+
+class SecretError(Exception):
+    """A key file that cannot be used: says which and what to do."""
 
 
 def read_secret(path: Path) -> str:
-    """Return the key that signs visitor cookies, made on first use and readable by its owner alone."""
-    if path.exists() and len(secret := path.read_text(encoding="ascii").strip()) >= KEY_LETTERS:
-        return secret
+    """Return the key that signs visitor cookies, made on first use and readable by its owner alone.
+
+    Raises:
+        SecretError: it cannot be read or made, or it holds something else.
+    """
+    try:
+        found = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        if KEY.fullmatch(found):
+            return found
+        if len(found) >= KEY_LETTERS:
+            raise SecretError(f"{path} holds no key of an arena: move it away, and a new one is made")
+        return _make_secret(path)
+    except UnicodeError:
+        raise SecretError(f"{path} holds no key of an arena: move it away, and a new one is made") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SecretError(f"{path}, the key of the visitors' cookies, cannot be read or made: {why}") from None
+
+
+def _make_secret(path: Path) -> str:
     # Written aside and moved in: a key that a killed process left empty would sign for everybody.
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".new")

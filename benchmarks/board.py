@@ -11,12 +11,14 @@ import argparse
 import asyncio
 import random
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tqdm import tqdm
 
 from arena.backends import Reply, open_backends
 from arena.battle import Battle, State
+from arena.claim import Claim, ClaimError
 from arena.config import ConfigError, load_models
 from arena.guard import PromptRefused
 from arena.host import Host
@@ -44,20 +46,21 @@ def main(argv: list[str] | None = None) -> int:
     if options.db.exists():
         print(f"error: {options.db} exists already: pass --db a new file, or remove it", file=sys.stderr)
         return 2
-    try:
-        models, recipe = load_models(options.models), load_recipe(options.recipe)
-        store = Store(options.db)
-    except (ConfigError, RecipeError, StoreError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    backends = open_backends(models.contestants)
-    rng = random.Random(options.seed)
-    host = Host(models.contestants, backends, store, rng=rng, is_paced=False)
-    corpus = Corpus(recipe.data, recipe.seed)
-    voted = asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
-    for backend in set(backends.values()):
-        backend.close()
-    store.close()
+    with ExitStack() as opened:
+        try:
+            models, recipe = load_models(options.models), load_recipe(options.recipe)
+            opened.enter_context(closing(Claim(options.db)))
+            store = opened.enter_context(closing(Store(options.db)))
+        except (ConfigError, RecipeError, ClaimError, StoreError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        backends = open_backends(models.contestants)
+        for backend in set(backends.values()):
+            opened.callback(backend.close)
+        rng = random.Random(options.seed)
+        host = Host(models.contestants, backends, store, rng=rng, is_paced=False)
+        corpus = Corpus(recipe.data, recipe.seed)
+        voted = asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
     if voted < options.battles:
         print(
             f"error: only {voted} votes before the held-out prompts ran out: ask for fewer --battles", file=sys.stderr

@@ -8,9 +8,11 @@ from collections.abc import Coroutine
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from scripted import PATIENCE, ScriptedBackend, Signal, Step, make_backends, make_contestant, settle
 
+from arena import host as host_module
 from arena.battle import Battle
 from arena.host import Host
 from arena.limits import Limits
@@ -25,7 +27,7 @@ class Stage:
     names: tuple[str, ...] = ("alder", "birch")
     seconds: float | None = PATIENCE
     limits: Limits | None = None
-    is_paced: bool = True
+    is_paced: bool = False
     backends: dict[str, ScriptedBackend] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,8 +115,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
         async with asyncio.timeout(PATIENCE * 2):
             await test
 
-    asyncio.run(with_patience())
+    with patch.object(host_module, "LOOK_SECONDS", min(host_module.LOOK_SECONDS, 0.005)):
+        asyncio.run(with_patience())
     gc.collect()  # which is when a task says that nobody heard of its exception
     assert complaints == []
-
-

@@ -1,6 +1,8 @@
 """Bad input at start: one line on stderr, exit code 2, and nothing left behind."""
 
+import errno
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -10,8 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 from folders import make_folder
+from scripted import PATIENCE
 
 import app
+from arena.listening import DEAD_SECONDS, ListenError, address_of, listen
+from arena.options import parse_options
+from arena.site import Site
 from arena.store import Store
 
 
@@ -43,9 +49,11 @@ def run_app(root: Path, *arguments: str | Path) -> tuple[int, str, str]:
 
 def main_says(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     """Run main in this process, expect exit code 2 and return its one line."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "listen", lambda *_: None, raising=False)  # no port is taken for these tests
-        assert app.main(list(map(str, arguments))) == 2
+    try:
+        code = app.main(["--port", "0", *map(str, arguments)])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    assert code == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("error: ")
@@ -115,3 +123,105 @@ def test_a_ledger_of_a_newer_arena_is_refused(tmp_path: Path, models: Path, caps
 def test_a_ledger_of_this_arena_is_opened_again(tmp_path: Path) -> None:
     Store(tmp_path / "arena.db").close()
     Store(tmp_path / "arena.db").close()
+
+
+WRONG = {
+    "a port beyond all": (["--port", "70000"], "'70000' is no port: pass one from 0 to 65535"),
+    "a negative port": (["--port", "-1"], "'-1' is no port"),
+    "a port of letters": (["--port", "abc"], "'abc' is no port"),
+    "a port of other digits": (["--port", "７８６０"], "is no port"),
+    "a port with a sign": (["--port", "+80"], "'+80' is no port"),
+    "no port": (["--port"], "--port: expected one argument"),
+    "no host": (["--host", ""], "'' is no address"),
+    "a host that nobody has": (["--host", "no-such-host.invalid"], "cannot listen on no-such-host.invalid:0: "),
+    "a host that nobody can have": (["--host", "a..b"], "cannot listen on a..b:0: no such host"),
+    "an address of another machine": (["--host", "192.0.2.1"], "Cannot assign requested address: pass another --port"),
+    "an option that there is not": (["--nonsense"], "unrecognized arguments: --nonsense"),
+    "an option cut short": (["--por", "80"], "unrecognized arguments"),
+    "a root path without slash": (["--root-path", "arena"], "'arena' is no path to stand below: write it as /arena"),
+    "any proxy": (["--proxy", "*"], "'*' is no address of a proxy"),
+    "a proxy by name": (["--proxy", "127.0.0.1,localhost"], "'localhost' is no address of a proxy"),
+    "any frame": (["--frame-ancestors", "*"], "'*' is no site that frames the page"),
+    "a header in a frame": (
+        ["--frame-ancestors", "https://a.example; script-src *"],
+        "'https://a.example;' is no site",
+    ),
+    "no ledger": (["--db", ""], "'' is no name for a ledger"),
+    "a key as ledger": (["--db", "data/arena.key"], "is no name for a ledger"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_command_line_is_said_in_one_line_before_anything_is_made(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    words, said = WRONG[wrong]
+    assert said in main_says(capsys, "--models", models, *words)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_taken_port_is_named_before_anything_is_made(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = tmp_path / "data" / "arena.db"
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        said = main_says(capsys, "--models", models, "--db", db, "--port", str(port))
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use: pass another --port or --host" in said
+    assert not db.parent.exists()
+
+
+def test_a_port_that_only_root_may_take_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(ListenError, match=r"cannot listen on \[::1\]:80: Permission denied: pass another --port"):
+        listen("::1", 80)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "peer"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:{}", "127.0.0.1"),
+        ("0.0.0.0", "http://0.0.0.0:{}", "127.0.0.1"),
+        ("localhost", "http://localhost:{}", "127.0.0.1"),
+        ("::1", "http://[::1]:{}", "::1"),
+        ("::", "http://[::]:{}", "::1"),
+        ("::", "http://[::]:{}", "127.0.0.1"),
+    ],
+)
+def test_it_listens_where_it_says(host: str, url: str, peer: str) -> None:
+    with listen(host, 0) as listener:
+        port = listener.getsockname()[1]
+        assert port > 0
+        assert address_of(host, listener) == url.format(port)
+        with socket.create_connection((peer, port), PATIENCE), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == DEAD_SECONDS * 1000
+
+
+@pytest.mark.parametrize("content", [b"-----BEGIN PRIVATE KEY-----\n" + b"M" * 200, b"\xff" * 64, b"g" * 64])
+def test_a_key_file_of_something_else_is_refused_and_left_as_it_was(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    key = tmp_path / "arena.key"
+    key.write_bytes(content)
+    said = main_says(capsys, "--models", models, "--db", tmp_path / "arena.db")
+    assert f"{key} holds no key of an arena: move it away" in said
+    assert key.read_bytes() == content
+
+
+def test_a_key_that_cannot_be_read_is_named(tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "arena.key").mkdir()
+    said = main_says(capsys, "--models", models, "--db", tmp_path / "arena.db")
+    assert f"{tmp_path / 'arena.key'}, the key of the visitors' cookies, cannot be read or made: Is a directory" in said
+
+
+def test_a_command_line_is_read_as_it_is_meant() -> None:
+    words = ["--root-path", "/arena/", "--proxy", "10.0.0.0/8,::1", "--host", "[::1]", "--port", "80"]
+    options = parse_options([*words, "--frame-ancestors", "https://a.example  https://*.b.example:8443"])
+    assert options.site == Site("/arena", ("10.0.0.0/8", "::1"), ("https://a.example", "https://*.b.example:8443"))
+    assert (options.host, options.port, parse_options([]).site) == ("::1", 80, Site())

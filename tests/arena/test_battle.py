@@ -7,14 +7,17 @@ from scripted import make_reply
 
 from arena.battle import REFUSALS, SIDES, Battle, BattleError, State
 from arena.matchmaking import Draw
+from arena.pace import HELD
 from ratings.outcomes import OUTCOMES, Outcome
+
+LEFT, RIGHT = "Left, and then some.", "Right."
 
 
 def make_battle(state: State = State.GENERATING) -> Battle:
     battle = Battle("ann", "Why?", Draw("quince", "medlar", 1.0))
     if state is not State.GENERATING:
-        battle.finish("a", make_reply("Left."))
-        battle.finish("b", make_reply("Right."))
+        battle.finish("a", make_reply(LEFT))
+        battle.finish("b", make_reply(RIGHT))
         battle.make_ready()
     if state is State.VOTED:
         battle.record_vote(Outcome.B_WINS)
@@ -27,6 +30,7 @@ def make_battle(state: State = State.GENERATING) -> Battle:
 ACTS: dict[str, tuple[Callable[[Battle], object], State]] = {
     "extend": (lambda battle: battle.extend("a", "more"), State.GENERATING),
     "finish": (lambda battle: battle.finish("a", make_reply()), State.GENERATING),
+    "advance": (lambda battle: battle.advance(0.05), State.GENERATING),
     "make_ready": (lambda battle: battle.make_ready(), State.GENERATING),
     "require_votable": (lambda battle: battle.require_votable("ann"), State.READY),
     "record_vote": (lambda battle: battle.record_vote(Outcome.TIE), State.READY),
@@ -85,6 +89,57 @@ def test_deltas_add_up_on_their_own_side_and_the_final_text_replaces_them() -> N
     assert battle.texts == {"a": "Hello ", "b": "Bye"}
     battle.finish("a", make_reply("Hello"))
     assert battle.texts == {"a": "Hello", "b": "Bye"}
+
+
+def test_while_a_battle_runs_no_more_is_shown_than_its_pace_lets_through() -> None:
+    battle = make_battle()
+    battle.extend("a", LEFT)
+    battle.extend("b", RIGHT + " And on it goes.")
+    assert [battle.shown(side) for side in SIDES] == ["", ""]
+    for seconds in (0.01, 0.01, 10.0):
+        battle.advance(seconds)
+        letters = battle.pace.shown("a")
+        assert [battle.shown(side) for side in SIDES] == [battle.texts[side][:letters] for side in SIDES]
+    assert letters == len(LEFT) - HELD
+    assert battle.texts["a"] == LEFT
+
+
+@pytest.mark.parametrize("state", [State.READY, State.VOTED, State.VOID])
+def test_when_a_battle_has_ended_everything_is_shown(state: State) -> None:
+    battle = make_battle(state)
+    assert [battle.shown(side) for side in SIDES] == [LEFT, RIGHT]
+
+
+def test_a_reply_that_turned_out_shorter_than_what_was_streamed_is_shown_as_it_is() -> None:
+    battle = make_battle()
+    battle.extend("a", LEFT * 3)
+    battle.extend("b", RIGHT * 9)
+    battle.advance(1.0)
+    battle.finish("a", make_reply("L"))
+    battle.finish("b", make_reply(""))
+    battle.advance(1.0)
+    assert [battle.shown(side) for side in SIDES] == ["L", ""]
+    battle.make_ready()
+    assert [battle.shown(side) for side in SIDES] == ["L", ""]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "is_same"),
+    [
+        ("One.", "One.", True),
+        (" One  two ", "One\ntwo", True),
+        ("", " ", True),
+        ("One.", "one.", False),
+        ("One two", "Onetwo", False),
+        ("", "x", False),
+    ],
+)
+def test_replies_are_the_same_when_they_differ_in_spacing_alone(a: str, b: str, is_same: bool) -> None:
+    battle = make_battle()
+    battle.finish("a", make_reply(a))
+    assert not battle.has_same_replies  # the other one is still being written
+    battle.finish("b", make_reply(b))
+    assert battle.has_same_replies is is_same
 
 
 def test_another_visitor_may_not_vote() -> None:

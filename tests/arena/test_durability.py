@@ -24,13 +24,14 @@ from ratings.outcomes import OUTCOMES
 
 store = Store(Path(sys.argv[1]))
 reply = Reply("x" * 500, "end", 1, 1, 0.1, 0.1, {"seed": 1})
-number = 0
+number = 300_000 * int(sys.argv[2])  # so that each run asks something new
 while True:
-    store.begin(Battle("ann", "left open", Draw("quince", "medlar", 1.0)))
-    battle = Battle("ann", "Why?", Draw("quince", "medlar", 1.0))
+    store.begin(Battle("bob", "left open", Draw("quince", "medlar", 1.0)))
+    # Every third vote is on a prompt that the visitor has voted on: it is kept as well, and does not count.
+    battle = Battle("ann", f"Why {number - number % 3 // 2}?", Draw("quince", "medlar", 1.0))
     store.begin(battle)
     battle.finish("a", reply)
-    battle.finish("b", reply)
+    battle.finish("b", Reply("y" * 500, "end", 1, 1, 0.1, 0.1, {"seed": 2}))
     store.finish(battle)
     outcome = OUTCOMES[number % 4]
     store.vote(battle.id, "ann", outcome)
@@ -40,9 +41,9 @@ while True:
 KILLS = 4
 
 
-def votes_until_killed(root: Path, db: Path, n_lines: int) -> list[tuple[str, str]]:
+def votes_until_killed(root: Path, db: Path, run: int, n_lines: int) -> list[tuple[str, str]]:
     """Run the writer, kill it once n_lines votes were told, and return every vote that it told."""
-    command = [sys.executable, "-c", WRITER, str(db)]
+    command = [sys.executable, "-c", WRITER, str(db), str(run)]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         told = [writer.stdout.readline() for _ in range(n_lines)]
@@ -57,19 +58,23 @@ def test_every_vote_that_was_confirmed_is_in_the_ledger_after_kill_9(root: Path,
     db = tmp_path / "arena.db"
     rng = random.Random(9)
     told: dict[str, str] = {}
-    for _ in range(KILLS):
-        told |= votes_until_killed(root, db, rng.randint(3, 60))
+    for number in range(KILLS):
+        told |= votes_until_killed(root, db, number, rng.randint(3, 60))
         with closing(sqlite3.connect(db)) as ledger:
-            stored = dict(ledger.execute("SELECT battle_id, outcome FROM votes"))
+            counting = dict(ledger.execute("SELECT battle_id, outcome FROM votes"))
+            aside = dict(ledger.execute("SELECT battle_id, outcome FROM set_aside"))
+            stored = counting | aside
             assert ledger.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert ledger.execute("PRAGMA foreign_key_check").fetchall() == []
             kept = ledger.execute(
                 "SELECT sum(a_wins), sum(b_wins), sum(ties), sum(both_bad) FROM vote_counts"
             ).fetchone()
-            counted = tuple(list(stored.values()).count(outcome.value) for outcome in OUTCOMES)
+            counted = tuple(list(counting.values()).count(outcome.value) for outcome in OUTCOMES)
             voted = {name for (name,) in ledger.execute("SELECT id FROM battles WHERE state = 'voted'")}
         assert told.items() <= stored.items()
         assert voted == set(stored)  # never half of a vote: the row and the state go together
+        assert len(stored) == len(counting) + len(aside)  # and it is in one place
+        assert len(counting) >= 2 * len(aside) > 0
         assert kept == counted  # nor of its count
     assert len(told) >= 3 * KILLS
     with closing(Store(db)) as store:

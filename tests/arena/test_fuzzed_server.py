@@ -53,7 +53,7 @@ def odd_request(rng: random.Random, secret: Path) -> tuple[str, str, bytes]:
         raw = rng.randbytes(rng.randint(0, 200))
     path = rng.choice([JOIN, JOIN, JOIN, f"{STREAM}?session_hash={rng.choice(['s1', 'z', '', '../'])}", "/",
                        "/gradio_api/upload", f"/gradio_api/file={secret}", f"/file={secret}", "/gradio_api/cancel",
-                       "/gradio_api/run/send", "/config", f"/assets/..{secret}", f"/static/%2e%2e{secret}"])  # fmt: skip
+                       "/gradio_api/run/send", "/config", f"/assets/..{secret}", f"/svelte/%2e.{secret}"])  # fmt: skip
     method = "POST" if path == JOIN or rng.random() < 0.3 else rng.choice(["GET", "HEAD", "PUT", "DELETE"])
     return method, path, raw
 

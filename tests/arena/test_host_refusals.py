@@ -1,14 +1,12 @@
 """What a host refuses before a battle begins: bad and long prompts, too many battles."""
 
-import asyncio
-
 import pytest
 from scripted import Signal, settle
 from stage import Stage, run
 
 from arena import host as host_module
 from arena.backends import PromptTooLong
-from arena.battle import Battle, BattleError, State
+from arena.battle import BattleError, State
 from arena.guard import PromptRefused
 from arena.store import Store
 
@@ -48,35 +46,6 @@ def test_a_control_token_of_any_contestant_is_refused(store: Store) -> None:
             with pytest.raises(PromptRefused, match="control token"):
                 await stage.host.start("ann", "Why?")
         assert stage.rows("SELECT * FROM battles") == []
-
-    run(test())
-
-
-def test_a_visitor_may_not_run_more_battles_than_the_limit(stage: Stage) -> None:
-    async def test() -> None:
-        gate = Signal()
-        stage.script(gate, "x")
-        for _ in range(host_module.MAX_RUNNING_OF_VISITOR):
-            await stage.host.start("ann", "Why?")
-        with pytest.raises(BattleError, match="Your last battle is still being written"):
-            await stage.host.start("ann", "Why?")
-        await stage.host.start("bob", "Why?")
-        gate.set()
-        await settle()
-        assert (await stage.fight("ann")).state is State.READY
-        assert len(stage.rows("SELECT * FROM battles")) == host_module.MAX_RUNNING_OF_VISITOR + 2
-
-    run(test())
-
-
-def test_battles_begun_at_the_same_moment_do_not_pass_the_limit(stage: Stage) -> None:
-    async def test() -> None:
-        gate = Signal()
-        stage.script(gate, "x")
-        begun = await asyncio.gather(*(stage.host.start("ann", "Why?") for _ in range(6)), return_exceptions=True)
-        assert sum(isinstance(each, Battle) for each in begun) == host_module.MAX_RUNNING_OF_VISITOR
-        gate.set()
-        await settle()
 
     run(test())
 

@@ -1,11 +1,10 @@
 """Votes on hosted battles: stored once, by whose battle it is, and only then the names."""
 
 import asyncio
-import sqlite3
 
 import pytest
 from scripted import Signal, settle
-from stage import Stage, run
+from stage import Slowly, Stage, run
 
 from arena.battle import BattleError, State
 from arena.store import VoteRefused
@@ -102,18 +101,40 @@ def test_a_vote_that_the_ledger_refuses_names_nobody(stage: Stage, monkeypatch: 
     run(test())
 
 
-def test_a_vote_that_could_not_be_written_can_be_cast_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vote_that_failed_in_a_way_of_its_own_can_be_cast_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_: object) -> None:
-        raise sqlite3.OperationalError("disk is full")
+        raise RuntimeError("a bug")
 
     async def test() -> None:
         battle = await stage.fight()
         with monkeypatch.context() as patch:
             patch.setattr(stage.store, "vote", fail)
-            with pytest.raises(sqlite3.OperationalError):
+            with pytest.raises(RuntimeError, match="a bug"):
                 await stage.host.vote("ann", battle.id, Outcome.TIE)
         assert battle.state is State.READY
+        with pytest.raises(BattleError):
+            battle.reveal()
         await stage.host.vote("ann", battle.id, Outcome.TIE)
         assert len(stage.votes()) == 1
+
+    run(test())
+    assert "not foreseen" in caplog.text
+
+
+def test_a_battle_can_be_neither_skipped_nor_voted_on_again_while_its_vote_is_stored(stage: Stage) -> None:
+    async def test() -> None:
+        battle = await stage.fight()
+        with Slowly(stage.store, "vote", is_done_first=True) as storing:
+            voting = asyncio.create_task(stage.host.vote("ann", battle.id, Outcome.TIE))
+            await storing.began.wait()
+            await stage.host.skip("ann", battle.id)
+            with pytest.raises(BattleError, match="being stored"):
+                await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+            with pytest.raises(BattleError):
+                battle.reveal()  # the answer of the ledger is still on its way
+        assert set((await voting).reveal()) == {"alder", "birch"}
+        assert [outcome for *_, outcome in stage.votes()] == ["tie"]
 
     run(test())

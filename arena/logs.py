@@ -1,0 +1,60 @@
+"""The log: one line for what happens, and no more lines for its being thrown at the server a thousand times.
+
+What strangers send (broken requests, upgrades that nobody offers) makes the libraries below write a line each, so that
+anybody could fill the disk. A kind of line (the same place in the code, the same words before anything is filled in)
+is written so often a minute, and the next one after that says how many were not.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+MINUTE = 60.0  # seconds
+OWN_LINES = 60  # a minute of one kind, of the arena's own
+OTHER_LINES = 1
+KINDS = 1000  # remembered
+
+Kind = tuple[str, str, int, str]
+
+
+class Sparing(logging.Filter):
+    """Let so many lines of a kind through in a minute. clock is in seconds and never goes back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[Kind, tuple[float, int]] = {}  # when the kind's minute began, and its lines since then
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a line is written, and add to the first of a new minute how many were left out before."""
+        now, kind = self._clock(), kind_of(record)
+        most = OWN_LINES if record.name.split(".")[0] in ("arena", "ratings") else OTHER_LINES
+        began, lines = self._seen.get(kind, (now, 0))
+        left_out = 0
+        if now - began >= MINUTE:
+            left_out = max(0, lines - most)
+            began, lines = now, 0
+        if kind not in self._seen and len(self._seen) >= KINDS:
+            self._seen.clear()
+        self._seen[kind] = began, lines + 1
+        if left_out:
+            record.msg, record.args = f"{record.getMessage().rstrip()} ({left_out} more like this were left out)", None
+        return lines < most
+
+
+def kind_of(record: logging.LogRecord) -> Kind:
+    """Return what makes two lines alike: where they were written, and where an error in them was raised."""
+    error = record.exc_info[1] if record.exc_info else None
+    trace = error.__traceback__ if error else None
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    raised = f"{type(error).__name__} in line {trace.tb_lineno if trace else 0}" if error else ""
+    return record.name, record.pathname, record.lineno, raised
+
+
+def set_up_log() -> None:
+    """Write warnings and worse of every library to stderr, sparingly."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Sparing())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

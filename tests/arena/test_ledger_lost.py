@@ -1,0 +1,171 @@
+"""A ledger that is deleted or replaced while it is in use: it takes no vote any more, and what it held is kept."""
+
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ledgers import cast, make_ready, votes
+from stage import Stage, run
+from troubles import REST, hasty_store, moved_away
+
+from arena.battle import BattleError
+from arena.store import LedgerUnavailable, Store
+from ratings.outcomes import Outcome
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    with hasty_store(tmp_path, monkeypatch) as ledger:
+        yield ledger
+
+
+def delete_all(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink()
+
+
+def delete_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def replace_by_another(path: Path) -> None:
+    other = path.with_name("other.db")
+    Store(other).close()
+    delete_all(path)
+    other.rename(path)
+
+
+def replace_by_text(path: Path) -> None:
+    path.unlink()
+    path.write_text("something else")
+
+
+LOSSES: dict[str, Callable[[Path], None]] = {
+    "the file": Path.unlink,
+    "the log": lambda path: path.with_name(path.name + "-wal").unlink(),
+    "the index of the log": lambda path: path.with_name(path.name + "-shm").unlink(),
+    "all three": delete_all,
+    "the folder": delete_folder,
+    "by another ledger": replace_by_another,
+    "by another file": replace_by_text,
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_ledger_that_is_deleted_or_replaced_takes_no_vote_and_what_it_held_is_kept(store: Store, loss: str) -> None:
+    kept = cast(store, 40)
+    waiting = make_ready(store)
+    LOSSES[loss](store.path)
+    for _ in range(3):
+        with pytest.raises(LedgerUnavailable, match=r"deleted or replaced .* what it held is in .*arena\.db\.rescued$"):
+            store.vote(waiting.id, "ann", Outcome.A_WINS)
+        time.sleep(REST)
+    rescued = store.path.with_name("arena.db.rescued")
+    assert votes(rescued) == kept
+    assert [path.name for path in store.path.parent.glob("*rescued*")] == [rescued.name]
+    with closing(Store(rescued)) as again:  # the file is a whole ledger, in which the battle still waits
+        assert again.vote(waiting.id, "ann", Outcome.A_WINS) == ""
+    assert votes(rescued) == kept | {waiting.id}
+
+
+def test_a_vote_that_was_stored_a_moment_before_the_file_was_deleted_is_rescued_by_closing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = cast(store, 3)
+    delete_all(store.path)
+    store.close()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+    assert "deleted or replaced" in caplog.text
+
+
+def test_what_was_rescued_before_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "arena.db"
+    kept = []
+    for round_number in range(3):
+        store = Store(path)
+        kept.append(cast(store, 3, start=10 * round_number))
+        delete_all(path)
+        store.close()
+    names = ["arena.db.rescued", "arena.db.rescued-2", "arena.db.rescued-3"]
+    assert [votes(tmp_path / name) for name in names] == kept
+
+
+def test_a_ledger_behind_a_link_is_used_and_guarded_like_any_other(tmp_path: Path) -> None:
+    real, link = tmp_path / "disk" / "real.db", tmp_path / "arena.db"
+    Store(real).close()
+    link.symlink_to(real)
+    store = Store(link)
+    kept = cast(store, 3)
+    assert votes(real) == kept
+    link.unlink()
+    link.symlink_to(tmp_path / "another.db")
+    Store(tmp_path / "another.db").close()
+    with pytest.raises(LedgerUnavailable, match="replaced"):
+        store.check()
+    store.close()
+    assert votes(tmp_path / "arena.db.rescued") == kept
+
+
+def test_a_ledger_that_was_moved_away_and_back_goes_on_and_is_rescued_anew_when_it_is_lost(store: Store) -> None:
+    kept = cast(store, 3)
+    with moved_away(store), pytest.raises(LedgerUnavailable):
+        store.check()
+    time.sleep(REST)
+    kept |= cast(store, 3, start=10)
+    delete_all(store.path)
+    with pytest.raises(LedgerUnavailable):
+        store.check()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+
+
+def test_a_rescue_that_fails_is_tried_again_and_leaves_no_half_file(store: Store) -> None:
+    kept = cast(store, 3)
+    delete_all(store.path)
+    part = store.path.with_name("arena.db.rescued.part")
+    part.mkdir()  # nothing can be written there
+    with pytest.raises(LedgerUnavailable):
+        store.check()
+    assert not store.path.with_name("arena.db.rescued").exists()
+    part.rmdir()
+    time.sleep(REST)
+    with pytest.raises(LedgerUnavailable, match="rescued"):
+        store.check()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+
+
+def test_a_rescue_that_breaks_off_leaves_no_half_file(store: Store) -> None:
+    kept = cast(store, 200)
+    store._connection.execute("PRAGMA wal_checkpoint")
+    delete_all(store.path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # as on a disk without room
+    try:
+        with pytest.raises(LedgerUnavailable):
+            store.check()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in store.path.parent.iterdir()] == []
+    time.sleep(REST)
+    with pytest.raises(LedgerUnavailable, match="rescued"):
+        store.check()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+
+
+def test_a_host_whose_ledger_is_gone_says_so_and_reveals_nothing(store: Store) -> None:
+    stage = Stage(store)
+
+    async def test() -> None:
+        battle = await stage.fight()
+        delete_all(store.path)
+        with pytest.raises(BattleError, match="not stored"):
+            await stage.host.vote("ann", battle.id, Outcome.TIE)
+        with pytest.raises(BattleError):
+            battle.reveal()
+        assert (await stage.host.health())["status"] == "failing"
+        assert not store.path.exists()
+
+    run(test())

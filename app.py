@@ -50,10 +50,11 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
             opened.enter_context(closing(Claim(options.db)))
             store = opened.enter_context(closing(Store(options.db)))
             secret = read_secret(options.db.with_suffix(".key"))
+            swept = store.sweep()
         except (ConfigError, ListenError, ClaimError, StoreError, SecretError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        if swept := store.sweep():
+        if swept:
             say(f"{swept} unfinished battles of an earlier run are void")
         opened.callback(void_running, store)
         stopping.run(lambda: serve_arena(options, models, store, secret, listener, stopping))

@@ -147,7 +147,7 @@ async def _read_body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return body
+            raise Refused(400, "cut off")  # what came may look whole and is not
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
             raise Refused(413, "too large")

@@ -201,6 +201,11 @@ class Host:
         found = await self._read(self._store.open_battle, visitor)
         return found if found and found.state is State.READY else None
 
+    async def lost_prompt(self, visitor: str) -> str:
+        """Return what the visitor had asked when a restart ended the battle, or "" where none did."""
+        lost = await self._read(self._store.lost_battle, visitor)
+        return lost.prompt if lost else ""
+
     async def find(self, battle_id: str) -> Battle | None:
         """Return a battle that is in memory or in the ledger."""
         if not battle_id or battle_id in self._battles:

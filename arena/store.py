@@ -36,6 +36,9 @@ REST_SECONDS = 1.0  # after a failure the next ones are refused at once for so l
 
 ROOM = 1_000_000  # bytes, with less of which left a ledger will soon take no vote
 
+LOST_HOURS = 1
+
+RESTARTED = "the server restarted"
 VOTED_BEFORE = "the voter had voted on this prompt before"
 VOTER_LEFT_OUT = "the voter is left out"
 
@@ -122,7 +125,7 @@ class Store:
         """Void the battles that were still running when an earlier process ended; return how many."""
         with self._writing() as ledger:
             swept = ledger.execute(
-                "UPDATE battles SET state = 'void', void_reason = 'the server restarted' WHERE state = 'generating'"
+                "UPDATE battles SET state = 'void', void_reason = ? WHERE state = 'generating'", (RESTARTED,)
             )
             return swept.rowcount
 
@@ -208,6 +211,12 @@ class Store:
     def open_battle(self, visitor: str) -> Battle | None:
         """Return the visitor's newest battle that waits for a vote, as it stood, or None."""
         return self._read_battle("b.visitor = ? AND b.state = 'ready'", [visitor])
+
+    def lost_battle(self, visitor: str) -> Battle | None:
+        """Return the visitor's newest battle if a restart has just ended it (within LOST_HOURS), or None."""
+        since = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=LOST_HOURS)).isoformat()
+        newest = self._read_battle("b.visitor = ? AND b.created > ?", [visitor, since])
+        return newest if newest and newest.void_reason == RESTARTED else None
 
     def battle(self, battle_id: str) -> Battle | None:
         """Return a battle as it stood, in whatever state, or None where there is none with this id."""

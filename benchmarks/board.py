@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from arena.backends import Reply, open_backends
-from arena.battle import Battle, State
+from arena.battle import Battle, BattleError, State
 from arena.claim import Claim, ClaimError
 from arena.config import ConfigError, load_models
 from arena.guard import PromptRefused
@@ -60,7 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         rng = random.Random(options.seed)
         host = Host(models.contestants, backends, store, rng=rng, is_paced=False)
         corpus = Corpus(recipe.data, recipe.seed)
-        voted = asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
+        try:
+            voted = asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
+        except BattleError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     if voted < options.battles:
         print(
             f"error: only {voted} votes before the held-out prompts ran out: ask for fewer --battles", file=sys.stderr

@@ -68,7 +68,7 @@ def serve_until_healthy(words: list[str], folder: Path) -> None:
         while True:
             assert process.poll() is None, "the server ended by itself"
             try:
-                assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).text == "ok"
+                assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
                 return
             except httpx.TransportError:
                 time.sleep(0.1)

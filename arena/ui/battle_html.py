@@ -20,6 +20,7 @@ NOTICE = (
 NOTHING = '<p class="waiting"></p>'
 BEGUN = '<p class="waiting">…</p>'
 EMPTY = '<p class="waiting">(an empty reply)</p>'
+LOST = "The server restarted while this was being answered. Your prompt is in the box: send it again."
 STORED = "Your vote is stored."
 CUT = '<p class="note">The reply was cut here: it had reached the greatest length.</p>'
 

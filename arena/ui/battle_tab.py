@@ -5,6 +5,7 @@ the battle it is about; the id says nothing else, and is good for the visitor of
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,18 +13,20 @@ from typing import Any
 
 import gradio as gr
 
-from arena.battle import BATTLE_ID_LETTERS, SIDES, Battle, BattleError, Side, State
+from arena.battle import BATTLE_ID_LETTERS, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
 from arena.guard import MAX_LETTERS, PromptRefused
 from arena.host import Host
 from arena.render import GrowingReplies
 from arena.ui.battle_html import (
     INTRO,
     LIVE,
+    LOST,
     NOTHING,
     NOTICE,
     PIECES,
     alert,
     asked_html,
+    hint,
     message_html,
     reply_html,
     reveal_html,
@@ -86,13 +89,16 @@ class BattleTab:
         opening = asyncio.ensure_future(self.host.open_battle(_visitor(request)))
         async for updates in self._follow(opening):
             yield updates
+        if opening.done() and not opening.exception() and opening.result() is None:
+            with contextlib.suppress(BattleError):
+                if prompt := await self.host.lost_prompt(_visitor(request)):
+                    yield {self.prompt: prompt, self.message: hint(LOST)}
 
-    async def look(self, battle_id: str, request: gr.Request) -> AsyncIterator[Updates]:
+    async def look(self, battle_id: str, request: gr.Request) -> Updates:
         """Show how the battle of this page stands by now, after another tab or a long sleep."""
-        visitor = _visitor(request)
-        battle = await self.host.find(battle_id) if battle_id else None
-        if battle and battle.visitor == visitor and battle.state is not State.GENERATING:
-            yield self.view_battle(battle)
+        battle = await self._own_battle(battle_id, request)
+        is_still = battle is not None and battle.state is not State.GENERATING
+        return self.view_battle(battle) if battle and is_still else {self.battle: battle_id}
 
     async def clear(self, battle_id: str, request: gr.Request) -> Updates:
         """Leave the battle and show an empty page."""
@@ -126,17 +132,20 @@ class BattleTab:
         while battle.state is State.GENERATING:
             yield self.view_battle(battle) | {self.message: waiting("Both models are writing.", began)}
             await asyncio.sleep(LOOK_SECONDS)
-        yield self.view_battle(battle)
+        has_failed = battle.state is State.VOID and battle.void_reason != SAME_REPLIES
+        yield self.view_battle(battle) | ({self.prompt: battle.prompt} if has_failed else {})
 
     async def _view_refusal(self, battle_id: str, request: gr.Request, why: str) -> Updates:
         """Say why a vote was not taken, beside the battle as it stands: it may have changed in another tab."""
+        battle = await self._own_battle(battle_id, request)
+        return (self.view_battle(battle) if battle else {}) | {self.message: alert(why)}
+
+    async def _own_battle(self, battle_id: str, request: gr.Request) -> Battle | None:
         try:
             battle = await self.host.find(battle_id)
-        except BattleError:
-            battle = None
-        is_own = battle is not None and battle.visitor == _visitor(request)
-        shown = self.view_battle(battle) if battle and is_own else {}
-        return shown | {self.message: alert(why)}
+        except BattleError:  # the ledger cannot be read at the moment
+            return None
+        return battle if battle and battle.visitor == _visitor(request) else None
 
     # What is shown
 

@@ -40,7 +40,7 @@ def write_head(page: bytes, style: str, script: str) -> bytes:
 def _head(style: str, script: str) -> str:
     title, description = html.escape(TITLE), html.escape(DESCRIPTION)
     parts = [
-        f'<title>{title}</title><meta name="description" content="{description}">',
+        f'<title>{title}</title><link rel="icon" href="favicon.ico"><meta name="description" content="{description}">',
         f'<meta property="og:type" content="website"><meta property="og:title" content="{title}">',
         f'<meta property="og:description" content="{description}"><meta name="twitter:card" content="summary">',
         '<meta name="color-scheme" content="light dark">',

@@ -81,6 +81,7 @@ def serve(
     contestants = contestants or (make_contestant("alder", stage="base"), make_contestant("birch", stage="sft"))
     db = folder / "arena.db"
     store = Store(db)
+    store.sweep()
     backends = backends or make_backends(contestant.name for contestant in contestants)
     host = Host(contestants, backends, store, reply_seconds=PATIENCE)
     models = Models(

@@ -66,7 +66,7 @@ def test_a_refusal_names_nobody() -> None:
                 assert "medlar" not in str(caught.value)
 
 
-def test_the_names_are_told_after_the_vote_and_in_the_order_of_the_sides() -> None:
+def test_the_names_are_shown_after_the_vote_and_in_the_order_of_the_sides() -> None:
     assert make_battle(State.VOTED).reveal() == ("quince", "medlar")
     assert [make_battle().contestant(side) for side in SIDES] == ["quince", "medlar"]
 

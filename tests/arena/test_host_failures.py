@@ -17,7 +17,7 @@ FAILURES = [BackendError("CUDA out of memory"), RuntimeError("a bug"), TimeoutEr
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-def test_a_failing_side_voids_the_battle_and_the_other_side_is_told_to_stop(stage: Stage, error: Exception) -> None:
+def test_a_failing_side_voids_the_battle_and_the_other_side_is_stopped(stage: Stage, error: Exception) -> None:
     async def test() -> None:
         stage.script("x", Signal(), name="alder")
         stage.script(stage.backends["alder"].started, error, name="birch")

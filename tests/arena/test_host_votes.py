@@ -11,7 +11,7 @@ from arena.store import VoteRefused
 from ratings.outcomes import Outcome
 
 
-def test_a_vote_is_stored_and_then_the_names_are_told(stage: Stage) -> None:
+def test_a_vote_is_stored_and_then_the_names_are_shown(stage: Stage) -> None:
     async def test() -> None:
         battle = await stage.fight()
         with pytest.raises(BattleError):

@@ -74,7 +74,7 @@ def test_a_limit_says_whose_it_is_and_when_there_is_room_again(wait: Pass) -> No
     assert (reached.value.whose, reached.value.seconds) == ("address", 60)
 
 
-def test_the_seconds_that_are_told_are_enough(wait: Pass) -> None:
+def test_the_seconds_that_are_given_are_enough(wait: Pass) -> None:
     limits = Limits("2/minute; 3/hour", "100/minute")
     for _ in range(2):
         count_taken(limits, "ann", HOME)

@@ -70,7 +70,7 @@ class Gate:
                 await self.app(scope, receive, send)
             return
         try:
-            route = find_route(scope["method"], path_of(scope))
+            route = find_route(scope["method"], str(scope["path"]))
             body = await _read_body(receive)
             if "POST" in route.methods:
                 body = read_event(body, self.events)
@@ -82,12 +82,6 @@ class Gate:
         if "POST" in route.methods:
             headers += [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
         await self.app({**scope, "query_string": query, "headers": headers}, _replay(body, receive), send)
-
-
-def path_of(scope: Scope) -> str:
-    """Return the path below the root path, under which a proxy may have put the whole."""
-    path, root = str(scope["path"]), str(scope.get("root_path", ""))
-    return path.removeprefix(root) if root and path.startswith(root + "/") else path
 
 
 def find_route(method: str, path: str) -> Route:

@@ -15,7 +15,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arena.gate import JOIN, STREAM, path_of
+from arena.gate import JOIN, STREAM
 from arena.limits import network
 
 KEPT_SESSIONS = 4000
@@ -35,7 +35,7 @@ class Sessions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what belongs to the visitor of the request."""
-        path = path_of(scope) if scope["type"] == "http" else ""
+        path = scope["path"] if scope["type"] == "http" else ""
         if path == JOIN:
             await self._join(str(scope["state"]["visitor"]), scope, receive, send)
         elif path == STREAM:

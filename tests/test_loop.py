@@ -197,7 +197,7 @@ def test_a_killed_server_comes_back_with_the_open_battle(arena: Arena, browser: 
     assert cookies
     page.goto(arena.address)  # another port, the same host: the visitor's cookie comes along
     expect(page.locator("#vote-a")).to_be_enabled(timeout=PATIENCE)
-    expect(page.locator("#prompt textarea")).to_have_value(PROMPTS[0])
+    expect(page.locator("#asked")).to_contain_text(PROMPTS[0])
     page.locator("#vote-a").click()
     expect(page.locator("#reveal")).to_contain_text("Your vote is stored", timeout=PATIENCE)
     page.close()

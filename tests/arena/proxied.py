@@ -4,7 +4,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from scripted import PATIENCE
 
@@ -40,10 +40,14 @@ class Proxy:
                     await writer.drain()
             finally:
                 back.transport.abort()
+                with suppress(OSError, asyncio.CancelledError):
+                    await back.wait_closed()
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
+            writer.transport.abort()
         finally:
             writer.close()
+            with suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
 
     def rewrite(self, rest: str) -> str:
         """Return the protocol and the headers as they are passed on."""
@@ -71,7 +75,7 @@ def proxy_to(target: int, *, path: str = "", is_path_kept: bool = False, scheme:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)  # in which what was aborted is closed
+        await asyncio.sleep(0.05)  # in which what was aborted is closed
 
     thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
     thread.start()

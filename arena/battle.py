@@ -22,6 +22,8 @@ Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 SAME_REPLIES = "both replies are the same"
 LEFT = "left for a new prompt"
+VOTED_BEFORE = "the voter had voted on this prompt before"
+VOTER_LEFT_OUT = "the voter is left out"
 BATTLE_ID_LETTERS = 32
 
 

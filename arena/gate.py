@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY = 32_000  # bytes
 JOIN = "/gradio_api/queue/join"
 STREAM = "/gradio_api/queue/data"
+APP_ID = "/gradio_api/app_id"  # what the page asks for to know whether the server is there
 OF_A_BODY = (b"content-length", b"content-type", b"content-encoding", b"transfer-encoding")
 SESSION = re.compile(r"\w{1,40}", re.ASCII)
 
@@ -34,7 +35,7 @@ class Route:
 
 ROUTES = (
     Route(re.compile(r"/|/healthz|/favicon\.ico|/theme\.css|/gradio_api/app_id")),
-    Route(re.compile(r"/(?:assets|static|svelte)/[\w./-]+", re.ASCII)),
+    Route(re.compile(r"/(?:assets|static|svelte)/[\w./-]{1,200}", re.ASCII)),
     Route(re.compile(re.escape(STREAM)), query=frozenset({"session_hash"})),
     Route(re.compile(re.escape(JOIN)), methods=frozenset({"POST"})),
 )

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from typing import Any
 
 from arena.backends import Backend, BackendError, PromptTooLong, Reply, Request
-from arena.battle import LEFT, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
+from arena.battle import LEFT, SAME_REPLIES, SIDES, VOTED_BEFORE, Battle, BattleError, Side, State
 from arena.bench import Bench
 from arena.config import Contestant
 from arena.guard import PromptRefused, check_prompt
@@ -38,6 +38,7 @@ MAX_RUNNING = 64
 MAX_RUNNING_OF_ADDRESS = 48
 TIMED_REPLIES = 400  # of the ledger, read at the start so that the first battles already keep their pace
 
+SKIPPED = "skipped by the visitor"
 NAMED = "a reply names a model"
 NOT_STORED = "The arena cannot write to its ledger at the moment, so {}. Try again in a moment."
 
@@ -125,6 +126,8 @@ class Host:
         try:
             await self._require_room_for(prompt)
             battle = self._draw(visitor, prompt)
+            if await asyncio.to_thread(self._store.has_voted, visitor, prompt):
+                battle.flag = VOTED_BEFORE
             await asyncio.to_thread(self._store.begin, battle)
         except LedgerUnavailable as error:
             self._places.pop(place)
@@ -186,7 +189,7 @@ class Host:
         is_free = battle_id not in self._being_voted
         if battle and is_free and battle.visitor == visitor and battle.state is State.READY:
             # It is over at once; the ledger is waited for a moment, and goes on trying when nobody waits.
-            await asyncio.wait({self._void(battle, "skipped by the visitor")}, timeout=LEDGER_SECONDS)
+            await asyncio.wait({self._void(battle, SKIPPED)}, timeout=LEDGER_SECONDS)
 
     async def open_battle(self, visitor: str) -> Battle | None:
         """Return the visitor's newest battle that runs or waits for a vote, also from before a restart.
@@ -388,7 +391,8 @@ class Host:
 
     def _void(self, battle: Battle, reason: str) -> "asyncio.Task[None]":
         """Make a battle void; return the task that writes it to the ledger."""
-        log.warning("battle %s is void: %s", battle.id, reason)
+        level = logging.INFO if reason == SKIPPED else logging.WARNING
+        log.log(level, "battle %s is void: %s", battle.id, reason)
         battle.make_void(reason)
         return self._spawn(self._keep_storing(battle, self._store.void, battle.id, reason))
 

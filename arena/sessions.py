@@ -3,6 +3,9 @@
 A session is a word that the browser chooses, and Gradio hands its answers to whoever names it. Here the first event of
 a session ties it to the visitor's signed cookie. The same place counts the events of each visitor and address, which is
 far above what a hand can click and far below what would keep others waiting.
+
+A visitor whose cookie does not come back (blocked, or deleted meanwhile) is nobody's: it is told so, as the page shows
+it, and its page finds no server to come back to, or it would load itself again and again.
 """
 
 import json
@@ -12,16 +15,20 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import QueryParams
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arena.gate import JOIN, STREAM
+from arena.gate import APP_ID, JOIN, STREAM
 from arena.limits import network
 
 KEPT_SESSIONS = 4000
 EVENTS_OF_VISITOR = parse("30/10 seconds")
 EVENTS_OF_ADDRESS = parse("400/10 seconds")
 STREAMS_OF_VISITOR = 8  # one for each open tab
+
+NO_COOKIE = "The cookie of this page is blocked or gone: allow it, then load the page again."
+NO_SESSION = "The page is too old: load it again."
+TOO_MANY = "That was too much at once: wait a few seconds."
 
 
 class Sessions:
@@ -36,6 +43,9 @@ class Sessions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what belongs to the visitor of the request."""
         path = scope["path"] if scope["type"] == "http" else ""
+        if path in (JOIN, STREAM, APP_ID) and scope["state"]["is_new"]:
+            await _refuse(404 if path == APP_ID else 403, NO_COOKIE)(scope, receive, send)
+            return
         if path == JOIN:
             await self._join(str(scope["state"]["visitor"]), scope, receive, send)
         elif path == STREAM:
@@ -48,11 +58,11 @@ class Sessions:
         session = str(json.loads(message["body"])["session_hash"])
         address = network(scope["client"][0]) if scope.get("client") else ""
         if self._owners.get(session, visitor) != visitor:
-            await PlainTextResponse("no such session", status_code=404)(scope, receive, send)
+            await _refuse(404, NO_SESSION)(scope, receive, send)
             return
         is_within = self._window.hit(EVENTS_OF_VISITOR, "visitor", visitor)
         if not is_within or (address and not self._window.hit(EVENTS_OF_ADDRESS, "address", address)):
-            await PlainTextResponse("too many events", status_code=429)(scope, receive, send)
+            await _refuse(429, TOO_MANY)(scope, receive, send)
             return
         self._owners[session] = visitor
         self._owners.move_to_end(session)
@@ -70,8 +80,8 @@ class Sessions:
         session = QueryParams(scope["query_string"]).get("session_hash", "")
         is_full = self._streams.get(visitor, 0) >= STREAMS_OF_VISITOR
         if is_full or self._owners.get(session) != visitor:
-            status = 429 if is_full else 404
-            await PlainTextResponse("no such session", status_code=status)(scope, receive, send)
+            refusal = _refuse(429, TOO_MANY) if is_full else _refuse(404, NO_SESSION)
+            await refusal(scope, receive, send)
             return
         self._streams[visitor] = self._streams.get(visitor, 0) + 1
         try:
@@ -80,3 +90,8 @@ class Sessions:
             self._streams[visitor] -= 1
             if not self._streams[visitor]:
                 del self._streams[visitor]
+
+
+def _refuse(status: int, why: str) -> JSONResponse:
+    # Gradio's page reads one of the two and shows it.
+    return JSONResponse({"detail": why, "error": why}, status_code=status)

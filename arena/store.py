@@ -22,7 +22,7 @@ from typing import Any, Literal
 from sqlite_utils import Database
 
 from arena.backends import Reply
-from arena.battle import LEFT, SAME_REPLIES, SIDES, Battle, State, prompt_key
+from arena.battle import LEFT, SAME_REPLIES, SIDES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, State, prompt_key
 from arena.matchmaking import Draw
 from arena.schema import migrations
 from ratings.outcomes import Outcome
@@ -39,8 +39,6 @@ ROOM = 1_000_000  # bytes, with less of which left a ledger will soon take no vo
 LOST_HOURS = 1
 
 RESTARTED = "the server restarted"
-VOTED_BEFORE = "the voter had voted on this prompt before"
-VOTER_LEFT_OUT = "the voter is left out"
 
 log = logging.getLogger(__name__)
 
@@ -97,16 +95,30 @@ class Store:
     def close(self) -> None:
         """Write everything into the main file, so that it alone is whole, and close it."""
         with self._lock:
+            is_same = False
             try:
                 self._require_same_files()
+                is_same = True
                 self._connection.execute(f"PRAGMA busy_timeout = {int(CLOSE_SECONDS * 1000)}")
                 if self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                     log.warning("%s is in use elsewhere: a copy of it needs %s-wal too", self.path, self.path.name)
-            except sqlite3.Error:
-                pass  # the next one to open it will do this
+            except sqlite3.Error as error:
+                log.warning("%s: a copy of it needs %s-wal too: %s", self.path, self.path.name, error)
             except OSError as error:
                 log.error("%s: %s", self.path, error)
             self._connection.close()
+            if not is_same:
+                self._take_log_away()
+
+    def _take_log_away(self) -> None:
+        """Move the log of a file that was replaced aside: SQLite would write it into the one that has its place now."""
+        real = self.path.resolve()
+        for ending, own in zip(("-wal", "-shm"), self._files[1:], strict=True):
+            left = real.with_name(real.name + ending)
+            with contextlib.suppress(OSError):
+                about = left.stat()
+                if (about.st_dev, about.st_ino) == own:
+                    left.replace(real.with_name(f"{real.name}.replaced{ending}"))
 
     def check(self) -> None:
         """Try whether the ledger can be written, without writing.
@@ -207,6 +219,11 @@ class Store:
             else:
                 ledger.execute(f"INSERT INTO votes {row} FROM battles WHERE id = ?", (*values, battle_id))
             return reason
+
+    def has_voted(self, visitor: str, prompt: str) -> bool:
+        """Say whether a counted vote of a visitor is on the same prompt."""
+        with self._reading() as ledger:
+            return has_voted_on(ledger, visitor, prompt)
 
     def open_battle(self, visitor: str) -> Battle | None:
         """Return the visitor's newest battle that waits for a vote, as it stood, or None."""

@@ -130,7 +130,7 @@ class Visitors:
         is_new = visitor is None
         visitor = visitor or secrets.token_hex(16)
         state: dict[str, Any] = scope.setdefault("state", {})
-        state["visitor"] = visitor
+        state["visitor"], state["is_new"] = visitor, is_new
 
         async def with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start" and is_new:

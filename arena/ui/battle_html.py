@@ -8,7 +8,7 @@ import html
 import time
 from collections.abc import Mapping
 
-from arena.battle import LEFT, SAME_REPLIES, Battle, Side, State
+from arena.battle import LEFT, SAME_REPLIES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, Side, State
 from arena.render import GrowingReplies, render_reply
 from ratings.outcomes import Outcome
 
@@ -21,6 +21,10 @@ NOTHING = '<p class="waiting"></p>'
 BEGUN = '<p class="waiting">…</p>'
 EMPTY = '<p class="waiting">(an empty reply)</p>'
 LOST = "The server restarted while this was being answered. Your prompt is in the box: send it again."
+WHY_NOT = {
+    VOTED_BEFORE: "you had voted on this prompt before",
+    VOTER_LEFT_OUT: "the owner of this arena has left your votes out",
+}
 STORED = "Your vote is stored."
 CUT = '<p class="note">The reply was cut here: it had reached the greatest length.</p>'
 
@@ -50,7 +54,14 @@ def waiting(text: str, began: float) -> str:
 def message_html(battle: Battle) -> str:
     """Return what there is to say of a battle that does not run."""
     if battle.state is State.READY:
-        return hint("Which reply is better? The names are shown after your vote.")
+        warning = (
+            "You have voted on this prompt before: a vote would not count. " if battle.flag == VOTED_BEFORE else ""
+        )
+        return hint(
+            f"{warning}Which reply is better? The names are shown after your vote. A new prompt ends the battle."
+        )
+    if battle.state is State.VOTED:
+        return hint("Thank you. Start the next battle whenever you like.")
     if battle.state is State.VOID and battle.void_reason == SAME_REPLIES:
         return hint("Both replies are the same, so there is nothing to choose between. Start a new battle.")
     if battle.state is State.VOID and battle.void_reason == LEFT:
@@ -93,12 +104,15 @@ def reveal_html(battle: Battle, gain: float | None, stages: Mapping[str, str], e
         Outcome.TIE: "You called it a tie.",
         Outcome.BOTH_BAD: "You found both bad.",
     }[battle.outcome]
-    stored = f"Your vote is stored, but not counted: {html.escape(battle.flag)}." if battle.flag else STORED
+    why = WHY_NOT.get(battle.flag, battle.flag)
+    stored = f"Your vote is stored, but not counted: {html.escape(why)}." if why else STORED
     return f'<p class="verdict">{verdict} {stored}</p><div class="cards">{"".join(cards)}</div>'
 
 
 def _elo(rating: float | None, points: float | None) -> str:
     if rating is None:
         return ""
-    moved = "" if points is None else f" ({points:+.1f})"
+    moved = "" if points is None else f" ({points:+.1f})".replace("-", "\N{MINUS SIGN}")
+    if points is not None and abs(points) < 0.05:
+        moved = " (\N{PLUS-MINUS SIGN}0.0)"
     return f" · Elo {rating:.0f}{moved}"

@@ -17,6 +17,31 @@ if (draft && box() && !box().value) {
 }
 window.addEventListener("pagehide", () => sessionStorage.setItem(DRAFT, box()?.value ?? ""));
 
+// A click that went while the connection was lost did not arrive, and the page that comes back does not know of it.
+const SENT = "sent";
+const enabled = (selector) => document.querySelector(selector)?.disabled === false;
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("#votes button, #send");
+  if (button) sessionStorage.setItem(SENT, button.id === "send" ? "prompt" : "vote");
+});
+const noteWhatWasLost = () => {
+  const lost = sessionStorage.getItem(SENT);
+  if (lost === "vote" ? !enabled("#vote-a") : !enabled("#send") || !box()?.value) return false;
+  const note = document.createElement("p");
+  note.className = "hint lost";
+  note.textContent = `The connection was lost before your ${lost} arrived: ${lost === "vote" ? "choose" : "send it"} again.`;
+  document.querySelector("#message [role=status]")?.append(note);
+  return true;
+};
+// Seconds in which a page that was loaded with an answer outstanding gets its battle back.
+let left = sessionStorage.getItem(SENT) === null ? 0 : 5;
+const watchWhatWasSent = () => {
+  if (left > 0) {
+    left = noteWhatWasLost() ? 0 : left - 1;
+    if (left === 0) sessionStorage.removeItem(SENT);
+  } else if (running() || document.querySelector("#reveal .card, #message .alert")) sessionStorage.removeItem(SENT);
+};
+
 const appId = async () => {
   const root = window.gradio_config?.root ?? "";
   const answer = await fetch(`${root}/gradio_api/app_id`, { signal: AbortSignal.timeout(2500) });
@@ -41,6 +66,7 @@ setInterval(() => {
   if (words !== said || !words || document.visibilityState === "hidden") [said, lastWord] = [words, now];
   else if (now - lastTick > SLEPT || now - lastWord > SILENCE) comeBack();
   lastTick = now;
+  watchWhatWasSent();
 }, 1000);
 
 document.addEventListener("visibilitychange", async () => {

@@ -9,13 +9,14 @@ from typing import Any
 import gradio as gr
 
 from ratings.elo import Ticker
-from ratings.errors import NoVotesError
+from ratings.errors import NoVotesError, RatingsError
 from ratings.leaderboard import Leaderboard, Row, build
 from ratings.live import LiveCounts
 from ratings.plots import interval_figure
 
 EXPLAINED = (
-    "<p>Bradley-Terry ratings of all votes. A rank of 1–3 may still be any of these. Elo moves with every vote.</p>"
+    "<p>Bradley-Terry ratings of the votes that count. A rank of 1–3 may still be any of these. "
+    "Elo moves with every vote.</p>"
 )
 NO_VOTES = '<p class="hint">No board yet: there are no votes to rate by. Cast the first ones in a battle.</p>'
 UNREADABLE = '<p class="alert">The leaderboard cannot be read right now.</p>'
@@ -41,6 +42,9 @@ class LeaderboardTab:
             board = self.last = build(self.counts.refresh(), "bradley-terry", now=now, earlier=self.last)
         except NoVotesError:
             return {self.board: NO_VOTES, self.plot: gr.Plot(visible=False)}
+        except RatingsError as error:
+            log.error("the leaderboard cannot be read: %s", error)
+            return {self.board: UNREADABLE, self.plot: gr.Plot(visible=False)}
         except Exception:  # the edge: what is wrong with a file is for the log, never for a visitor
             log.exception("the leaderboard cannot be read")
             return {self.board: UNREADABLE, self.plot: gr.Plot(visible=False)}

@@ -86,7 +86,9 @@ new MutationObserver(() => {
   attributeFilter: ["disabled", "class"],
 });
 
-document.addEventListener("DOMContentLoaded", () => {
-  if (!navigator.cookieEnabled) $("#no-cookies").hidden = false;
+document.addEventListener("DOMContentLoaded", async () => {
+  // Browsers that block cookies do not always say so: the server does, as ours did not come back to it.
+  const known = await fetch("gradio_api/app_id").then((answer) => answer.status !== 404, () => true);
+  if (!navigator.cookieEnabled || !known) $("#no-cookies").hidden = false;
 });
 dress();

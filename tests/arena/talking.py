@@ -57,7 +57,14 @@ def talk(conversation: Talk, *, app: Any = None, base: str = "http://arena.test"
 
 
 def ask(method: str, path: str, **options: Any) -> httpx.Response:
-    response: httpx.Response = talk(lambda client: client.request(method, path, **options))
+    """Ask once; for what only a page asks, after the page, which brings its cookie."""
+
+    async def after_the_page(client: httpx.AsyncClient) -> httpx.Response:
+        if path.startswith("/gradio_api"):
+            await client.get("/")
+        return await client.request(method, path, **options)
+
+    response: httpx.Response = talk(after_the_page)
     return response
 
 

@@ -12,6 +12,7 @@ from ledgers import cast, make_ready, votes
 from stage import Stage, run
 from troubles import REST, hasty_store, moved_away
 
+from arena.backup import main as backup
 from arena.battle import BattleError
 from arena.store import LedgerUnavailable, Store
 from ratings.outcomes import Outcome
@@ -169,3 +170,29 @@ def test_a_host_whose_ledger_is_gone_says_so_and_reveals_nothing(store: Store) -
         assert not store.path.exists()
 
     run(test())
+
+
+def copy_of(path: Path, votes_in_it: int) -> Path:
+    """Return a backup of another ledger with so many votes."""
+    other = path.with_name("other.db")
+    with closing(Store(other)) as ledger:
+        cast(ledger, votes_in_it)
+    assert backup(["--db", str(other), "--out", str(path.with_name("copy.db"))]) == 0
+    return path.with_name("copy.db")
+
+
+def test_a_backup_moved_in_place_by_hand_takes_no_vote_and_is_not_spoilt_by_the_old_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data" / "arena.db"
+    with closing(Store(path)) as before:
+        cast(before, 40)
+    with hasty_store(tmp_path, monkeypatch) as store:
+        cast(store, 3)
+        ready = make_ready(store)
+        copy_of(path, 25).replace(path)
+        with pytest.raises(LedgerUnavailable, match="replaced while in use"):
+            store.vote(ready.id, ready.visitor, Outcome.TIE)
+        store.close()
+    Store(path).close()
+    assert len(votes(path)) == 25

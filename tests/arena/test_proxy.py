@@ -219,7 +219,9 @@ def test_no_answer_lets_another_site_read_it(arena: Arena, origin: str) -> None:
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_an_event_that_another_sites_page_sends_is_refused(arena: Arena, site: str) -> None:
     def send(said: str) -> int:
-        return httpx.post(arena.url + JOIN, json=event(), headers={"sec-fetch-site": said}).status_code
+        with httpx.Client(base_url=arena.url) as client:
+            client.get("/")
+            return client.post(JOIN, json=event(), headers={"sec-fetch-site": said}).status_code
 
     assert send(site) == 403
     assert send("same-origin") != 403
@@ -265,9 +267,9 @@ def test_all_that_the_page_asks_for_lies_below_the_path(below: Program, is_path_
         assert root_of(page.text) == "/arena"
         links = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', page.text)
         assert links
-        for link in [*links, "theme.css", "gradio_api/app_id", "healthz"]:
-            assert client.get(page.url.join(link)).status_code == 200
         own = {"cookie": page.headers["set-cookie"].split(";")[0]}
+        for link in [*links, "theme.css", "gradio_api/app_id", "healthz"]:
+            assert client.get(page.url.join(link), headers=own).status_code == 200
         root = root_of(page.text)
         session = {"session_hash": f"kept{is_path_kept}"}
         assert client.post(root + JOIN, json=event(data=["Hi!"], **session), headers=own).status_code == 200

@@ -39,6 +39,7 @@ def test_a_stream_goes_to_the_visitor_who_opened_the_session_and_to_nobody_else(
 
 def test_an_unknown_session_is_not_found() -> None:
     async def conversation(client: httpx.AsyncClient) -> list[int]:
+        await client.get("/")
         return [await stream(client, "s1"), await stream(client, ""), await stream(client, "../x")]
 
     assert talk(conversation) == [404, 404, 404]
@@ -59,6 +60,7 @@ def test_fresh_cookies_do_not_get_around_the_limit_of_the_address() -> None:
         statuses = []
         for number in range(900):
             client.cookies.clear()
+            await client.get("/")
             statuses.append(await join(client, f"s{number}"))
         return statuses
 
@@ -69,8 +71,23 @@ def test_old_sessions_are_forgotten(monkeypatch: Any) -> None:
     monkeypatch.setattr(sessions, "KEPT_SESSIONS", 3)
 
     async def conversation(client: httpx.AsyncClient) -> list[int]:
+        await client.get("/")
         for number in range(5):
             await join(client, f"s{number}")
         return [await stream(client, "s0"), await stream(client, "s4")]
 
     assert talk(conversation) == [404, 200]
+
+
+def test_a_visitor_whose_cookie_does_not_come_back_is_told_so_and_sent_round_no_circle() -> None:
+    async def conversation(client: httpx.AsyncClient) -> list[httpx.Response]:
+        answers = []
+        for path in (JOIN, STREAM, "/gradio_api/app_id"):
+            client.cookies.clear()
+            method, body = ("POST", event()) if path == JOIN else ("GET", None)
+            answers.append(await client.request(method, path, json=body, params={"session_hash": "s1"}))
+        return answers
+
+    answers = talk(conversation)
+    assert [answer.status_code for answer in answers] == [403, 403, 404]
+    assert all("cookie" in answer.json()["detail"] for answer in answers)

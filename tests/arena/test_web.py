@@ -152,7 +152,7 @@ def test_a_stream_is_passed_on_as_it_comes() -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
 
-    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/gradio_api/app_id", "scheme": "http"}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/theme.css", "scheme": "http"}
     scope |= {"headers": [], "query_string": b""}
     asyncio.run(Gate(Policy(Visitors(Sessions(app), secret="s")), events={})(scope, receive, send))
     assert log == ["wrote 0", "arrived", "wrote 1", "arrived", "wrote 2", "arrived"]

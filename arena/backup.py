@@ -131,7 +131,11 @@ def _check(source: Path, written: sqlite3.Connection) -> str:
             f"{source} is damaged ({'; '.join(map(str, problems)).replace(chr(10), ' ')}): restore a backup"
         )
     battles, votes = (written.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("battles", "votes"))
-    return f"{battles} battles, {votes} votes"
+    try:
+        aside = written.execute("SELECT count(*) FROM set_aside").fetchone()[0]
+    except sqlite3.OperationalError:  # a ledger of before
+        aside = 0
+    return f"{battles} battles, {votes} votes" + (f", {aside} votes set aside" if aside else "")
 
 
 def _require_ledger(path: Path) -> None:

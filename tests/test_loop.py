@@ -116,6 +116,7 @@ def fight(page: Page, prompt: str, vote: str) -> tuple[str, str]:
     expect(page.locator("#reveal")).to_contain_text("Your vote is stored", timeout=PATIENCE)
     a, b = (card.inner_text() for card in page.locator("#reveal .card strong").all())
     page.locator("#new-battle").click()
+    expect(page.locator("#reveal")).to_be_hidden()
     expect(page.locator("#prompt textarea")).to_have_value("")
     return a, b
 

@@ -62,7 +62,7 @@ def serve(
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which is told from outside when to stop."""
+    """uvicorn's server, stopped from outside."""
 
     def stop(self, times: int) -> None:
         """Stop; the second time at once."""

@@ -4,8 +4,8 @@ A session is a word that the browser chooses, and Gradio hands its answers to wh
 a session ties it to the visitor's signed cookie. The same place counts the events of each visitor and address, which is
 far above what a hand can click and far below what would keep others waiting.
 
-A visitor whose cookie does not come back (blocked, or deleted meanwhile) is nobody's. The answer says so, for the page to
-show, and the page finds no server to come back to, or it would load itself again and again.
+A visitor whose cookie does not come back (blocked, or deleted meanwhile) is nobody's. The answer says so, for the page
+to show, and the page finds no server to come back to, or it would load itself again and again.
 """
 
 import json

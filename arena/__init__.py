@@ -15,6 +15,7 @@
     host.py          runs battles: draws, streams, stores, takes the vote
     schema.py        the ledger's tables and their migrations
     store.py         the ledger of battles and votes
+    ledger_files.py  the ledger's files, watched for what befalls them from outside
     voters.py        python -m arena.voters: who votes how, and whose votes count
     guard.py         which prompts are let in
     render.py        replies, which are hostile, to safe HTML, whole or while they grow

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from typing import Any
 
 from arena.backends import Backend, BackendError, PromptTooLong, Reply, Request
-from arena.battle import LEFT, SAME_REPLIES, SIDES, VOTED_BEFORE, Battle, BattleError, Side, State
+from arena.battle import LEFT, SAME_REPLIES, SIDES, SKIPPED, VOTED_BEFORE, Battle, BattleError, Side, State
 from arena.bench import Bench
 from arena.config import Contestant
 from arena.guard import PromptRefused, check_prompt
@@ -38,7 +38,6 @@ MAX_RUNNING = 64
 MAX_RUNNING_OF_ADDRESS = 48
 TIMED_REPLIES = 400  # of the ledger, read at the start so that the first battles already keep their pace
 
-SKIPPED = "skipped by the visitor"
 NAMED = "a reply names a model"
 NOT_STORED = "The arena cannot write to its ledger at the moment, so {}. Try again in a moment."
 
@@ -84,6 +83,7 @@ class Host:
         self._is_paced = is_paced
         self.limits = limits
         self.bench = Bench()
+        self._unfit: dict[str, str] = {}  # contestants that failed on a prompt, and on none since; the prompt
         self._speeds = Speeds()
         for timed in store.recent_replies(TIMED_REPLIES):
             self._speeds.learn(*timed)
@@ -124,8 +124,8 @@ class Host:
     async def _start(self, visitor: str, prompt: str, address: str) -> Battle:
         place = self._take_place(visitor, address)
         try:
-            await self._require_room_for(prompt)
-            battle = self._draw(visitor, prompt)
+            unfit = await self._require_room_for(prompt)
+            battle = self._draw(visitor, prompt, unfit)
             if await asyncio.to_thread(self._store.has_voted, visitor, prompt):
                 battle.flag = VOTED_BEFORE
             await asyncio.to_thread(self._store.begin, battle)
@@ -144,8 +144,8 @@ class Host:
         fight.add_done_callback(lambda _: self._places.pop(place))
         return battle
 
-    def _draw(self, visitor: str, prompt: str) -> Battle:
-        names = self.bench.available(self._contestants)
+    def _draw(self, visitor: str, prompt: str, unfit: set[str]) -> Battle:
+        names = [name for name in self.bench.available(self._contestants) if name not in unfit]
         if len(names) < 2:
             raise BattleError("No two models can answer at the moment. Try again in a minute.")
         draw = draw_pair(names, self._rng)
@@ -204,10 +204,9 @@ class Host:
         found = await self._read(self._store.open_battle, visitor)
         return found if found and found.state is State.READY else None
 
-    async def lost_prompt(self, visitor: str) -> str:
-        """Return what the visitor had asked when a restart ended the battle, or "" where none did."""
-        lost = await self._read(self._store.lost_battle, visitor)
-        return lost.prompt if lost else ""
+    async def lost_battle(self, visitor: str) -> Battle | None:
+        """Return the visitor's newest battle if it failed lately, by a restart or a model, or None."""
+        return await self._read(self._store.lost_battle, visitor)
 
     async def find(self, battle_id: str) -> Battle | None:
         """Return a battle that is in memory or in the ledger."""
@@ -300,13 +299,19 @@ class Host:
         self._places[place] = network(address)
         return place
 
-    async def _require_room_for(self, prompt: str) -> None:
-        """Ask every contestant, not only the two drawn, so that a refusal tells nothing about who would meet."""
-        rooms = []
+    async def _require_room_for(self, prompt: str) -> set[str]:
+        """Ask every contestant, not only the two drawn, so that a refusal tells nothing about who would meet.
+
+        Returns those that fail on the prompt. One that fails on two prompts in a row goes to the bench; for one prompt
+        alone it does not, or whoever finds a word that a chat template fails on could take it out of the arena.
+        """
+        rooms: list[int] = []
+        unfit: set[str] = set()
         for name in self.bench.available(self._contestants):
             contestant = self._contestants[name]
             try:
                 await self._backends[name].check(prompt, contestant.prompt, contestant.sampling)
+                self._unfit.pop(name, None)
             except PromptTooLong as error:
                 rooms.append(error.room)
             except PromptRefused:
@@ -315,9 +320,15 @@ class Host:
                 if _must_stop():
                     raise
                 # Whatever it is, it is this contestant's own, and must not stop the others.
-                self.bench.fail(name, str(error) or type(error).__name__)
+                unfit.add(name)
+                reason = str(error) or type(error).__name__
+                if self._unfit.setdefault(name, prompt) != prompt:
+                    self.bench.fail(name, reason)
+                else:
+                    log.warning("%s cannot be asked this prompt: %s", name, reason)
         if rooms:
             raise PromptRefused(f"That prompt is too long for these models: keep it under {min(rooms)} characters.")
+        return unfit
 
     async def _fight(self, battle: Battle) -> None:
         try:

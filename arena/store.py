@@ -22,7 +22,19 @@ from typing import Any, Literal
 from sqlite_utils import Database
 
 from arena.backends import Reply
-from arena.battle import LEFT, SAME_REPLIES, SIDES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, State, prompt_key
+from arena.battle import (
+    LEFT,
+    NOT_LOST,
+    RESTARTED,
+    SAME_REPLIES,
+    SIDES,
+    VOTED_BEFORE,
+    VOTER_LEFT_OUT,
+    Battle,
+    State,
+    prompt_key,
+)
+from arena.ledger_files import LedgerFiles, require_own_log
 from arena.matchmaking import Draw
 from arena.schema import migrations
 from ratings.outcomes import Outcome
@@ -37,8 +49,6 @@ REST_SECONDS = 1.0  # after a failure the next ones are refused at once for so l
 ROOM = 1_000_000  # bytes, with less of which left a ledger will soon take no vote
 
 LOST_HOURS = 1
-
-RESTARTED = "the server restarted"
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +78,9 @@ class Store:
         self.path = path
         self._lock = threading.Lock()
         self._rests_until = 0.0
-        self._rescued: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            require_own_log(path)
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             self._db = Database(self._connection)
             try:
@@ -78,7 +88,7 @@ class Store:
             except BaseException:
                 self._connection.close()
                 raise
-            self._files = _identities(path)
+            self._files = LedgerFiles(path, self._connection)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path} cannot be used as the vote ledger: {error}: pass --db another file") from None
 
@@ -95,30 +105,13 @@ class Store:
     def close(self) -> None:
         """Write everything into the main file, so that it alone is whole, and close it."""
         with self._lock:
-            is_same = False
             try:
-                self._require_same_files()
-                is_same = True
-                self._connection.execute(f"PRAGMA busy_timeout = {int(CLOSE_SECONDS * 1000)}")
-                if self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if not self._files.close(CLOSE_SECONDS):
                     log.warning("%s is in use elsewhere: a copy of it needs %s-wal too", self.path, self.path.name)
             except sqlite3.Error as error:
                 log.warning("%s: a copy of it needs %s-wal too: %s", self.path, self.path.name, error)
             except OSError as error:
                 log.error("%s: %s", self.path, error)
-            self._connection.close()
-            if not is_same:
-                self._take_log_away()
-
-    def _take_log_away(self) -> None:
-        """Move the log of a file that was replaced aside: SQLite would write it into the one that has its place now."""
-        real = self.path.resolve()
-        for ending, own in zip(("-wal", "-shm"), self._files[1:], strict=True):
-            left = real.with_name(real.name + ending)
-            with contextlib.suppress(OSError):
-                about = left.stat()
-                if (about.st_dev, about.st_ino) == own:
-                    left.replace(real.with_name(f"{real.name}.replaced{ending}"))
 
     def check(self) -> None:
         """Try whether the ledger can be written, without writing.
@@ -230,10 +223,11 @@ class Store:
         return self._read_battle("b.visitor = ? AND b.state = 'ready'", [visitor])
 
     def lost_battle(self, visitor: str) -> Battle | None:
-        """Return the visitor's newest battle if a restart has just ended it (within LOST_HOURS), or None."""
+        """Return the visitor's newest battle if it failed within LOST_HOURS, by a restart or a model, or None."""
         since = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=LOST_HOURS)).isoformat()
         newest = self._read_battle("b.visitor = ? AND b.created > ?", [visitor, since])
-        return newest if newest and newest.void_reason == RESTARTED else None
+        is_lost = newest and newest.state is State.VOID and newest.void_reason not in NOT_LOST
+        return newest if is_lost else None
 
     def battle(self, battle_id: str) -> Battle | None:
         """Return a battle as it stood, in whatever state, or None where there is none with this id."""
@@ -278,7 +272,7 @@ class Store:
             raise LedgerUnavailable(f"{self.path} is busy")
         try:
             self._require_no_rest()  # whoever had the lock may have waited in vain
-            self._require_same_files()
+            self._files.before_write()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -299,36 +293,6 @@ class Store:
         if time.monotonic() < self._rests_until:
             raise LedgerUnavailable(f"{self.path} cannot be written at the moment")
 
-    def _require_same_files(self) -> None:
-        # An open file that was deleted still takes writes, which nobody would ever read.
-        try:
-            is_same = _identities(self.path) == self._files
-        except FileNotFoundError:
-            is_same = False
-        if not is_same:
-            raise OSError(f"it was deleted or replaced while in use: what it held is in {self._rescue()}")
-        self._rescued = None  # a file that was moved away and back goes on
-
-    def _rescue(self) -> Path:
-        """Write what the deleted file held, which this process still has open, beside it."""
-        if self._rescued is None:
-            aside = self.path.with_name(self.path.name + ".rescued")
-            part = aside.with_name(aside.name + ".part")
-            part.parent.mkdir(parents=True, exist_ok=True)
-            part.unlink(missing_ok=True)
-            try:
-                with contextlib.closing(sqlite3.connect(part)) as copy:
-                    self._connection.backup(copy)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
-            number = 1
-            while aside.exists():  # from another time, with other votes
-                number += 1
-                aside = aside.with_suffix(f".rescued-{number}")
-            self._rescued = part.rename(aside)
-        return self._rescued
-
     def _require_ours(self) -> None:
         names = set(self._db.table_names())  # reading the schema fails on a file that is no database
         is_ours = migrations.migrations_table in names and any(migrations.applied(self._db))
@@ -345,13 +309,6 @@ _BATTLES = """
     SELECT b.*, coalesce(v.outcome, s.outcome) AS outcome, s.reason FROM battles b
     LEFT JOIN votes v ON v.battle_id = b.id LEFT JOIN set_aside s ON s.battle_id = b.id
 """
-
-
-def _identities(path: Path) -> list[tuple[int, int]]:
-    """Return device and inode of the ledger, of its write-ahead log and of the log's index."""
-    real = path.resolve()  # SQLite writes the log beside the file, not beside a link to it
-    found = [os.stat(f"{real}{ending}") for ending in ("", "-wal", "-shm")]
-    return [(each.st_dev, each.st_ino) for each in found]
 
 
 def has_voted_on(ledger: sqlite3.Connection, visitor: str, prompt: str) -> bool:

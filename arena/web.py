@@ -6,6 +6,7 @@ Both are plain ASGI middleware, as the gate before them is: Starlette's BaseHTTP
 import contextlib
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,16 @@ class Policy:
     of others read answers with the visitor's cookie, so its headers for that are taken off.
     """
 
-    def __init__(self, app: ASGIApp, *, site: Site = PLAIN) -> None:
+    def __init__(
+        self, app: ASGIApp, *, site: Site = PLAIN, rewrite: Callable[[bytes], bytes] = lambda page: page
+    ) -> None:
+        """Take what turns the page's HTML into the one that is sent, before its scripts get their nonce."""
         self.app = app
         self.site = site
+        self.rewrite = rewrite
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; the page itself is held back until its scripts carry the nonce."""
+        """Pass the request on; the page itself is held back until it is rewritten and its scripts carry the nonce."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["method"] == "POST" and Headers(scope=scope).get("sec-fetch-site", "none") not in OWN:
@@ -68,6 +73,7 @@ class Policy:
             page += message.get("body", b"")
             if message.get("more_body"):
                 return
+            page = self.rewrite(page)
             page = re.sub(rb"<script\b", b'<script nonce="' + nonce.encode() + b'"', page)
             # "/." is "/", also where a path that begins with a slash is put behind it.
             page = re.sub(rb"https?://" + re.escape(HOST), (self.site.root_path or "/.").encode(), page)

@@ -94,7 +94,7 @@ class Asker:
             PromptRefused: it holds a control token.
             BackendError: the tokenizer knows tokens that the model has no embedding for.
         """
-        typed = self.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        typed = self._tokens(prompt, add_special_tokens=False)
         self._require_no_more([], [token for token in typed if token not in self.markup])
         ids: list[int] = []
         for shots in range(len(style.examples), 0, -1) if isinstance(style, FewShotStyle) else [0]:
@@ -108,8 +108,8 @@ class Asker:
     def _encode(self, prompt: str, style: Style, shots: int) -> list[int]:
         text, frame = self._write(prompt, style, shots), self._write(self._word, style, shots)
         is_document = isinstance(style, FewShotStyle)  # a chat template writes the beginning of a text itself
-        ids: list[int] = self.tokenizer(text, add_special_tokens=is_document)["input_ids"]
-        wanted = self._of_control(self.tokenizer(frame, add_special_tokens=is_document)["input_ids"])
+        ids = self._tokens(text, add_special_tokens=is_document)
+        wanted = self._of_control(self._tokens(frame, add_special_tokens=is_document))
         if self._of_control(ids) == wanted:
             return ids
         before, _, after = frame.partition(self._word)
@@ -121,6 +121,11 @@ class Asker:
         if self._of_control(ids) != wanted:
             self._require_no_more(wanted, self._of_control(ids))
             raise PromptRefused("The prompt runs into a control token of a chat format: write it another way.")
+        return ids
+
+    def _tokens(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        # Not verbose: a text that is too long is refused by check, without a warning in the log for each.
+        ids: list[int] = self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
         return ids
 
     def _write(self, prompt: str, style: Style, shots: int = 0) -> str:

@@ -8,7 +8,7 @@ import html
 import time
 from collections.abc import Mapping
 
-from arena.battle import LEFT, SAME_REPLIES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, Side, State
+from arena.battle import LEFT, RESTARTED, SAME_REPLIES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, Side, State
 from arena.render import GrowingReplies, render_reply
 from ratings.outcomes import Outcome
 
@@ -20,7 +20,7 @@ NOTICE = (
 NOTHING = '<p class="waiting"></p>'
 BEGUN = '<p class="waiting">…</p>'
 EMPTY = '<p class="waiting">(an empty reply)</p>'
-LOST = "The server restarted while this was being answered. Your prompt is in the box: send it again."
+LOST = "{} while this was being answered. Your prompt is in the box: send it again."
 WHY_NOT = {
     VOTED_BEFORE: "you had voted on this prompt before",
     VOTER_LEFT_OUT: "the owner of this arena has left your votes out",
@@ -49,6 +49,11 @@ def waiting(text: str, began: float) -> str:
     """Return a message with the seconds so far, by whose change the page sees that the server is still there."""
     seconds = int(time.monotonic() - began)
     return f'<p class="hint">{html.escape(text)} <span aria-hidden="true" data-seconds>{seconds} s</span></p>'
+
+
+def lost_html(battle: Battle) -> str:
+    """Return what there is to say of a battle that failed while nobody looked."""
+    return hint(LOST.format("The server restarted" if battle.void_reason == RESTARTED else "A model failed"))
 
 
 def message_html(battle: Battle) -> str:

@@ -20,13 +20,12 @@ from arena.render import GrowingReplies
 from arena.ui.battle_html import (
     INTRO,
     LIVE,
-    LOST,
     NOTHING,
     NOTICE,
     PIECES,
     alert,
     asked_html,
-    hint,
+    lost_html,
     message_html,
     reply_html,
     reveal_html,
@@ -91,8 +90,8 @@ class BattleTab:
             yield updates
         if opening.done() and not opening.exception() and opening.result() is None:
             with contextlib.suppress(BattleError):
-                if prompt := await self.host.lost_prompt(_visitor(request)):
-                    yield {self.prompt: prompt, self.message: hint(LOST)}
+                if lost := await self.host.lost_battle(_visitor(request)):
+                    yield {self.prompt: lost.prompt, self.message: lost_html(lost)}
 
     async def look(self, battle_id: str, request: gr.Request) -> Updates:
         """Show how the battle of this page stands by now, after another tab or a long sleep."""

@@ -9,9 +9,6 @@ import html
 import re
 from pathlib import Path
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 TITLE = "Checkpoint arena"
 DESCRIPTION = (
     "Two language models answer your prompt. You do not know which is which: say whose reply is better, "
@@ -59,33 +56,3 @@ def _notices() -> str:
         f'<noscript><p class="notice">{html.escape(NO_SCRIPT)}</p></noscript>'
         f'<p id="no-cookies" class="notice" role="alert" hidden>{html.escape(NO_COOKIES)}</p>'
     )
-
-
-class Head:
-    """ASGI middleware that rewrites the page, which must come uncompressed, and passes on everything else."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.style, self.script = STYLE.read_text(encoding="utf-8"), SCRIPT.read_text(encoding="utf-8")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; the page itself is held back until it is whole."""
-        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
-            await self.app(scope, receive, send)
-            return
-        start: Message = {}
-        page = b""
-
-        async def hold(message: Message) -> None:
-            nonlocal start, page
-            if message["type"] == "http.response.start":
-                start = message
-                return
-            page += message.get("body", b"")
-            if not message.get("more_body"):
-                page = write_head(page, self.style, self.script)
-                MutableHeaders(scope=start)["content-length"] = str(len(page))
-                await send(start)
-                await send({"type": "http.response.body", "body": page})
-
-        await self.app(scope, receive, hold)

@@ -74,6 +74,20 @@ function showAlert() {
   alerted = text;
 }
 
+// Arrows, Home and End go from tab to tab, as the pattern of tabs asks (ARIA Authoring Practices).
+document.addEventListener("keydown", (event) => {
+  const list = event.target.closest?.('[role="tablist"]');
+  if (!list || event.altKey || event.ctrlKey || event.metaKey) return;
+  const tabs = [...list.querySelectorAll('[role="tab"]')].filter(isUsable);
+  const now = tabs.indexOf(event.target.closest('[role="tab"]'));
+  const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: tabs.length - 1 }[event.key];
+  if (now < 0 || next === undefined) return;
+  event.preventDefault();
+  const tab = tabs[(next + tabs.length) % tabs.length];
+  tab.focus();
+  tab.click();
+});
+
 new MutationObserver(() => {
   dress();
   keepFocus();

@@ -5,6 +5,7 @@ nothing phones home, and per-event analytics stay short.
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -21,7 +22,7 @@ from arena.host import Host
 from arena.sessions import Sessions
 from arena.site import PLAIN, Origin, Site
 from arena.ui.battle_tab import BattleTab
-from arena.ui.head import TITLE, Head
+from arena.ui.head import SCRIPT, STYLE, TITLE, write_head
 from arena.ui.leaderboard_tab import LeaderboardTab
 from arena.ui.theme import make_theme
 from arena.web import Policy, Visitors
@@ -95,11 +96,11 @@ def build_server(page: gr.Blocks, host: Host, *, secret: str, site: Site = PLAIN
         mcp_server=False,
         pwa=False,
     )
+    head = partial(write_head, style=STYLE.read_text(encoding="utf-8"), script=SCRIPT.read_text(encoding="utf-8"))
     # The last one added is the outermost.
-    server.add_middleware(Head)
     server.add_middleware(Sessions)
     server.add_middleware(Visitors, secret=secret, site=site)
-    server.add_middleware(Policy, site=site)
+    server.add_middleware(Policy, site=site, rewrite=head)
     server.add_middleware(Gate, events=events_of(page))
     server.add_middleware(Origin, site=site)
     return server

@@ -132,7 +132,8 @@ def test_one_that_writes_no_reply_voids_one_battle_and_is_then_not_drawn(three: 
 def test_one_that_works_again_is_drawn_again_after_its_pause(three: Stage, clock: Clock) -> None:
     async def test() -> None:
         three.backends["cedar"].check_error = BackendError("no weights")
-        await three.fight()
+        await three.fight("ann", "Why?")
+        await three.fight("ann", "And why?")
         three.backends["cedar"].check_error = None
         drawn = Counter[str]()
         for n in range(4):
@@ -146,6 +147,27 @@ def test_one_that_works_again_is_drawn_again_after_its_pause(three: Stage, clock
             assert battle.draw.probability == pytest.approx(1 / 3)
         three.host.bench.fail("cedar", "again")
         assert three.host.bench.absent()["cedar"] == (1, FIRST_PAUSE)
+
+    run(test())
+
+
+def test_one_prompt_that_a_contestant_cannot_be_asked_takes_it_out_of_no_other_battle(three: Stage) -> None:
+    cedar = three.backends["cedar"]
+
+    async def test() -> None:
+        drawn = set()
+        for n in range(8):  # an attacker sends the same prompt again and again
+            cedar.check_error = BackendError("its template fails")
+            battle = await three.fight(f"attacker {n}", "Hoc est nomen")
+            assert {battle.draw.a, battle.draw.b} == {"alder", "birch"}
+        for n in range(20):
+            cedar.check_error = None
+            battle = await three.fight(f"visitor {n}", f"Why {n}?")
+            drawn |= {battle.draw.a, battle.draw.b}
+            cedar.check_error = BackendError("its template fails")
+            await three.fight(f"attacker {n}", f"Hoc est nomen {n}")
+        assert "cedar" in drawn
+        assert three.host.bench.absent() == {}
 
     run(test())
 

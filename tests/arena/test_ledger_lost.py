@@ -2,6 +2,9 @@
 
 import resource
 import shutil
+import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,9 +15,10 @@ from ledgers import cast, make_ready, votes
 from stage import Stage, run
 from troubles import REST, hasty_store, moved_away
 
+from arena import ledger_files
 from arena.backup import main as backup
 from arena.battle import BattleError
-from arena.store import LedgerUnavailable, Store
+from arena.store import LedgerUnavailable, Store, StoreError
 from ratings.outcomes import Outcome
 
 
@@ -196,3 +200,112 @@ def test_a_backup_moved_in_place_by_hand_takes_no_vote_and_is_not_spoilt_by_the_
         store.close()
     Store(path).close()
     assert len(votes(path)) == 25
+
+
+def plain_copy(path: Path) -> Path:
+    """Return a copy of the three files as they stand, made without SQLite."""
+    for ending in ("", "-wal", "-shm"):
+        shutil.copyfile(f"{path}{ending}", path.with_name(f"plain.db{ending}"))
+    return path.with_name("plain.db")
+
+
+@pytest.mark.parametrize("checkpoint_every", [3, 100])
+def test_a_backup_copied_over_a_ledger_in_use_stops_the_votes_and_is_not_spoilt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_every: int
+) -> None:
+    monkeypatch.setattr(ledger_files, "WRITES_PER_CHECKPOINT", checkpoint_every)
+    path = tmp_path / "data" / "arena.db"
+    with closing(Store(path)) as before:
+        cast(before, 40)
+    with hasty_store(tmp_path, monkeypatch) as store:
+        cast(store, 3)
+        ready = make_ready(store)
+        copy = copy_of(path, 25)
+        content = copy.read_bytes()
+        shutil.copyfile(copy, path)
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable, match=r"copied over it while in use.*arena\.db\.overwritten-wal$"):
+                store.vote(ready.id, ready.visitor, Outcome.TIE)
+            time.sleep(REST)
+        with pytest.raises(LedgerUnavailable):
+            store.check()
+    assert path.read_bytes() == content
+    assert path.with_name("arena.db.overwritten-wal").stat().st_size > 0
+    with closing(Store(path)) as after:
+        assert len(votes(path)) == 25
+        cast(after, 2, start=100)
+    assert len(votes(path)) == 27
+
+
+def test_an_older_state_of_the_ledger_itself_copied_over_it_stops_the_votes(store: Store) -> None:
+    cast(store, 3)
+    store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    older = plain_copy(store.path)
+    content = older.read_bytes()
+    cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=10)
+    shutil.copyfile(older, store.path)
+    with pytest.raises(LedgerUnavailable, match="copied over it"):
+        store.check()
+    store.close()
+    assert store.path.read_bytes() == content
+
+
+def test_a_copy_that_is_still_being_written_over_the_ledger_stops_the_votes(store: Store) -> None:
+    cast(store, 3)
+    with store.path.open("wb"), pytest.raises(LedgerUnavailable, match="copied over it"):  # where cp begins
+        store.check()
+    store.close()
+    assert store.path.stat().st_size == 0
+
+
+def test_another_program_that_writes_through_sqlite_is_no_alarm(store: Store, tmp_path: Path) -> None:
+    kept = cast(store, ledger_files.WRITES_PER_CHECKPOINT)
+    code = (
+        "import sqlite3, sys\nledger = sqlite3.connect(sys.argv[1])\n"
+        "with ledger: ledger.execute(\"INSERT INTO voters_left_out VALUES ('x', 'y', '')\")\n"
+        "ledger.execute('PRAGMA wal_checkpoint(TRUNCATE)')\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(store.path)], check=True, timeout=60)
+    kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert votes(store.path) == kept
+
+
+def test_a_backup_restored_through_sqlite_itself_is_no_alarm(store: Store) -> None:
+    cast(store, 5)
+    copy = copy_of(store.path, 25)
+    with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(store.path)) as target:
+        source.backup(target)
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    cast(store, 2 * ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert len(votes(store.path)) == 25 + 2 * ledger_files.WRITES_PER_CHECKPOINT
+
+
+def test_a_reader_who_holds_back_the_log_is_no_alarm(store: Store) -> None:
+    kept = cast(store, 5)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM votes").fetchone()
+        kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=100)
+        reader.execute("COMMIT")
+    kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert votes(store.path) == kept
+
+
+def test_the_log_does_not_grow_without_end(store: Store) -> None:
+    cast(store, ledger_files.WRITES_PER_CHECKPOINT)
+    size = store.path.with_name("arena.db-wal").stat().st_size
+    cast(store, 5 * ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert store.path.with_name("arena.db-wal").stat().st_size < 1.5 * size
+
+
+def test_a_copy_put_beside_the_log_of_a_killed_arena_is_refused_and_both_stay_as_they_are(store: Store) -> None:
+    cast(store, 5)
+    copy = copy_of(store.path, 25)
+    folder = store.path.parent / "after a kill"
+    folder.mkdir()
+    shutil.copyfile(f"{store.path}-wal", folder / "arena.db-wal")  # what a kill leaves
+    shutil.copyfile(copy, folder / "arena.db")
+    before = [(folder / name).read_bytes() for name in ("arena.db", "arena.db-wal")]
+    with pytest.raises(StoreError, match="log of another file"):
+        Store(folder / "arena.db")
+    assert [(folder / name).read_bytes() for name in ("arena.db", "arena.db-wal")] == before

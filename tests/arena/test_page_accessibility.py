@@ -204,6 +204,38 @@ def test_sending_leaves_the_focus_where_the_battle_is(arena: Arena, watch: Open)
     expect(page.prompt).to_be_focused()
 
 
+def test_sending_over_an_open_battle_leaves_the_focus_where_the_new_one_is(arena: Arena, watch: Open) -> None:
+    arena.script("It is cold.")
+    page = watch()
+    page.ask("Is it cold?")
+    page.expect_open_vote()
+    gate = Signal()
+    arena.script("It is as wet as ", gate, "water.")
+    page.prompt.fill("Is it wet?")
+    page["send"].press("Enter")
+    expect(page["asked"]).to_contain_text("wet")
+    expect(page["asked"]).to_be_focused()
+    gate.set()
+    page.expect_open_vote()
+    expect(page["asked"]).to_be_focused()
+
+
+def test_arrows_go_from_tab_to_tab(arena: Arena, watch: Open) -> None:
+    page = watch()
+    battle, board = (page.page.get_by_role("tab", name=name) for name in ("Battle", "Leaderboard"))
+    battle.focus()
+    for key, now in (
+        ("ArrowRight", board),
+        ("ArrowRight", battle),
+        ("End", board),
+        ("Home", battle),
+        ("ArrowLeft", board),
+    ):
+        page.page.keyboard.press(key)
+        expect(now).to_be_focused()
+        expect(now).to_have_attribute("aria-selected", "true")
+
+
 def test_a_long_prompt_is_shown_clamped_and_scrolls_from_the_keyboard(arena: Arena, watch: Open) -> None:
     page = watch()
     page.ask("A line of verse\n" * 80)

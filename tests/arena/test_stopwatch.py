@@ -106,6 +106,7 @@ async def fight_all(arena: Arena, n: int) -> list[Sides]:
 
     async def one(number: int) -> Sides:
         async with room, httpx.AsyncClient(base_url=arena.url, timeout=60) as client:
+            await client.get("/")  # which hands out the visitor's cookie
             return await battle(client, events, outputs, f"s{number}")
 
     return list(await asyncio.gather(*(one(number) for number in range(n))))

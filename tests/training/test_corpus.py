@@ -1,21 +1,28 @@
 """The corpus: repeatable, in its shares, and true to itself."""
 
+import hashlib
 import random
 import re
+import shutil
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from training.data.corpus import MAKERS, Corpus
+from training.checkpoint import read_record
+from training.data import corpus as corpus_module
+from training.data.corpus import MAKERS, VERSION, Corpus
 from training.data.families import CLOSED, CLOSING, COMPOSED, draw_example, read_families, tell_near_miss
 from training.data.lexicon import read_lexicon
 from training.data.problems import DRAWS
 from training.data.reading import DataError
 from training.data.rubric import Rubric
 from training.data.skeletons import explained_slots, read_forms, read_stories, words_for
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe, load_recipe, parse_recipe
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 
 
 def test_one_seed_gives_the_same_text_letter_by_letter(recipe: Recipe) -> None:
@@ -24,6 +31,39 @@ def test_one_seed_gives_the_same_text_letter_by_letter(recipe: Recipe) -> None:
     assert one.examples() == same.examples()
     assert one.heldout() == same.heldout()
     assert one.fingerprint == same.fingerprint
+
+
+def test_what_is_drawn_is_what_this_version_of_the_corpus_draws() -> None:
+    corpus = Corpus(load_recipe("demo").data, 0)
+    drawn = [*islice(corpus.documents(), 300), *(f"{e.prompt}\n{e.reply}" for e in corpus.heldout())]
+    digest = hashlib.sha256("\n\n".join(drawn).encode()).hexdigest()
+    # Where this fails, text has changed: raise VERSION, and put the new pair here.
+    assert (VERSION, digest[:16]) == (1, "37f4fe9e3c2b102c")
+
+
+def test_the_fingerprint_knows_what_files_say_and_not_what_they_are_called(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(corpus_module.FOLDER, folder)
+    monkeypatch.setattr(corpus_module, "FOLDER", folder)
+    before = Corpus(recipe.data, 3).fingerprint
+    titles = folder / "titles.yaml"
+    titles.write_text("# A comment.\n" + titles.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "more").mkdir()
+    titles.rename(folder / "more" / "headings.yaml")
+    (folder / "corpus.py").write_text("")
+    assert Corpus(recipe.data, 3).fingerprint == before
+    (folder / "heldout.yaml").write_text("words: [zebra]\n", encoding="utf-8")
+    assert Corpus(recipe.data, 3).fingerprint != before
+
+
+def test_the_families_that_ship_are_known_to_be_of_this_corpus() -> None:
+    for name in ("demo/base", "demo/sft", "demo/rlhf", "mini/base", "mini/sft"):
+        record = read_record(CHECKPOINTS / name)
+        assert record is not None
+        recipe = parse_recipe(record["recipe"], name)
+        assert record["data"] == Corpus(recipe.data, recipe.seed).fingerprint, name
 
 
 def test_another_seed_gives_another_text_and_the_same_held_out_prompts(recipe: Recipe) -> None:

@@ -13,11 +13,11 @@ import sys
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NoReturn
 
-from arena.stopping import Stopping
+from arena.server.stopping import Stopping
 
 if TYPE_CHECKING:
     from arena.config import Models
-    from arena.store import Store
+    from arena.ledger.store import Store
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,13 +33,13 @@ def main(argv: list[str] | None = None) -> int:
 def start(argv: list[str] | None, stopping: Stopping) -> int:
     """Do what main says, and close everything that it opened."""
     # Imported where signals are heard already, and nothing heavy, so that bad input is answered at once.
-    from arena.claim import Claim, ClaimError
     from arena.config import ConfigError, load_models
-    from arena.listening import ListenError, listen
-    from arena.logs import set_up_log
+    from arena.ledger.claim import Claim, ClaimError
+    from arena.ledger.store import Store, StoreError
     from arena.options import parse_options
-    from arena.store import Store, StoreError
-    from arena.web import SecretError, read_secret
+    from arena.server.listening import ListenError, listen
+    from arena.server.logs import set_up_log
+    from arena.server.policy import SecretError, read_secret
 
     options = parse_options(argv)
     set_up_log()
@@ -71,10 +71,10 @@ def serve_arena(
 ) -> None:
     """Let the contestants load, build the page and serve it until an end is asked for."""
     from arena.backends import open_backends
-    from arena.host import Host
     from arena.limits import Limits
-    from arena.listening import address_of
-    from arena.serving import serve
+    from arena.server.listening import address_of
+    from arena.server.serving import serve
+    from arena.service import Host
     from arena.ui.page import build_page, build_server
 
     backends = open_backends(models.contestants)
@@ -97,7 +97,7 @@ def serve_arena(
 
 def void_running(store: "Store") -> None:
     """Void what is still being written; should that be impossible, the next start does it."""
-    from arena.store import LedgerUnavailable
+    from arena.ledger.store import LedgerUnavailable
 
     with contextlib.suppress(LedgerUnavailable):
         store.sweep()

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from arena.claim import Claim, ClaimError
+from arena.ledger.claim import Claim, ClaimError
 from arena.options import Parser
-from arena.stopping import Stopping
+from arena.server.stopping import Stopping
 
 PAGES = 2000  # copied between two looks at the progress
 BESIDE = ("-wal", "-shm")  # of what SQLite keeps by a ledger in use; -journal is of other modes

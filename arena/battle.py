@@ -14,8 +14,8 @@ from enum import Enum
 from typing import Literal
 
 from arena.backends import Reply
-from arena.matchmaking import Draw
 from arena.pace import FASTEST, Pace
+from arena.pairing import Draw
 from ratings.outcomes import Outcome
 
 Side = Literal["a", "b"]

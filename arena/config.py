@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from arena.architecture import read_causal_classes
-from arena.checkpoint import read_checkpoint
+from arena.checkpoints.architecture import read_causal_classes
+from arena.checkpoints.checkpoint import read_checkpoint
+from arena.checkpoints.weights import Unfit
 from arena.identity import can_be_looked_for, fold_name
 from arena.limits import ADDRESS, VISITOR, Limits
-from arena.weights import Unfit
 
 STYLES = ("chat", "few-shot")
 StopText = Annotated[str, StringConstraints(min_length=1)]

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from arena.site import Site, SiteError
+from arena.server.site import Site, SiteError
 
 
 class Parser(argparse.ArgumentParser):

@@ -18,15 +18,15 @@ from tqdm import tqdm
 
 from arena.backends import Reply, open_backends
 from arena.battle import Battle, BattleError, State
-from arena.claim import Claim, ClaimError
 from arena.config import ConfigError, load_models
-from arena.guard import PromptRefused
-from arena.host import Host
-from arena.store import Store, StoreError
+from arena.ledger.claim import Claim, ClaimError
+from arena.ledger.store import Store, StoreError
+from arena.prompt_checks import PromptRefused
+from arena.service import Host
 from ratings.outcomes import Outcome
 from training.data.corpus import Corpus
-from training.data.examples import Example
 from training.data.rubric import Rubric, cast_vote
+from training.data.world.examples import Example
 from training.recipe import RecipeError, load_recipe
 
 VOTER = "synthetic"

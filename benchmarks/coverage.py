@@ -31,16 +31,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.bootstrap import bootstrap
-from ratings.bradley_terry import BradleyTerryFit, fit
-from ratings.clustered import clustered
-from ratings.davidson import davidson_strengths_covariance, fit_davidson
-from ratings.intervals import covariance, has_spread, intervals
-from ratings.output import write_files
-from ratings.ranks import simultaneous_ranks
-from ratings.sequential import WARM_UP, effective_votes, sequence
-from ratings.tally import Counts
-from ratings.votes import Votes
+from ratings.files import write_files
+from ratings.fit.bradley_terry import BradleyTerryFit, fit
+from ratings.fit.davidson import davidson_strengths_covariance, fit_davidson
+from ratings.intervals.bootstrap import bootstrap
+from ratings.intervals.clustered import clustered
+from ratings.intervals.confidence_sequence import WARM_UP, effective_votes, sequence
+from ratings.intervals.ranks import simultaneous_ranks
+from ratings.intervals.sandwich import covariance, has_spread, intervals
+from ratings.votes.counts import Counts
+from ratings.votes.votes import Votes
 
 MODELS = 20
 LOOKS = 60

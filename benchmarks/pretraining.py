@@ -19,13 +19,13 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from training.checkpoint import Job
 from training.data.corpus import Corpus
-from training.packing import PART, pack, pack_corpus
-from training.pretrain import Rows, new_model
 from training.recipe import Recipe, load_recipe
-from training.tokenizer import train_tokenizer
-from training.trainer import common_arguments, quieten_libraries, uses_bf16
+from training.runs.arguments import common_arguments, quieten_libraries, uses_bf16
+from training.runs.checkpoint import Job
+from training.runs.packing import PART, pack, pack_corpus
+from training.stages.pretrain import Rows, new_model
+from training.stages.tokenizer import train_tokenizer
 
 WARM_UP = 3
 PARTS = 4  # of text that each process is timed on, on their way to rows
@@ -55,7 +55,7 @@ def bare_loop(model: Any, rows: Any, recipe: Recipe, steps: int) -> float:
 
 def our_stage(model: Any, rows: Any, recipe: Recipe, steps: int) -> float:
     """Train by transformers' Trainer as the stage does; return tokens a second after warming up."""
-    from training.callbacks import ProgressBar
+    from training.runs.callbacks import ProgressBar
 
     began: list[float] = []
 

@@ -46,16 +46,16 @@ what = f"{sum(1 for _ in sqlite3.connect(sys.argv[1]).execute(query))} groups"
 """
 
 COUNTS = """
-from ratings.counts import read_ledger
+from ratings.ledger.reader import read_ledger
 start = time.process_time()
 what = f"{read_ledger(path).used:,} votes to counts"
 """
 
 BOARD = """
 from datetime import UTC, datetime
-from ratings.counts import open_ledger, read_groups
-from ratings.leaderboard import build
-from ratings.tally import count_groups
+from ratings.ledger.reader import open_ledger, read_groups
+from ratings.board.leaderboard import build
+from ratings.votes.counts import count_groups
 start = time.process_time()
 with open_ledger(path) as ledger:
     counts = count_groups(read_groups(path, ledger, kept=KEPT))
@@ -66,8 +66,8 @@ what = "cold board: " + str(board.settings.get("interval", ""))
 
 BOTH = """
 from datetime import UTC, datetime
-from ratings.counts import read_ledger
-from ratings.leaderboard import build
+from ratings.ledger.reader import read_ledger
+from ratings.board.leaderboard import build
 start = time.process_time()
 counts = read_ledger(path)
 for method in ("bradley-terry", "davidson"):
@@ -77,8 +77,8 @@ what = "two boards: Bradley-Terry and Davidson, with sandwich intervals and simu
 
 REPORT = """
 from datetime import UTC, datetime
-from ratings.pipeline import Request, make_report
-from ratings.sources import read_ledger_source
+from ratings.report.build import Request, make_report
+from ratings.report.sources import read_ledger_source
 start = time.process_time()
 request = Request()
 make_report(read_ledger_source(path, request.needs), request, now=datetime.now(UTC))
@@ -89,10 +89,10 @@ REFRESH = """
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
-from ratings.bradley_terry import fit
-from ratings.intervals import intervals, variances
-from ratings.leaderboard import build
-from ratings.live import LiveCounts
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.sandwich import intervals, variances
+from ratings.board.leaderboard import build
+from ratings.ledger.live import LiveCounts
 live = LiveCounts(path)
 found = fit(live.refresh())
 board = build(live.refresh(), "bradley-terry", now=datetime.now(UTC))
@@ -118,8 +118,8 @@ what += f"a whole board with ranks {1000 * whole:.0f} ms"
 """
 
 ELO = """
-from ratings.counts import read_ledger_votes
-from ratings.elo import elo
+from ratings.ledger.reader import read_ledger_votes
+from ratings.fit.elo import elo
 start = time.process_time()
 votes = read_ledger_votes(path, details=False)
 read = time.process_time() - start
@@ -132,8 +132,8 @@ HELP = [sys.executable, "-m", "ratings.compute", "--help"]
 
 STYLE = """
 import numpy as np
-from ratings.counts import read_ledger_votes
-from ratings.style import fit_style
+from ratings.ledger.reader import read_ledger_votes
+from ratings.analysis.style import fit_style
 votes = read_ledger_votes(path, details=False)
 differences = np.random.default_rng(1).normal(size=(votes.used, 4))
 start = time.process_time()
@@ -205,7 +205,7 @@ def _script(code: str) -> str:
 
 def simulate(path: Path, votes: int, models: int) -> None:
     """Write a seeded ledger of simulated votes as the arena does, and the covering index that a GROUP BY asks for."""
-    from arena.store import Store
+    from arena.ledger.store import Store
 
     Store(path).close()
     with closing(sqlite3.connect(path)) as ledger, ledger:

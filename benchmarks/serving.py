@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arena.backends import Reply, Request
-from arena.backends.transformers import TransformersBackend
+from arena.backends.local import TransformersBackend
 from arena.config import ChatStyle, Sampling
 
 PROMPT = "Tell me a story about Mia and a fox."

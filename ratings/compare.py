@@ -26,15 +26,15 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.bradley_terry import BradleyTerryFit, fit, score_products, win_probability
-from ratings.counts import read_ledger
 from ratings.errors import NoVotesError, RatingsError, SettingsError
-from ratings.intervals import covariance, difference_variance, pseudo_inverse
+from ratings.fit.bradley_terry import BradleyTerryFit, fit, score_products, win_probability
+from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, multiplier, sequence
+from ratings.intervals.sandwich import covariance, difference_variance, pseudo_inverse
+from ratings.ledger.reader import read_ledger
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
-from ratings.sequential import HORIZON, WARM_UP, effective_votes, multiplier, sequence
-from ratings.tally import Counts, count
-from ratings.vote_files import read_votes_file
+from ratings.votes.counts import Counts, count
+from ratings.votes.files import read_votes_file
 
 FIRST, SECOND, UNDECIDED, TOO_EARLY = "first", "second", "undecided", "too early"
 

@@ -13,12 +13,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ratings.cli import parser, read_request
 from ratings.errors import RatingsError
-from ratings.options import parser, read_request
 
 if TYPE_CHECKING:
-    from ratings.pipeline import Request
-    from ratings.sources import Source
+    from ratings.report.build import Request
+    from ratings.report.sources import Source
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,15 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, now: datetime) -> list[str]:
     """Make the report, write it where that is asked for, and return the lines to print."""
     request = read_request(options)
-    from ratings.pipeline import make_report
-    from ratings.report_text import report_text
+    from ratings.report.build import make_report
+    from ratings.report.text import report_text
 
     source = _read(options, request)
     with _progress(request) as progress:
         report = make_report(source, request, now=now, progress=progress)
     written = []
     if options.out:
-        from ratings.publish import publish, since_latest
+        from ratings.report.publish import publish, since_latest
 
         report = since_latest(report, options.out)
         written = publish(report, options.out, now=now, png=options.png)
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace, now: datetime) -> list[str]:
 
 
 def _read(options: argparse.Namespace, request: "Request") -> "Source":
-    from ratings.sources import read_file_source, read_ledger_source
+    from ratings.report.sources import read_file_source, read_ledger_source
 
     needs = replace(request.needs, left_out=options.list_left_out)
     return read_file_source(options.votes, needs) if options.votes else read_ledger_source(options.db, needs)

@@ -19,12 +19,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ratings.counts import open_ledger, read_preferences
 from ratings.errors import ExportError, RatingsError
+from ratings.files import write_files
+from ratings.ledger.reader import open_ledger, read_preferences
+from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
-from ratings.output import write_files
-from ratings.set_aside import read_set_aside
-from ratings.votes import MISSING_OUTCOME, Preference, is_blank
+from ratings.votes.votes import MISSING_OUTCOME, Preference, is_blank
 
 TIE, BOTH_BAD = "tie", "both bad"
 EMPTY_TEXT = "empty prompt or reply"

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from arena.backends import Reply
 from arena.battle import Battle
-from arena.matchmaking import Draw
+from arena.pairing import Draw
 from benchmarks.board import judge, main
 from ratings.outcomes import Outcome
 from training.data.corpus import Corpus

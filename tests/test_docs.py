@@ -14,8 +14,8 @@ import pytest
 
 from arena.backends import Reply
 from arena.battle import Battle
-from arena.matchmaking import draw_pair
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.pairing import draw_pair
 from ratings.outcomes import Outcome
 
 ROOT = Path(__file__).parent.parent

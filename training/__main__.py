@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training import processes
-from training.checkpoint import COMMANDS, CheckpointError, Job, is_finished, read_record, require_no_work
 from training.data.preferences import PairsError
-from training.data.reading import DataError
+from training.data.yaml_files import DataError
 from training.recipe import Recipe, RecipeError, load_recipe, override, parse_recipe
+from training.runs import distributed as processes
+from training.runs.checkpoint import COMMANDS, CheckpointError, Job, is_finished, read_record, require_no_work
 
 Commands = argparse._SubParsersAction  # argparse gives its sub-commands no public type
 
@@ -131,8 +131,8 @@ def run_family(recipe: Recipe, options: argparse.Namespace) -> None:
 def run_evaluate(folders: list[Path], out: Path | None, prompts: int) -> None:
     """Measure checkpoints, print the main figures, and write the report card as a page and as JSON."""
     _prepare()
-    from training.card import label_of, render_card, text_table
-    from training.evaluate import evaluate, find_checkpoints, read_history, read_snapshots
+    from training.evaluate.card import label_of, render_card, text_table
+    from training.evaluate.measure import evaluate, find_checkpoints, read_history, read_snapshots
 
     if prompts < 1:
         raise CheckpointError(f"--prompts {prompts}: ask at least one of each family")
@@ -224,12 +224,12 @@ def run_stage(job: Job, *, pairs: Path | None, reward: Path | None) -> None:
     _prepare(is_offline=job.recipe.model.start is None and job.recipe.data.text is job.recipe.data.chats is None)
     import transformers
 
-    from training.pairs import run_pairs
-    from training.pretrain import run_pretrain
-    from training.reward import run_reward
-    from training.rl import run_rl
-    from training.sft import run_sft
-    from training.tokenizer import run_tokenizer
+    from training.stages.pairs import run_pairs
+    from training.stages.pretrain import run_pretrain
+    from training.stages.reward import run_reward
+    from training.stages.rl import run_rl
+    from training.stages.sft import run_sft
+    from training.stages.tokenizer import run_tokenizer
 
     # The same stage gives the same result alone and inside a run.
     transformers.set_seed(job.recipe.seed)
@@ -254,7 +254,7 @@ def _prepare(*, is_offline: bool = True) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if is_offline:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from training.trainer import quieten_libraries
+    from training.runs.arguments import quieten_libraries
 
     quieten_libraries()
 

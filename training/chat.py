@@ -6,7 +6,7 @@ The reply appears as it is written. A base model has no chat template and contin
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from training.checkpoint import CheckpointError, read_record
+from training.runs.checkpoint import CheckpointError, read_record
 
 GREETING = "Type a line and press Enter. An empty line or Ctrl-D ends."
 

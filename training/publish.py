@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-from training.checkpoint import RECORD, CheckpointError, hash_weights, read_record, require_free
+from training.runs.checkpoint import RECORD, CheckpointError, hash_weights, read_record, require_free
 
 STAGES = ("base", "sft", "reward", "rlhf")
 

@@ -1,6 +1,6 @@
 """What a battle looks like, as HTML: messages, the prompt, replies, and after the vote who wrote them.
 
-Whatever a visitor or a model wrote is escaped here or rendered by arena/render.py; names come in through reveal_html
+Whatever a visitor or a model wrote is escaped here or rendered by arena/ui/render.py; names come in through reveal_html
 alone, which a battle answers only after its vote.
 """
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 
 from arena.battle import LEFT, RESTARTED, SAME_REPLIES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, Side, State
-from arena.render import GrowingReplies, render_reply
+from arena.ui.render import GrowingReplies, render_reply
 from ratings.outcomes import Outcome
 
 INTRO = "<p>Two models answer your prompt. You do not know which is which: say whose reply is better.</p>"

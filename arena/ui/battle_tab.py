@@ -14,9 +14,8 @@ from typing import Any
 import gradio as gr
 
 from arena.battle import BATTLE_ID_LETTERS, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
-from arena.guard import MAX_LETTERS, PromptRefused
-from arena.host import Host
-from arena.render import GrowingReplies
+from arena.prompt_checks import MAX_LETTERS, PromptRefused
+from arena.service import Host
 from arena.ui.battle_html import (
     INTRO,
     LIVE,
@@ -31,7 +30,8 @@ from arena.ui.battle_html import (
     reveal_html,
     waiting,
 )  # fmt: skip
-from ratings.elo import Ticker
+from arena.ui.render import GrowingReplies
+from ratings.fit.elo import Ticker
 from ratings.outcomes import Outcome
 
 LOOK_SECONDS = 0.06  # how often the page looks at the battle's buffers

@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from ratings.elo import Ticker
+from ratings.board.leaderboard import Leaderboard, Row, build
 from ratings.errors import NoVotesError, RatingsError
-from ratings.leaderboard import Leaderboard, Row, build
-from ratings.live import LiveCounts
-from ratings.plots import interval_figure
+from ratings.fit.elo import Ticker
+from ratings.ledger.live import LiveCounts
+from ratings.report.html.plots import interval_figure
 
 EXPLAINED = (
     "<p>Bradley-Terry ratings of the votes that count. A rank of 1–3 may still be any of these. "

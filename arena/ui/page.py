@@ -17,17 +17,17 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from arena.config import Models
-from arena.gate import Event, Gate
-from arena.host import Host
-from arena.sessions import Sessions
-from arena.site import PLAIN, Origin, Site
+from arena.server.gate import Event, Gate
+from arena.server.policy import Policy, Visitors
+from arena.server.sessions import Sessions
+from arena.server.site import PLAIN, Origin, Site
+from arena.service import Host
 from arena.ui.battle_tab import BattleTab
 from arena.ui.head import SCRIPT, STYLE, TITLE, write_head
 from arena.ui.leaderboard_tab import LeaderboardTab
 from arena.ui.theme import make_theme
-from arena.web import Policy, Visitors
-from ratings.counts import read_ledger_votes
-from ratings.elo import Ticker, elo
+from ratings.fit.elo import Ticker, elo
+from ratings.ledger.reader import read_ledger_votes
 
 SCRIPTS = ("connection.js",)  # beside this file
 

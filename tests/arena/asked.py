@@ -9,7 +9,7 @@ from typing import Any
 from scripted import PATIENCE
 
 from arena.backends import Reply, Request
-from arena.backends.transformers import TransformersBackend
+from arena.backends.local import TransformersBackend
 from arena.config import ChatStyle, FewShotStyle, Sampling, Shot
 
 CONTEXT = 256
@@ -22,7 +22,7 @@ def make_checkpoint(folder: Path) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from training.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, REPLY_END, train_tokenizer
+    from training.stages.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, REPLY_END, train_tokenizer
 
     sentences = ["The opposite of hot is cold.", "A hen says cluck.", "A spider has eight legs.", "Mia saw a fox."]
     tokenizer = train_tokenizer(sentences, 300, CONTEXT)

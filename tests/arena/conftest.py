@@ -11,14 +11,14 @@ from scripted import PATIENCE
 from served import Arena, serve
 from stage import Stage
 
-from arena.store import Store
+from arena.ledger.store import Store
 
 if TYPE_CHECKING:
     import torch
     from playwright.sync_api import Browser, BrowserContext
     from watch import Open
 
-    from arena.backends.transformers import TransformersBackend
+    from arena.backends.local import TransformersBackend
 
 # The same cases on every run, and no verdict by the clock of a busy machine.
 settings.register_profile("arena", derandomize=True, deadline=None)
@@ -87,7 +87,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def backend(checkpoint: Path) -> "Iterator[TransformersBackend]":
-    from arena.backends.transformers import TransformersBackend
+    from arena.backends.local import TransformersBackend
 
     made = TransformersBackend(checkpoint)
     yield made
@@ -101,7 +101,7 @@ def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> li
     """Return a list that grows by the number of rows whenever generate is called."""
     from asked import CHAT, run
 
-    from arena.backends import transformers as module
+    from arena.backends import local as module
     from arena.config import Sampling
 
     run(backend.check("Hi", CHAT, Sampling()))

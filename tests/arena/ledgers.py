@@ -8,8 +8,8 @@ from typing import Any
 from scripted import make_reply
 
 from arena.battle import Battle
-from arena.matchmaking import Draw
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.pairing import Draw
 from ratings.outcomes import Outcome
 
 DRAW = Draw("quince", "medlar", 0.5)

@@ -16,7 +16,7 @@ import yaml
 from scripted import PATIENCE
 from talking import event
 
-from arena.gate import JOIN, STREAM
+from arena.server.gate import JOIN, STREAM
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-from arena.render import GrowingReply, render_reply
+from arena.ui.render import GrowingReply, render_reply
 
 TAGS = {
     "p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "div",

@@ -14,8 +14,8 @@ from scripted import PATIENCE, ScriptedBackend, make_backends, make_contestant
 
 from arena.bench import Bench
 from arena.config import Contestant, Models, ReadyPrompt
-from arena.host import Host
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.service import Host
 
 
 @dataclass

@@ -12,11 +12,11 @@ from unittest.mock import patch
 
 from scripted import PATIENCE, ScriptedBackend, Signal, Step, make_backends, make_contestant, settle
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.battle import Battle
-from arena.host import Host
+from arena.ledger.store import Store
 from arena.limits import Limits
-from arena.store import Store
+from arena.service import Host
 
 
 @dataclass

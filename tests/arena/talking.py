@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from arena.gate import Event, Gate
-from arena.sessions import Sessions
-from arena.web import Policy, Visitors
+from arena.server.gate import Event, Gate
+from arena.server.policy import Policy, Visitors
+from arena.server.sessions import Sessions
 
 EVENTS = {0: Event("send", (100,)), 3: Event("vote", (32,)), 7: Event("refresh")}
 PAGE = '<html><head><script>one()</script><script type="module" src="/x.js"></script></head><body>Hi</body></html>'

@@ -15,10 +15,10 @@ from folders import make_folder
 from scripted import PATIENCE
 
 import app
-from arena.listening import DEAD_SECONDS, ListenError, address_of, listen
+from arena.ledger.store import Store
 from arena.options import parse_options
-from arena.site import Site
-from arena.store import Store
+from arena.server.listening import DEAD_SECONDS, ListenError, address_of, listen
+from arena.server.site import Site
 
 
 @pytest.fixture

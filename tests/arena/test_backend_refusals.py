@@ -8,9 +8,9 @@ import pytest
 from asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
 
 from arena.backends import BackendError, PromptTooLong
-from arena.backends.transformers import TransformersBackend
+from arena.backends.local import TransformersBackend
 from arena.config import FewShotStyle, Sampling, Shot
-from arena.guard import PromptRefused
+from arena.prompt_checks import PromptRefused
 
 pytestmark = pytest.mark.slow
 

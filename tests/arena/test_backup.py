@@ -17,16 +17,16 @@ from scripted import PATIENCE, make_reply
 from arena import backup
 from arena.backup import main
 from arena.battle import Battle
-from arena.claim import Claim
-from arena.matchmaking import Draw
-from arena.stopping import Stopping
-from arena.store import Store
+from arena.ledger.claim import Claim
+from arena.ledger.store import Store
+from arena.pairing import Draw
+from arena.server.stopping import Stopping
 from ratings.outcomes import Outcome
 
 WRITER = """
 import itertools, sys
 from pathlib import Path
-from arena.store import Store
+from arena.ledger.store import Store
 from test_backup import vote
 
 store = Store(Path(sys.argv[1]))

@@ -6,8 +6,8 @@ import pytest
 from scripted import make_reply
 
 from arena.battle import REFUSALS, SIDES, Battle, BattleError, State
-from arena.matchmaking import Draw
 from arena.pace import HELD
+from arena.pairing import Draw
 from ratings.outcomes import OUTCOMES, Outcome
 
 LEFT, RIGHT = "Left, and then some.", "Right."

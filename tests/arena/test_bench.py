@@ -7,12 +7,12 @@ import pytest
 from scripted import ScriptedBackend, Signal, make_backends, settle
 from stage import Stage, run
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.backends import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
 from arena.bench import FIRST_PAUSE, LONGEST_PAUSE, Bench
-from arena.guard import PromptRefused
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.prompt_checks import PromptRefused
 
 NAMES = ("alder", "birch", "cedar")
 ERRORS = [BackendError("no weights"), RuntimeError("a bug"), OSError(), asyncio.CancelledError(), AssertionError("odd")]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from folders import NAMED, Change, config, make_folder, make_weights, write
 
-from arena.architecture import read_causal_classes
-from arena.checkpoint import read_chat_template, read_checkpoint
-from arena.weights import Unfit
+from arena.checkpoints.architecture import read_causal_classes
+from arena.checkpoints.checkpoint import read_chat_template, read_checkpoint
+from arena.checkpoints.weights import Unfit
 
 
 def test_a_header_of_claimed_gigabytes_takes_no_memory(tmp_path: Path) -> None:

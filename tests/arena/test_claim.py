@@ -14,15 +14,15 @@ from program import arena_words, running, write_models
 from scripted import PATIENCE
 
 import app
-from arena import claim
-from arena.claim import Claim, ClaimError
-from arena.store import Store
+from arena.ledger import claim
+from arena.ledger.claim import Claim, ClaimError
+from arena.ledger.store import Store
 from benchmarks import board
 
 HOLDER = """
 import sys
 from pathlib import Path
-from arena.claim import Claim
+from arena.ledger.claim import Claim
 claim = Claim(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -15,11 +15,11 @@ import pytest
 from program import HALVES, JOIN, Visitor, arena_words, request, running, write_models
 from scripted import PATIENCE
 
-from arena import connections
-from arena.connections import Connections
-from arena.listening import listen
-from arena.serving import serve
-from arena.stopping import Stopping
+from arena.server import connections
+from arena.server.connections import Connections
+from arena.server.listening import listen
+from arena.server.serving import serve
+from arena.server.stopping import Stopping
 
 ROOM = 20
 Connect = Callable[..., socket.socket]

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from scipy.stats import chisquare
 
-from arena.matchmaking import draw_pair
+from arena.pairing import draw_pair
 
 NAMES = ["ash", "beech", "cedar", "dogwood", "elm"]
 

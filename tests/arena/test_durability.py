@@ -9,7 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from arena.store import Store
+from arena.ledger.store import Store
 from ratings.outcomes import OUTCOMES
 
 # Each round leaves one battle unfinished on purpose, votes on another, and prints that one after vote() returned.
@@ -18,8 +18,8 @@ import sys
 from pathlib import Path
 from arena.backends import Reply
 from arena.battle import Battle
-from arena.matchmaking import Draw
-from arena.store import Store
+from arena.pairing import Draw
+from arena.ledger.store import Store
 from ratings.outcomes import OUTCOMES
 
 store = Store(Path(sys.argv[1]))

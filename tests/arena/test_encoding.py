@@ -11,9 +11,9 @@ from tokenizers_of import CHATML, PLAIN, byte_level, ordinary, special, unigram,
 from transformers import PreTrainedTokenizerFast
 
 from arena.backends import BackendError, PromptTooLong
-from arena.backends.asking import Asker, find_control_tokens
+from arena.backends.prompting import Asker, find_control_tokens
 from arena.config import Sampling
-from arena.guard import PromptRefused
+from arena.prompt_checks import PromptRefused
 
 STYLES = pytest.mark.parametrize("style", [CHAT, FEW_SHOT], ids=["chat", "few-shot"])
 

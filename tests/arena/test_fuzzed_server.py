@@ -13,7 +13,7 @@ import pytest
 from scripted import PATIENCE
 from served import Arena
 
-from arena.gate import JOIN, STREAM
+from arena.server.gate import JOIN, STREAM
 
 pytestmark = pytest.mark.slow
 

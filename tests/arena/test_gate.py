@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.responses import Response
 from talking import EVENTS, ask, event, talk
 
-from arena.gate import JOIN, MAX_BODY, Event, Gate, Refused, read_event
+from arena.server.gate import JOIN, MAX_BODY, Event, Gate, Refused, read_event
 
 OPEN = [
     ("GET", "/"), ("HEAD", "/"), ("GET", "/healthz"), ("GET", "/theme.css"), ("GET", "/favicon.ico"),
@@ -201,8 +201,8 @@ def test_the_table_of_events_is_the_pages_own(tmp_path: Any) -> None:
     from scripted import ScriptedBackend, make_contestant
 
     from arena.config import Models
-    from arena.host import Host
-    from arena.store import Store
+    from arena.ledger.store import Store
+    from arena.service import Host
     from arena.ui.page import build_page, events_of
 
     contestants = (make_contestant("alder"), make_contestant("birch"))

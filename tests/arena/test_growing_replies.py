@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rendered import check
 
-from arena.render import MOST_LETTERS, GrowingReplies, GrowingReply, render_reply
+from arena.ui.render import MOST_LETTERS, GrowingReplies, GrowingReply, render_reply
 
 MOMENT = 2.0  # seconds of a processor: ten times what was measured, and a hundredth of what a stall would take
 

@@ -13,9 +13,9 @@ from ledgers import cast
 from stage import Stage, run
 from troubles import REST, Trouble, full, hasty_store, in_trouble
 
-from arena import host as host_module
-from arena import store as store_module
-from arena.store import LedgerUnavailable, Store
+from arena import service as host_module
+from arena.ledger import store as store_module
+from arena.ledger.store import LedgerUnavailable, Store
 
 
 @pytest.fixture

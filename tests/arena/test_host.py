@@ -10,12 +10,12 @@ import pytest
 from scripted import ScriptedBackend, Signal, make_contestant, make_reply, settle
 from stage import Slowly, Stage, run
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.battle import SAME_REPLIES, SIDES, Battle, BattleError, State
-from arena.host import Host
-from arena.matchmaking import Draw
+from arena.ledger.store import Store
 from arena.pace import HELD, KEPT_REPLIES, MARGIN, Pace
-from arena.store import Store
+from arena.pairing import Draw
+from arena.service import Host
 from ratings.outcomes import Outcome
 
 

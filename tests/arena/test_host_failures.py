@@ -6,11 +6,11 @@ import pytest
 from scripted import ScriptedBackend, Signal, make_contestant, make_reply, settle
 from stage import Stage, run
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.backends import BackendError
 from arena.battle import SIDES, Battle, BattleError, State
-from arena.host import Host
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.service import Host
 from ratings.outcomes import Outcome
 
 FAILURES = [BackendError("CUDA out of memory"), RuntimeError("a bug"), TimeoutError("its own"), ConnectionError("gone")]

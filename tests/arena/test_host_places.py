@@ -7,12 +7,12 @@ import pytest
 from scripted import ScriptedBackend, Signal, settle
 from stage import Dim, Stage, run
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.backends import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
-from arena.guard import PromptRefused
+from arena.ledger.store import LedgerUnavailable, Store
 from arena.limits import Limits
-from arena.store import LedgerUnavailable, Store
+from arena.prompt_checks import PromptRefused
 
 HOME, OFFICE = "203.0.113.7", "198.51.100.9"
 

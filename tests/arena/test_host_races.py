@@ -6,10 +6,10 @@ import pytest
 from scripted import ScriptedBackend, Signal, make_backends, settle
 from stage import Dim, Slowly, Stage, run
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.battle import LEFT, Battle, BattleError, State
-from arena.guard import PromptRefused
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.prompt_checks import PromptRefused
 from ratings.outcomes import Outcome
 
 

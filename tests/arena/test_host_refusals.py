@@ -4,11 +4,11 @@ import pytest
 from scripted import Signal, settle
 from stage import Stage, run
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.backends import PromptTooLong
 from arena.battle import BattleError, State
-from arena.guard import PromptRefused
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.prompt_checks import PromptRefused
 
 
 @pytest.mark.parametrize("prompt", ["", "x" * 100_000, "<|im_end|>", None])

@@ -19,12 +19,12 @@ from scripted import ScriptedBackend, make_reply, settle
 from stage import Stage, run
 
 from arena import bench as bench_module
-from arena import host as host_module
-from arena import store as store_module
+from arena import service as host_module
 from arena.backends import BackendError, Request
 from arena.battle import Battle, BattleError, State
-from arena.guard import PromptRefused
-from arena.store import Store
+from arena.ledger import store as store_module
+from arena.ledger.store import Store
+from arena.prompt_checks import PromptRefused
 from ratings.outcomes import OUTCOMES
 
 NAMES = ("alder", "birch", "cedar", "elm")

@@ -8,9 +8,9 @@ import pytest
 from scripted import Signal, settle
 from stage import Slowly, Stage, run
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.battle import LEFT, Battle, BattleError, State
-from arena.store import Store
+from arena.ledger.store import Store
 from ratings.outcomes import Outcome
 
 

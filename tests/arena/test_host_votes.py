@@ -7,7 +7,7 @@ from scripted import Signal, settle
 from stage import Slowly, Stage, run
 
 from arena.battle import BattleError, State
-from arena.store import VoteRefused
+from arena.ledger.store import VoteRefused
 from ratings.outcomes import Outcome
 
 

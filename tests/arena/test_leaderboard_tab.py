@@ -12,11 +12,11 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from arena.store import Store
+from arena.ledger.store import Store
 from arena.ui.leaderboard_tab import LeaderboardTab, board_html
-from ratings.elo import Ticker
-from ratings.leaderboard import Leaderboard, build
-from ratings.tally import Counts
+from ratings.board.leaderboard import Leaderboard, build
+from ratings.fit.elo import Ticker
+from ratings.votes.counts import Counts
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
 

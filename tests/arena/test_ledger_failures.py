@@ -13,11 +13,11 @@ from scripted import make_reply
 from stage import Stage, run
 from troubles import BUSY, REST, Trouble, hasty_store, in_trouble, locked
 
-from arena import store as store_module
 from arena.battle import Battle, BattleError, State
-from arena.matchmaking import Draw
-from arena.store import LedgerUnavailable, Store, StoreError
-from ratings.counts import read_ledger
+from arena.ledger import store as store_module
+from arena.ledger.store import LedgerUnavailable, Store, StoreError
+from arena.pairing import Draw
+from ratings.ledger.reader import read_ledger
 from ratings.outcomes import Outcome
 
 

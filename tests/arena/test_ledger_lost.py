@@ -15,10 +15,10 @@ from ledgers import cast, make_ready, votes
 from stage import Stage, run
 from troubles import REST, hasty_store, moved_away
 
-from arena import ledger_files
 from arena.backup import main as backup
 from arena.battle import BattleError
-from arena.store import LedgerUnavailable, Store, StoreError
+from arena.ledger import files as ledger_files
+from arena.ledger.store import LedgerUnavailable, Store, StoreError
 from ratings.outcomes import Outcome
 
 

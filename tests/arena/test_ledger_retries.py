@@ -9,10 +9,10 @@ from scripted import Signal, settle
 from stage import Stage, run
 from troubles import REST, Trouble, count_failures, hasty_store, in_trouble, locked
 
-from arena import host as host_module
+from arena import service as host_module
 from arena.backends import BackendError
 from arena.battle import BattleError, State
-from arena.store import Store
+from arena.ledger.store import Store
 from ratings.outcomes import Outcome
 
 

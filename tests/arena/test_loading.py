@@ -10,11 +10,11 @@ from asked import CHAT, FEW_SHOT, ask, change_weights, copy_checkpoint, read, re
 from scripted import PATIENCE
 
 from arena.backends import BackendError
-from arena.backends.transformers import TransformersBackend
-from arena.checkpoint import read_checkpoint
+from arena.backends.local import TransformersBackend
+from arena.checkpoints.checkpoint import read_checkpoint
+from arena.checkpoints.weights import Unfit
 from arena.config import Sampling
-from arena.weights import Unfit
-from training.tokenizer import CHAT_TEMPLATE
+from training.stages.tokenizer import CHAT_TEMPLATE
 
 pytestmark = pytest.mark.slow
 

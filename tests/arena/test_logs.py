@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from arena.logs import MINUTE, OWN_LINES, Sparing
+from arena.server.logs import MINUTE, OWN_LINES, Sparing
 
 
 class Clock:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rendered import Checker, lines
 
-from arena.render import GrowingReply, render_reply
+from arena.ui.render import GrowingReply, render_reply
 
 
 def test_ordinary_markdown_is_rendered() -> None:

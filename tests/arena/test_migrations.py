@@ -14,9 +14,9 @@ from ledgers import count, make_ready
 from sqlite_utils import Database
 from stage import Stage, run
 
-from arena.schema import migrations
-from arena.store import VOTED_BEFORE, Store
-from ratings.counts import read_ledger
+from arena.ledger.store import VOTED_BEFORE, Store
+from ratings.ledger.reader import read_ledger
+from ratings.ledger.schema import migrations
 from ratings.outcomes import Outcome
 
 

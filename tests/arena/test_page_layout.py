@@ -8,7 +8,7 @@ from served import Arena
 from watch import VOTES, Open, Watch, expect
 
 from arena.pace import Pace
-from arena.render import render_reply
+from arena.ui.render import render_reply
 
 pytestmark = pytest.mark.slow
 

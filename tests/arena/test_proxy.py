@@ -19,9 +19,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from talking import EVENTS, event, talk
 
-from arena.gate import JOIN, STREAM, Gate
-from arena.site import HOST, Origin, Site, SiteError, unmapped
-from arena.web import Policy, Visitors
+from arena.server.gate import JOIN, STREAM, Gate
+from arena.server.policy import Policy, Visitors
+from arena.server.site import HOST, Origin, Site, SiteError, unmapped
 
 ONE = "203.0.113.5"  # a visitor, and a proxy
 PROXY = "10.0.0.9"

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 from talking import build_app, event, talk
 
-from arena import sessions
-from arena.gate import JOIN, STREAM
+from arena.server import sessions
+from arena.server.gate import JOIN, STREAM
 
 
 async def join(client: httpx.AsyncClient, session: str) -> int:

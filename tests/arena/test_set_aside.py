@@ -10,9 +10,9 @@ from scripted import make_backends, make_contestant, make_reply
 from stage import Stage, run
 
 from arena.battle import prompt_key
-from arena.host import NAMED, Host
-from arena.store import VOTED_BEFORE, VOTER_LEFT_OUT, Store, VoteRefused
-from ratings.counts import read_ledger, read_ledger_votes, read_preferences
+from arena.ledger.store import VOTED_BEFORE, VOTER_LEFT_OUT, Store, VoteRefused
+from arena.service import NAMED, Host
+from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
 
 COLUMNS = ["battle_id", "created", "visitor", "model_a", "model_b", "outcome", "probability", "source", "category"]

@@ -18,9 +18,9 @@ from program import HALVES, Program, Visitor, arena_words, request, running, wri
 from scripted import PATIENCE, Signal
 
 from arena.battle import Battle
-from arena.matchmaking import Draw
-from arena.stopping import Stopping
-from arena.store import Store
+from arena.ledger.store import Store
+from arena.pairing import Draw
+from arena.server.stopping import Stopping
 
 SECONDS = 5.0  # within which it has to end
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -30,9 +30,9 @@ STUBBORN = """
 import asyncio, sys, time
 from pathlib import Path
 from app import leave
-from arena.listening import address_of, listen
-from arena.serving import serve
-from arena.stopping import Stopping
+from arena.server.listening import address_of, listen
+from arena.server.serving import serve
+from arena.server.stopping import Stopping
 
 async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -10,7 +10,7 @@ from ledgers import begin, make_ready, rows
 from scripted import make_reply
 
 from arena.battle import LEFT, SAME_REPLIES, Battle
-from arena.store import Store, StoreError, VoteRefused
+from arena.ledger.store import Store, StoreError, VoteRefused
 from ratings.outcomes import OUTCOMES, Outcome
 
 COLUMNS = "battle_id, created, visitor, model_a, model_b, outcome, probability, source, category"

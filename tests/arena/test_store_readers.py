@@ -10,9 +10,9 @@ from ledgers import begin, make_ready, rows
 from scripted import make_reply
 
 from arena.battle import Battle, State
-from arena.matchmaking import Draw
-from arena.store import Store
-from ratings.counts import read_ledger, read_ledger_votes, read_preferences
+from arena.ledger.store import Store
+from arena.pairing import Draw
+from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
 
 

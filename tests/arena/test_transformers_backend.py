@@ -11,8 +11,8 @@ from asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
 from scripted import PATIENCE
 
 from arena.backends import Reply, Request, open_backends
-from arena.backends import transformers as module
-from arena.backends.transformers import TransformersBackend
+from arena.backends import local as module
+from arena.backends.local import TransformersBackend
 from arena.config import ChatStyle, Contestant, Sampling
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def test_temperature_0_writes_what_transformers_own_greedy_search_writes(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from training.tokenizer import CHAT_TEMPLATE
+    from training.stages.tokenizer import CHAT_TEMPLATE
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
     assert tokenizer.chat_template == CHAT_TEMPLATE

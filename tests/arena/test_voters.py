@@ -9,10 +9,10 @@ from scripted import make_reply
 
 from arena import voters
 from arena.battle import Battle
-from arena.matchmaking import Draw
-from arena.store import VOTED_BEFORE, VOTER_LEFT_OUT, Store
-from ratings.counts import read_ledger, read_ledger_votes, read_preferences
-from ratings.elo import elo
+from arena.ledger.store import VOTED_BEFORE, VOTER_LEFT_OUT, Store
+from arena.pairing import Draw
+from ratings.fit.elo import elo
+from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
 
 

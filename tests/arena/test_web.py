@@ -12,9 +12,9 @@ import httpx
 import pytest
 from talking import PAGE, ask, build_app, talk
 
-from arena.gate import Gate
-from arena.sessions import Sessions
-from arena.web import COOKIE, Policy, Visitors, read_secret
+from arena.server.gate import Gate
+from arena.server.policy import COOKIE, Policy, Visitors, read_secret
+from arena.server.sessions import Sessions
 
 
 def cookie_of(response: httpx.Response) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from arena import host as host_module
-from arena import store as store_module
-from arena.store import LedgerUnavailable, Store
+from arena import service as host_module
+from arena.ledger import store as store_module
+from arena.ledger.store import LedgerUnavailable, Store
 
 BUSY, REST = 0.1, 0.03
 HOLD = """

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from ratings.outcomes import Outcome
-from ratings.votes import Record, Votes, collect
+from ratings.votes.votes import Record, Votes, collect
 
 # The same cases on every run, and no verdict by the clock of a busy machine.
 settings.register_profile("ratings", derandomize=True, deadline=None)

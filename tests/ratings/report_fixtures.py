@@ -5,24 +5,24 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ratings.attribution import attribute
-from ratings.bradley_terry import fit
-from ratings.differences import Differences, differences
-from ratings.elo_shuffles import elo_over_shuffles
-from ratings.fragility import fragility
-from ratings.influence import influential_voters
-from ratings.intervals import covariance
-from ratings.leaderboard import Leaderboard, build
+from ratings.analysis.attribution import attribute
+from ratings.analysis.elo_shuffles import elo_over_shuffles
+from ratings.analysis.fragility import fragility
+from ratings.analysis.influence import influential_voters
+from ratings.analysis.over_time import series
+from ratings.analysis.position import fit_position
+from ratings.analysis.style import fit_style
+from ratings.board.leaderboard import Leaderboard, build
+from ratings.fit.bradley_terry import fit
+from ratings.fit.ties import choose_ties
+from ratings.intervals.differences import Differences, differences
+from ratings.intervals.sandwich import covariance
 from ratings.outcomes import Outcome
-from ratings.position import fit_position
-from ratings.report import Report
+from ratings.report.report import Report
+from ratings.report.snapshots import compare_boards
 from ratings.scale import POINTS_PER_NAT
-from ratings.series import series
-from ratings.snapshots import compare_boards
-from ratings.style import fit_style
-from ratings.tally import Counts, count
-from ratings.ties import choose_ties
-from ratings.votes import Record, Votes, collect, keep
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Record, Votes, collect, keep
 
 NOW = datetime(2030, 3, 2, 9, 30, tzinfo=UTC)
 MODELS = ("mia-base", "mia-dpo", "mia-rlhf", "mia-rlhf-int8", "mia-sft", "mia-sft-lora", "zoo-base", "zoo-sft")

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from test_bradley_terry import counts_of
 from test_intervals import FIVE
 
-from ratings.attribution import CHILDREN, MATCHED, NO_RATING, Attribution, attribute
-from ratings.bradley_terry import fit
+from ratings.analysis.attribution import CHILDREN, MATCHED, NO_RATING, Attribution, attribute
 from ratings.errors import SettingsError
-from ratings.intervals import NO_SPREAD, covariance, difference_variance, quantile
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.sandwich import NO_SPREAD, covariance, difference_variance, quantile
 from ratings.scale import POINTS_PER_NAT
 
 MODELS = tuple("abcde")

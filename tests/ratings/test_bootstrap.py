@@ -5,12 +5,12 @@ import pytest
 from test_bradley_terry import counts_of
 from test_intervals import FIVE
 
-from ratings.bootstrap import Bootstrap, bootstrap, newton
-from ratings.bradley_terry import fit
 from ratings.errors import NotConvergedError, SettingsError, TooFewModelsError
-from ratings.intervals import covariance
-from ratings.prior import Prior
-from ratings.tally import Counts
+from ratings.fit.bradley_terry import fit
+from ratings.fit.prior import Prior
+from ratings.intervals.bootstrap import Bootstrap, bootstrap, newton
+from ratings.intervals.sandwich import covariance
+from ratings.votes.counts import Counts
 
 
 def rng(seed: int = 1) -> np.random.Generator:

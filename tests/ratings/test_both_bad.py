@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from test_bradley_terry import VOTES
 
-from ratings.both_bad import centred, field_derivatives, field_log_likelihood, field_score_products
-from ratings.bradley_terry import fit, score_products
-from ratings.davidson import davidson_covariance, davidson_strengths_covariance, fit_davidson
-from ratings.existence import NEVER_LOST, ONLY_FIELD, RATED
-from ratings.intervals import sandwich
+from ratings.fit.both_bad import centred, field_derivatives, field_log_likelihood, field_score_products
+from ratings.fit.bradley_terry import fit, score_products
+from ratings.fit.davidson import davidson_covariance, davidson_strengths_covariance, fit_davidson
+from ratings.fit.existence import NEVER_LOST, ONLY_FIELD, RATED
+from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import Outcome
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 FIELD = "loss-to-the-field"
 A, B, TIE, BAD = Outcome

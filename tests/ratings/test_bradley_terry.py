@@ -10,14 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ratings import newton
-from ratings.bradley_terry import BradleyTerryFit, fit
 from ratings.errors import NotConvergedError, SettingsError
-from ratings.existence import RATED
-from ratings.newton import TOLERANCE
+from ratings.fit import newton
+from ratings.fit.bradley_terry import BradleyTerryFit, fit
+from ratings.fit.existence import RATED
+from ratings.fit.newton import TOLERANCE
 from ratings.outcomes import OUTCOMES, Outcome
-from ratings.tally import Counts, count
-from ratings.votes import Record, Votes, collect
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Record, Votes, collect
 
 
 def counts_of(wins: list[list[int]], ties: list[list[int]] | None = None) -> Counts:
@@ -211,7 +211,7 @@ def test_import_brings_no_heavy_library(tmp_path: Path) -> None:
     import sys
 
     code = (
-        "import sys, ratings.compute, ratings.export, ratings.page; "
+        "import sys, ratings.compute, ratings.export, ratings.report.html.page; "
         "print([m for m in ('pandas', 'plotly', 'scipy', 'torch', 'gradio') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

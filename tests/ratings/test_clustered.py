@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ratings.both_bad import field_score_products
-from ratings.bradley_terry import fit, score_products
-from ratings.clustered import Clustered, cap_factors, cluster_scores, clustered
 from ratings.errors import SettingsError, TooFewClustersError
-from ratings.intervals import covariance, difference_variance
-from ratings.prior import Prior
-from ratings.tally import count
-from ratings.votes import Votes
+from ratings.fit.both_bad import field_score_products
+from ratings.fit.bradley_terry import fit, score_products
+from ratings.fit.prior import Prior
+from ratings.intervals.clustered import Clustered, cap_factors, cluster_scores, clustered
+from ratings.intervals.sandwich import covariance, difference_variance
+from ratings.votes.counts import count
+from ratings.votes.votes import Votes
 
 NAMES = tuple("abcdef")
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_bradley_terry import counts_of
 
-from ratings.bradley_terry import fit
 from ratings.compare import Comparison, compare, describe, main, votes_to_go
 from ratings.errors import SettingsError
-from ratings.intervals import covariance, difference_variance
-from ratings.sequential import effective_votes, multiplier
-from ratings.tally import Counts
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.confidence_sequence import effective_votes, multiplier
+from ratings.intervals.sandwich import covariance, difference_variance
+from ratings.votes.counts import Counts
 
 MakeLedger = Callable[..., Path]
 

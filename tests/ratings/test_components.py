@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from test_bradley_terry import VOTES
 
-from ratings.bradley_terry import fit
-from ratings.components import component_fits, counts_among
-from ratings.davidson import fit_davidson
-from ratings.existence import RATED
+from ratings.fit.bradley_terry import fit
+from ratings.fit.components import component_fits, counts_among
+from ratings.fit.davidson import fit_davidson
+from ratings.fit.existence import RATED
 from ratings.outcomes import Outcome
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 MakeVotes = Callable[..., Votes]
 A, B, TIE, BAD = Outcome

@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 
-from ratings import output, snapshots
-from ratings.bradley_terry import fit
+from ratings import files as output
+from ratings.board.leaderboard import Settings, build
+from ratings.cli import parser, read_request
 from ratings.compute import main
-from ratings.counts import read_ledger
-from ratings.leaderboard import Settings, build
-from ratings.options import parser, read_request
-from ratings.prior import Prior
+from ratings.fit.bradley_terry import fit
+from ratings.fit.prior import Prior
+from ratings.ledger.reader import read_ledger
+from ratings.report import snapshots
+from ratings.report.snapshots import list_snapshots
+from ratings.report.sources import Needs, read_ledger_source
 from ratings.scale import POINTS_PER_NAT
-from ratings.snapshots import list_snapshots
-from ratings.sources import Needs, read_ledger_source
 
 MakeLedger = Callable[..., Path]
 
@@ -32,7 +33,8 @@ VOTES = [("a", "b", "model_a"), ("b", "a", "model_a"), ("a", "b", "both_bad"), (
 def quick_page(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Spare the figures where a test does not look at the page."""
     if "whole_page" not in request.fixturenames:
-        monkeypatch.setattr("ratings.page.report_html", lambda report: f"<p>{len(report.board.rows)} models</p>")
+        page = "ratings.report.html.page.report_html"
+        monkeypatch.setattr(page, lambda report: f"<p>{len(report.board.rows)} models</p>")
 
 
 @pytest.fixture
@@ -218,7 +220,7 @@ def test_earlier_snapshot_survives_a_run_that_fails(
         assert main([*arguments, "--confidence", "0.5"]) == 2
     assert everything() == before
     with monkeypatch.context() as patch:
-        patch.setattr("ratings.page.report_html", fail)
+        patch.setattr("ratings.report.html.page.report_html", fail)
         with pytest.raises(RuntimeError, match="no page"):
             main([*arguments, "--confidence", "0.5"])
     assert everything() == before
@@ -289,7 +291,7 @@ def test_without_links_the_files_are_copied(
 def test_picture_is_kept_where_asked_for_and_its_link_goes_with_it(
     make_ledger: MakeLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratings.png.write_png", lambda report, path: path.write_bytes(b"picture"))
+    monkeypatch.setattr("ratings.report.html.png.write_png", lambda report, path: path.write_bytes(b"picture"))
     out, db = tmp_path / "out", make_ledger(VOTES)
     told("--db", db, "--png", out=out)
     assert (out / "leaderboard.png").read_bytes() == b"picture"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.counts import read_ledger, read_ledger_by_category, read_ledger_votes, read_preferences
 from ratings.errors import UnknownOutcomeError, VotesError
+from ratings.ledger.reader import read_ledger, read_ledger_by_category, read_ledger_votes, read_preferences
 from ratings.outcomes import OUTCOMES, SPELLINGS, Outcome
-from ratings.tally import ALL, Counts, count, count_by_category, merge
-from ratings.votes import Record, collect, keep
+from ratings.votes.counts import ALL, Counts, count, count_by_category, merge
+from ratings.votes.votes import Record, collect, keep
 
 MakeLedger = Callable[..., Path]
 

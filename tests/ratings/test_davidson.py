@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from test_bradley_terry import VOTES, counts_of
 
-from ratings import bradley_terry
-from ratings.davidson import (
+from ratings.fit import bradley_terry
+from ratings.fit.davidson import (
     DavidsonFit,
     davidson_covariance,
     davidson_has_spread,
@@ -16,12 +16,12 @@ from ratings.davidson import (
     fit_davidson,
     outcome_chances,
 )
-from ratings.existence import NO_REVERSAL, NO_TIES, RATED
-from ratings.intervals import difference_variance
-from ratings.newton import TOLERANCE, pseudo_inverse_along
-from ratings.prior import Prior
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.fit.existence import NO_REVERSAL, NO_TIES, RATED
+from ratings.fit.newton import TOLERANCE, pseudo_inverse_along
+from ratings.fit.prior import Prior
+from ratings.intervals.sandwich import difference_variance
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 # Davidson (1970), example 2: brands i and j of chocolate pudding, preferences for i, for j, and for none.
 PUDDINGS = [

@@ -5,12 +5,12 @@ import pytest
 from test_bradley_terry import counts_of
 from test_intervals import FIVE
 
-from ratings.bradley_terry import fit
-from ratings.differences import Differences, anchor, anchor_shift, differences, sequence_differences
 from ratings.errors import SettingsError
-from ratings.intervals import covariance, quantile
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.confidence_sequence import sequence
+from ratings.intervals.differences import Differences, anchor, anchor_shift, differences, sequence_differences
+from ratings.intervals.sandwich import covariance, quantile
 from ratings.scale import to_points
-from ratings.sequential import sequence
 
 
 def all_of(confidence: float = 0.95) -> Differences:

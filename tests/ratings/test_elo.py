@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from test_bradley_terry import VOTES
 
-from ratings.elo import Ticker, elo, expected
 from ratings.errors import SettingsError
+from ratings.fit.elo import Ticker, elo, expected
 from ratings.outcomes import OUTCOMES, Outcome
-from ratings.votes import Votes
+from ratings.votes.votes import Votes
 
 
 def test_worked_example_by_hand(make_votes: Callable[..., Votes]) -> None:

@@ -7,12 +7,12 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from ratings import elo_shuffles
-from ratings.elo import elo
-from ratings.elo_shuffles import elo_over_shuffles
+from ratings.analysis import elo_shuffles
+from ratings.analysis.elo_shuffles import elo_over_shuffles
 from ratings.errors import SettingsError
+from ratings.fit.elo import elo
 from ratings.outcomes import Outcome
-from ratings.votes import Votes
+from ratings.votes.votes import Votes
 
 MakeVotes = Callable[..., Votes]
 A, B, TIE, BAD = Outcome

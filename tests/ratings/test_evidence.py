@@ -11,12 +11,12 @@ from test_bradley_terry import VOTES
 from test_davidson import simulated
 from test_ties import FEW, WAYS, Way, joint, rated
 
-from ratings.bradley_terry import fit, score_products
 from ratings.errors import VotesError
-from ratings.intervals import sandwich
+from ratings.fit.bradley_terry import fit, score_products
+from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import BothBad
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 
 def weighted(counts: Counts, per_vote: NDArray[np.float64] | float) -> Counts:

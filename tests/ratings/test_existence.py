@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ratings.existence import (
+from ratings.fit.existence import (
     ABOVE,
     APART,
     BELOW,

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from test_bradley_terry import VOTES, counts_of
 
-from ratings.bradley_terry import fit
+from ratings.analysis.fragility import fragility
+from ratings.analysis.influence import influential_voters
 from ratings.errors import SettingsError, TooFewModelsError
-from ratings.fragility import fragility
-from ratings.influence import influential_voters
+from ratings.fit.bradley_terry import fit
+from ratings.fit.prior import Prior
 from ratings.outcomes import Outcome
-from ratings.prior import Prior
 from ratings.scale import POINTS_PER_NAT
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 
 def draw(n: int, strengths: list[float], seed: int = 0) -> Votes:
@@ -182,7 +182,7 @@ def test_influence_is_the_change_of_a_fit_without_the_voter() -> None:
 
 
 def test_candidates_are_the_same_however_many_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ratings import influence
+    from ratings.analysis import influence
 
     votes, voters = stuffed()
     result = fit(count(votes))

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from test_bradley_terry import VOTES, counts_of
 
-from ratings.bradley_terry import fit
 from ratings.errors import SettingsError
-from ratings.intervals import (
+from ratings.fit.bradley_terry import fit
+from ratings.fit.prior import Prior
+from ratings.intervals.sandwich import (
     centre_on,
     covariance,
     difference_variance,
@@ -17,10 +18,9 @@ from ratings.intervals import (
     quantile,
     variances,
 )
-from ratings.prior import Prior
 from ratings.scale import to_points
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 FIVE = counts_of(
     [[0, 90, 60, 80, 0], [70, 0, 75, 0, 90], [30, 50, 0, 60, 70], [20, 0, 50, 0, 45], [0, 20, 25, 40, 0]],

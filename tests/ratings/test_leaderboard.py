@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_bradley_terry import VOTES
 
-from ratings.bradley_terry import fit
-from ratings.davidson import fit_davidson
+from ratings.board.estimate import TOO_EARLY
+from ratings.board.leaderboard import Leaderboard, Row, Settings, build
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
-from ratings.estimate import TOO_EARLY
-from ratings.intervals import NO_SPREAD, covariance
-from ratings.leaderboard import Leaderboard, Row, Settings, build
+from ratings.fit.bradley_terry import fit
+from ratings.fit.davidson import fit_davidson
+from ratings.intervals.ranks import simultaneous_ranks
+from ratings.intervals.sandwich import NO_SPREAD, covariance
 from ratings.outcomes import Outcome
-from ratings.ranks import simultaneous_ranks
 from ratings.scale import POINTS_PER_NAT
-from ratings.tally import Counts, count
-from ratings.votes import Record, Votes, collect
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Record, Votes, collect
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 A, B, TIE, BAD = Outcome

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ratings.analysis.lineage import Lineage, read_lineage
 from ratings.errors import SettingsError
-from ratings.lineage import Lineage, read_lineage
 
 GOOD = """
 contestants:

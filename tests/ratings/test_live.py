@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.store import Store
-from ratings import live
-from ratings.counts import read_groups, read_ledger
+from arena.ledger.store import Store
 from ratings.errors import VotesError
-from ratings.live import LiveCounts
-from ratings.tally import Counts
+from ratings.ledger import live
+from ratings.ledger.live import LiveCounts
+from ratings.ledger.reader import read_groups, read_ledger
+from ratings.votes.counts import Counts
 
 VOTES = [("a", "b", "model_a"), ("b", "a", "model_a"), ("a", "b", "both_bad"), ("b", "c", "tie"), ("c", "c", "tie")]
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ratings.bradley_terry import fit, laplacian, win_probability
+from ratings.analysis.next_battle import closeness, pair_chances, vote_worth
 from ratings.errors import SettingsError, TooFewModelsError
-from ratings.intervals import covariance, difference_variance, pseudo_inverse, quantile
-from ratings.matchmaking import closeness, pair_chances, vote_worth
-from ratings.ranks import simultaneous_ranks
-from ratings.tally import Counts
+from ratings.fit.bradley_terry import fit, laplacian, win_probability
+from ratings.intervals.ranks import simultaneous_ranks
+from ratings.intervals.sandwich import covariance, difference_variance, pseudo_inverse, quantile
+from ratings.votes.counts import Counts
 
 STRENGTHS = np.array([0.9, 0.5, 0.35, -0.25, -1.5])
 

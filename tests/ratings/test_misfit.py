@@ -7,10 +7,10 @@ import pytest
 from report_fixtures import ranked
 from test_bradley_terry import counts_of
 
-from ratings.bradley_terry import fit, win_probability
-from ratings.davidson import fit_davidson, outcome_chances
-from ratings.misfit import expected_and_variance, pairs_of, residuals
-from ratings.tally import Counts
+from ratings.analysis.residuals import expected_and_variance, pairs_of, residuals
+from ratings.fit.bradley_terry import fit, win_probability
+from ratings.fit.davidson import fit_davidson, outcome_chances
+from ratings.votes.counts import Counts
 
 CYCLE = counts_of([[0, 60, 30], [30, 0, 60], [60, 30, 0]])
 TIED = counts_of([[0, 6, 9], [4, 0, 8], [2, 3, 0]], ties=[[0, 2, 1], [2, 0, 4], [1, 4, 0]])

@@ -8,13 +8,13 @@ from page_reading import Page
 from playwright.sync_api import Browser
 from report_fixtures import full_report, minimal_report, ranked, simulated_votes
 
-from ratings.attribution import attribute
-from ratings.bradley_terry import fit
-from ratings.fragility import fragility
-from ratings.intervals import covariance
-from ratings.page import SECTIONS, report_html
-from ratings.report import Report
-from ratings.tally import count
+from ratings.analysis.attribution import attribute
+from ratings.analysis.fragility import fragility
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.sandwich import covariance
+from ratings.report.html.page import SECTIONS, report_html
+from ratings.report.report import Report
+from ratings.votes.counts import count
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\"$x$ %{y}"
 ALL = {

@@ -5,17 +5,17 @@ import pytest
 from page_reading import Page, matrices
 from report_fixtures import NOW, duel, full_report, minimal_report, ranked
 
-from ratings.bradley_terry import fit
-from ratings.leaderboard import build
-from ratings.misfit import pairs_of
+from ratings.analysis.residuals import pairs_of
+from ratings.analysis.style import odds_of_double
+from ratings.board.leaderboard import build
+from ratings.fit.bradley_terry import fit
 from ratings.outcomes import Outcome
-from ratings.page import report_html
-from ratings.page_headline import headline, how_sure
-from ratings.page_pairs import MOST_MODELS, verdict
-from ratings.report import Report
-from ratings.style import odds_of_double
-from ratings.tally import Counts, count
-from ratings.votes import Record, collect
+from ratings.report.html.headline import headline, how_sure
+from ratings.report.html.page import report_html
+from ratings.report.html.pairs import MOST_MODELS, verdict
+from ratings.report.report import Report
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Record, collect
 
 
 @pytest.fixture(scope="module")

@@ -10,32 +10,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ratings import pipeline
-from ratings.attribution import attribute
-from ratings.bradley_terry import fit
-from ratings.clustered import clustered
-from ratings.counts import read_ledger_by_category
-from ratings.differences import differences, sequence_differences
-from ratings.elo_shuffles import elo_over_shuffles
+from ratings.analysis.attribution import attribute
+from ratings.analysis.elo_shuffles import elo_over_shuffles
+from ratings.analysis.fragility import fragility
+from ratings.analysis.influence import influential_voters
+from ratings.analysis.lineage import Lineage
+from ratings.analysis.over_time import series
+from ratings.analysis.position import fit_position
+from ratings.analysis.style import FEATURES, fit_style, normalised_differences
+from ratings.board.leaderboard import Leaderboard, Settings, build
 from ratings.errors import NoVotesError, SettingsError, VotesError
-from ratings.fragility import fragility
-from ratings.influence import influential_voters
-from ratings.intervals import covariance
-from ratings.leaderboard import Leaderboard, Settings, build
-from ratings.lineage import Lineage
+from ratings.fit.bradley_terry import fit
+from ratings.fit.ties import TieChoice, TieScore, choose_ties
+from ratings.intervals.clustered import clustered
+from ratings.intervals.differences import differences, sequence_differences
+from ratings.intervals.sandwich import covariance
+from ratings.ledger.reader import read_ledger_by_category
 from ratings.outcomes import Outcome
-from ratings.pipeline import Request, make_report
-from ratings.position import fit_position
-from ratings.report import Report
-from ratings.report_json import to_csv, to_json, to_json_dict
-from ratings.report_text import report_text
+from ratings.report import build as pipeline
+from ratings.report.build import Request, make_report
+from ratings.report.json import to_csv, to_json, to_json_dict
+from ratings.report.report import Report
+from ratings.report.sources import Needs, Source, read_ledger_source
+from ratings.report.text import report_text
 from ratings.scale import POINTS_PER_NAT
-from ratings.series import series
-from ratings.sources import Needs, Source, read_ledger_source
-from ratings.style import FEATURES, fit_style, normalised_differences
-from ratings.tally import count
-from ratings.ties import TieChoice, TieScore, choose_ties
-from ratings.votes import Record, Votes, collect, keep
+from ratings.votes.counts import count
+from ratings.votes.votes import Record, Votes, collect, keep
 
 NOW = datetime(2030, 2, 3, tzinfo=UTC)
 A, B, TIE, BAD = Outcome
@@ -240,7 +240,7 @@ def test_models_that_no_votes_join_get_a_board_of_their_own() -> None:
 
 
 def pipeline_prior() -> Any:
-    from ratings.prior import Prior
+    from ratings.fit.prior import Prior
 
     return Prior(200.0)
 

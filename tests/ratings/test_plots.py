@@ -8,13 +8,21 @@ import numpy as np
 import pytest
 from report_fixtures import full_report, minimal_report, ranked
 
+from ratings.analysis.over_time import Series
 from ratings.outcomes import Outcome
-from ratings.plots import MOST_LABEL, Dot, dots_figure, interval_figure, shares_figure, shift_figure, shorten
-from ratings.plots_series import MOST_DRAWN, order_of_lines, series_figure
-from ratings.report import Report
-from ratings.series import Series
-from ratings.tally import count
-from ratings.votes import Record, collect
+from ratings.report.html.plot_series import MOST_DRAWN, order_of_lines, series_figure
+from ratings.report.html.plots import (
+    MOST_LABEL,
+    Dot,
+    dots_figure,
+    interval_figure,
+    shares_figure,
+    shift_figure,
+    shorten,
+)
+from ratings.report.report import Report
+from ratings.votes.counts import count
+from ratings.votes.votes import Record, collect
 
 A = Outcome.A_WINS
 

@@ -7,7 +7,7 @@ import pytest
 from report_fixtures import minimal_report
 
 from ratings.errors import OutputError, RatingsError
-from ratings.png import BROWSERS, WIDTH, find_browser, write_png
+from ratings.report.html.png import BROWSERS, WIDTH, find_browser, write_png
 
 DRAW = """#!/bin/sh
 for word; do case "$word" in

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 from test_bradley_terry import VOTES, counts_of
 
-from ratings.bradley_terry import fit, score_products
 from ratings.errors import SettingsError
-from ratings.existence import LEANS_ON_PRIOR, NO_VOTES, RATED
-from ratings.intervals import quantile, sandwich
+from ratings.fit.bradley_terry import fit, score_products
+from ratings.fit.existence import LEANS_ON_PRIOR, NO_VOTES, RATED
+from ratings.fit.prior import Prior
+from ratings.intervals.sandwich import quantile, sandwich
 from ratings.outcomes import Outcome
-from ratings.prior import Prior
 from ratings.scale import POINTS_PER_NAT
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 MakeVotes = Callable[..., Votes]
 A, B, TIE, BAD = Outcome

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.intervals import difference_variance, quantile
-from ratings.ranks import _Draws, _largest, marginal_ranks, max_t_multiplier, simultaneous_ranks
+from ratings.intervals.ranks import _Draws, _largest, marginal_ranks, max_t_multiplier, simultaneous_ranks
+from ratings.intervals.sandwich import difference_variance, quantile
 
 
 def test_models_that_cannot_be_told_apart_share_a_rank() -> None:

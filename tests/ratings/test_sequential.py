@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ratings.errors import SettingsError
-from ratings.intervals import quantile
-from ratings.sequential import HORIZON, WARM_UP, effective_votes, multiplier, sequence
+from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, multiplier, sequence
+from ratings.intervals.sandwich import quantile
 
 VOTES = np.geomspace(WARM_UP, 1e6, 200)
 

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from test_bradley_terry import VOTES
 
-from ratings import series as module
-from ratings.bradley_terry import fit
+from ratings.analysis import over_time as module
+from ratings.analysis.over_time import Series, series
 from ratings.errors import NotConvergedError, NoVotesError, SettingsError
-from ratings.intervals import centre_on, covariance, has_spread, intervals
-from ratings.ranks import marginal_ranks
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.ranks import marginal_ranks
+from ratings.intervals.sandwich import centre_on, covariance, has_spread, intervals
 from ratings.scale import to_points
-from ratings.series import Series, series
-from ratings.tally import count
-from ratings.votes import Votes
+from ratings.votes.counts import count
+from ratings.votes.votes import Votes
 
 DAY = 86_400.0
 START = datetime(2030, 1, 2, tzinfo=UTC).timestamp()  # a Wednesday

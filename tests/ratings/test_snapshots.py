@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ratings import snapshots
+from ratings.board.leaderboard import Settings, build
 from ratings.errors import OutputError, VotesError
-from ratings.leaderboard import Settings, build
-from ratings.snapshots import (
+from ratings.report import snapshots
+from ratings.report.snapshots import (
     Move,
     compare_boards,
     compare_snapshots,
@@ -21,7 +21,7 @@ from ratings.snapshots import (
     read_board,
     write_snapshot,
 )
-from ratings.tally import Counts
+from ratings.votes.counts import Counts
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2030-01-02T03-04-05Z"

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ratings.counts import read_ledger, read_ledger_by_category, read_ledger_prompts, read_ledger_styles
 from ratings.errors import VotesError
-from ratings.sources import Needs, read_file_source, read_ledger_source
+from ratings.ledger.reader import read_ledger, read_ledger_by_category, read_ledger_prompts, read_ledger_styles
+from ratings.report.sources import Needs, read_file_source, read_ledger_source
 
 EVERYTHING = Needs(votes=True, categories=True, prompts=True, styles=True, left_out=True)
 

@@ -6,12 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ratings import covariates
-from ratings.covariates import CovariateFit
-from ratings.errors import NotConvergedError, SettingsError
-from ratings.outcomes import OUTCOMES
-from ratings.position import POSITION, fit_position
-from ratings.style import (
+from ratings.analysis.position import POSITION, fit_position
+from ratings.analysis.style import (
     FEATURES,
     NOT_MEASURED,
     Style,
@@ -20,8 +16,12 @@ from ratings.style import (
     normalised_differences,
     odds_of_double,
 )
-from ratings.tally import Counts, count
-from ratings.votes import Votes
+from ratings.errors import NotConvergedError, SettingsError
+from ratings.fit import covariates
+from ratings.fit.covariates import CovariateFit
+from ratings.outcomes import OUTCOMES
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
 
 Floats = NDArray[np.float64]
 

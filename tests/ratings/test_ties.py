@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from test_bradley_terry import VOTES, counts_of
 from test_davidson import simulated
 
-from ratings.bradley_terry import BradleyTerryFit, fit, score_products, win_probability
-from ratings.davidson import DavidsonFit, davidson_covariance, outcome_chances
 from ratings.errors import NoVotesError, SettingsError
-from ratings.existence import ONLY_DROPPED_BOTH, ONLY_DROPPED_TIES, RATED
-from ratings.intervals import sandwich
+from ratings.fit.bradley_terry import BradleyTerryFit, fit, score_products, win_probability
+from ratings.fit.davidson import DavidsonFit, davidson_covariance, outcome_chances
+from ratings.fit.existence import ONLY_DROPPED_BOTH, ONLY_DROPPED_TIES, RATED
+from ratings.fit.prior import Prior
+from ratings.fit.ties import TREATMENTS, choose_ties, expected_shares, fit_with
+from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import OUTCOMES, BothBad, Outcome, Ties
-from ratings.prior import Prior
-from ratings.tally import Counts, count
-from ratings.ties import TREATMENTS, choose_ties, expected_shares, fit_with
-from ratings.votes import Record, Votes, collect
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Record, Votes, collect
 
 A, B, TIE, BAD = Outcome
 

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings import vote_files
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.outcomes import OUTCOMES, Outcome
-from ratings.tally import count_by_category
-from ratings.vote_columns import read_frame
-from ratings.vote_files import read_votes_file
-from ratings.votes import Votes
+from ratings.votes import files as vote_files
+from ratings.votes.columnar import read_frame
+from ratings.votes.counts import count_by_category
+from ratings.votes.files import read_votes_file
+from ratings.votes.votes import Votes
 
 A, B, TIE, BAD = OUTCOMES
 
@@ -374,6 +374,6 @@ def test_noise_of_any_length_is_refused_by_its_first_rows(tmp_path: Path, monkey
     file = tmp_path / "noise.csv"
     file.write_text("model_a,model_b,winner\n" + "".join(f"x,y,w{n}\n" for n in range(200_000)))
     assert file.stat().st_size > vote_files.LARGE
-    monkeypatch.setattr("ratings.vote_columns.read_text_file", lambda *_, **__: pytest.fail("read it all"))
+    monkeypatch.setattr("ratings.votes.columnar.read_text_file", lambda *_, **__: pytest.fail("read it all"))
     with pytest.raises(UnknownOutcomeError, match=r"row 1: unknown outcome 'w0'"):
         vote_files.read_votes_file(file)

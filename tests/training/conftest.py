@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from training.checkpoint import Job, write_stage
 from training.data.corpus import Corpus
 from training.recipe import Recipe, load_recipe
+from training.runs.checkpoint import Job, write_stage
 
 # The same cases on every run, and no verdict by the clock of a busy machine.
 settings.register_profile("training", derandomize=True, deadline=None)
@@ -53,7 +53,7 @@ def documents(corpus: Corpus) -> list[str]:
 @pytest.fixture(scope="session")
 def tokenizer(recipe: Recipe, documents: list[str]) -> Any:
     """The corpus' tokenizer with the chat template, as SFT leaves it."""
-    from training.tokenizer import CHAT_TEMPLATE, REPLY_END, train_tokenizer
+    from training.stages.tokenizer import CHAT_TEMPLATE, REPLY_END, train_tokenizer
 
     tokenizer = train_tokenizer(documents, recipe.tokenizer.vocab_size, recipe.model.context)
     tokenizer.chat_template = CHAT_TEMPLATE
@@ -66,7 +66,7 @@ def make_model(recipe: Recipe, tokenizer: Any) -> MakeModel:
     """Return a function that makes a random language model; the larger its scale, the surer it is of each token."""
     import torch
 
-    from training.pretrain import new_model
+    from training.stages.pretrain import new_model
 
     def make(seed: int = 0, scale: float = 1.0) -> Any:
         job = Job("base", Path("unused"), recipe.model_copy(update={"seed": seed}))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from training.data import asking
-from training.data.asking import write_asking
 from training.data.corpus import Corpus
-from training.data.families import draw_example
-from training.data.reading import DataError
+from training.data.documents import asking
+from training.data.documents.asking import write_asking
+from training.data.tasks.tasks import draw_example
+from training.data.yaml_files import DataError
 
 
 def test_a_document_of_questions_asks_all_of_them_in_one_form_and_by_the_same_children(whole: Corpus) -> None:

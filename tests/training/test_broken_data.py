@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from training.data import families, lexicon, passages, skeletons
-from training.data.phrasing import Phrasing, compile_phrasings
-from training.data.reading import DataError, Text, read_jsonl, read_yaml
+from training.data.documents import passages
+from training.data.tasks import tasks as families
+from training.data.world import lexicon, skeletons
+from training.data.world.phrasing import Phrasing, compile_phrasings
+from training.data.yaml_files import DataError, Text, read_jsonl, read_yaml
 
 
 def write(folder: Path, text: str, name: str = "mine.yaml") -> Path:
@@ -80,10 +82,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Copies of the lexicon, the families and the stories that a test may break, their caches emptied."""
     import shutil
 
-    for name in ("lexicon", "families", "stories", "forms"):
+    for name in ("lexicon", "tasks", "stories", "forms"):
         shutil.copytree(skeletons.FOLDER / name, tmp_path / name)
     monkeypatch.setattr(lexicon, "FOLDER", tmp_path / "lexicon")
-    monkeypatch.setattr(families, "FOLDER", tmp_path / "families")
+    monkeypatch.setattr(families, "FOLDER", tmp_path / "tasks")
     monkeypatch.setattr(skeletons, "FOLDER", tmp_path)
     monkeypatch.setattr(skeletons, "ENDINGS", tmp_path / "endings.yaml")
     caches = (
@@ -123,7 +125,7 @@ def test_a_wrong_word_is_named(folder: Path, line: str, problem: str) -> None:
     ],
 )
 def test_a_wrong_family_is_named(folder: Path, text: str, problem: str) -> None:
-    (folder / "families" / "zz.yaml").write_text(text, encoding="utf-8")
+    (folder / "tasks" / "zz.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=problem):
         families.read_families()
 

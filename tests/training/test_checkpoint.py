@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from training.checkpoint import (
+from training.recipe import Recipe, load_recipe
+from training.runs.checkpoint import (
     CheckpointError,
     Job,
     hash_weights,
@@ -24,7 +25,6 @@ from training.checkpoint import (
     source_commit,
     write_stage,
 )
-from training.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from training.checkpoint import Job, write_stage
+from training.runs.checkpoint import Job, write_stage
 from training.recipe import load_recipe
 
 def save(folder):

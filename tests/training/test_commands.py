@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from training.__main__ import FAMILY, RESULTS, main
-from training.checkpoint import Job, write_stage
 from training.recipe import load_recipe
+from training.runs.checkpoint import Job, write_stage
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", *(step.stage for step in FAMILY))

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from training.checkpoint import read_record
 from training.data import corpus as corpus_module
 from training.data.corpus import MAKERS, VERSION, Corpus
-from training.data.families import CLOSED, CLOSING, COMPOSED, draw_example, read_families, tell_near_miss
-from training.data.lexicon import read_lexicon
-from training.data.problems import DRAWS
-from training.data.reading import DataError
 from training.data.rubric import Rubric
-from training.data.skeletons import explained_slots, read_forms, read_stories, words_for
+from training.data.tasks.problems import DRAWS
+from training.data.tasks.tasks import CLOSED, CLOSING, COMPOSED, draw_example, read_families, tell_near_miss
+from training.data.world.lexicon import read_lexicon
+from training.data.world.skeletons import explained_slots, read_forms, read_stories, words_for
+from training.data.yaml_files import DataError
 from training.recipe import Recipe, load_recipe, parse_recipe
+from training.runs.checkpoint import read_record
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from training.data.examples import Example
+from training.data.world.examples import Example
 from training.recipe import Recipe
-from training.trainer import APART, VALIDATIONS, deal, learning_arguments
+from training.runs.arguments import APART, VALIDATIONS, deal, learning_arguments
 
 EXAMPLES = [Example("x", "p" * (i % 200), str(i)) for i in range(6400)]
 

@@ -13,15 +13,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from training.__main__ import FAMILY, main
-from training.checkpoint import Job, hash_weights
 from training.data.corpus import Corpus
 from training.data.preferences import read_pairs
-from training.pairs import draw_prompts
-from training.pretrain import measure_bits_per_byte, new_model
 from training.recipe import Recipe, parse_recipe
-from training.reward import measure_pairs
-from training.sft import VALIDATED
-from training.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, PAD, REPLY_END
+from training.runs.checkpoint import Job, hash_weights
+from training.stages.pairs import draw_prompts
+from training.stages.pretrain import measure_bits_per_byte, new_model
+from training.stages.reward import measure_pairs
+from training.stages.sft import VALIDATED
+from training.stages.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, PAD, REPLY_END
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from training.data import games
-from training.data.lexicon import Lexicon, read_lexicon
-from training.data.reading import DataError
+from training.data.documents import games
+from training.data.world.lexicon import Lexicon, read_lexicon
+from training.data.yaml_files import DataError
 
 
 @pytest.fixture(scope="module")

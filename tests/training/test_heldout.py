@@ -6,11 +6,11 @@ from itertools import islice
 
 import pytest
 
-from training.data.asking import read_asking
 from training.data.corpus import MAKERS, Corpus
-from training.data.families import read_families
-from training.data.reading import DataError
-from training.data.skeletons import read_stories
+from training.data.documents.asking import read_asking
+from training.data.tasks.tasks import read_families
+from training.data.world.skeletons import read_stories
+from training.data.yaml_files import DataError
 from training.recipe import load_recipe
 
 WORD = re.compile(r"[A-Za-z']+")

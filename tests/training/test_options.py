@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training.__main__ import main
-from training.checkpoint import hash_weights, read_record
+from training.runs.checkpoint import hash_weights, read_record
 
 pytestmark = pytest.mark.slow
 

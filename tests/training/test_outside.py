@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from training.data.outside import open_chats, open_documents
-from training.data.reading import DataError
+from training.data.documents.outside import open_chats, open_documents
+from training.data.yaml_files import DataError
 from training.recipe import Data, Outside, load_recipe
 
 

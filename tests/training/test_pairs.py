@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.corpus import Corpus
-from training.data.examples import Example
-from training.data.families import COMPOSED, read_families
 from training.data.rubric import Rubric, split_words
-from training.pairs import (
+from training.data.tasks.tasks import COMPOSED, read_families
+from training.data.world.examples import Example
+from training.runs.generate import Sample
+from training.stages.pairs import (
     break_problems,
     break_reply,
     broken_copies,
@@ -20,7 +21,6 @@ from training.pairs import (
     make_near_misses,
     make_pairs,
 )
-from training.sampling import Sample
 
 COW = Example("sound", "What does a cow say?", "A cow says moo.", "full", ("moo",), {"word": "cow", "answer": "moo"})
 RIGHT, WRONG, BLORP = "A cow says moo.", "A cow says woof.", "Blorp"

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from training.data.corpus import Corpus
-from training.data.families import draw_example
-from training.data.lexicon import COLOURS
-from training.data.passages import read_asked, write_passage_document
-from training.data.scenes import draw_children
+from training.data.documents.passages import read_asked, write_passage_document
+from training.data.tasks.tasks import draw_example
+from training.data.world.lexicon import COLOURS
+from training.data.world.scenes import draw_children
 
 
 @pytest.mark.parametrize("name", ["who_has", "what_colour", "where_is", "what_has"])

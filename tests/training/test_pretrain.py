@@ -9,13 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.checkpoint import CheckpointError
 from training.data.corpus import Corpus
-from training.packing import pack, pack_corpus
-from training.pretrain import measure_bits_per_byte
 from training.recipe import Recipe
-from training.tokenizer import DOCUMENT_END
-from training.trainer import bits_per_byte
+from training.runs.arguments import bits_per_byte
+from training.runs.checkpoint import CheckpointError
+from training.runs.packing import pack, pack_corpus
+from training.stages.pretrain import measure_bits_per_byte
+from training.stages.tokenizer import DOCUMENT_END
 
 CONTEXTS = st.integers(1, 24)
 DOCUMENTS = st.lists(st.text("abc", max_size=30), max_size=20)

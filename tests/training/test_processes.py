@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from training import processes
 from training.__main__ import FAMILY
-from training.checkpoint import CheckpointError, Job, open_work, require_room
 from training.recipe import Lora, Recipe
-from training.trainer import lora_config, share_of_batch, whole_model
+from training.runs import distributed as processes
+from training.runs.arguments import lora_config, share_of_batch, whole_model
+from training.runs.checkpoint import CheckpointError, Job, open_work, require_room
 
 ROOT = Path(__file__).parents[2]
 

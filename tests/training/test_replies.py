@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from training import sampling
-from training.sampling import Sample, ask, sample_replies
+from training.runs import generate as sampling
+from training.runs.generate import Sample, ask, sample_replies
 
 PROMPTS = ["Hello!", "What is the opposite of hot?", "Tell me a story about Anna and a cow.", "Hi"]
 

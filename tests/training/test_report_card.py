@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from training.__main__ import main
-from training.card import families_figure, find_alarms, look_up, render_card, text_table
 from training.chat import run_chat
-from training.checkpoint import CheckpointError
-from training.evaluate import evaluate, exact_match, find_checkpoints, first_line_exact, story_checks
-from training.sampling import Sample
+from training.evaluate.card import families_figure, find_alarms, look_up, render_card, text_table
+from training.evaluate.measure import evaluate, exact_match, find_checkpoints, first_line_exact, story_checks
+from training.runs.checkpoint import CheckpointError
+from training.runs.generate import Sample
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +102,7 @@ def test_a_folder_without_checkpoints_is_refused(tmp_path: Path) -> None:
 
 
 def test_stories_are_checked_by_hero_thing_and_end() -> None:
-    from training.data.examples import Example
+    from training.data.world.examples import Example
 
     asked = [Example("story_order", "?", "", kept=("Anna", "red kite"))] * 4
     said = ["Anna had a red kite.", "Anna had a blue kite.", "Ben had a red kite.", "Anna had a red kite"]
@@ -112,8 +112,8 @@ def test_stories_are_checked_by_hero_thing_and_end() -> None:
 
 
 def test_a_title_alone_keeps_nobody_in_the_story() -> None:
-    from training.data.examples import Example
     from training.data.rubric import Rubric
+    from training.data.world.examples import Example
 
     asked = Example("story_order", "?", "", kept=("Anna", "red kite"))
     title = "Anna and the red kite\n\n"
@@ -131,9 +131,9 @@ def test_families_that_are_equally_hard_stand_by_name_so_that_a_page_is_the_same
 
 
 def test_right_answers_are_counted_by_family() -> None:
-    from training.data.examples import Example
-    from training.data.families import read_families
     from training.data.rubric import Rubric
+    from training.data.tasks.tasks import read_families
+    from training.data.world.examples import Example
 
     hot = Example("opposite", "?", "", "full", ("cold",), {"word": "hot", "answer": "cold"})
     one = Example("sum", "Melina?", "", "full", ("3",), {"a": "1", "b": "2", "answer": "3"})
@@ -145,9 +145,9 @@ def test_right_answers_are_counted_by_family() -> None:
 
 
 def test_a_base_models_first_line_counts_apart_from_what_it_goes_on_to_write() -> None:
-    from training.data.examples import Example
-    from training.data.families import read_families
     from training.data.rubric import Rubric
+    from training.data.tasks.tasks import read_families
+    from training.data.world.examples import Example
 
     hot = Example("opposite", "?", "", "full", ("cold",), {"word": "hot", "answer": "cold"})
     rambling = [Sample("Cold.\n\nQuestion of the day: Up? Answer of the day: Down, and so on.", True, [], [])]
@@ -178,7 +178,7 @@ def test_a_reward_model_does_not_chat(tiny_family: Path) -> None:
 def test_publishing_halves_the_weights_and_keeps_the_lineage(
     tiny_family: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from training.checkpoint import hash_weights, read_record
+    from training.runs.checkpoint import hash_weights, read_record
 
     out = tmp_path / "small"
     assert main(["publish", str(tiny_family), "--out", str(out)]) == 0

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from training.__main__ import main
-from training.checkpoint import hash_weights
-from training.trainer import last_save
+from training.runs.arguments import last_save
+from training.runs.checkpoint import hash_weights
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ WILD = ("--set", "pretrain.learning_rate=1e30")
 # Saves after every step, as a stage does by the clock.
 PRETRAIN = """
 import sys
-from training import callbacks
+from training.runs import callbacks
 callbacks.Autosave.__init__.__defaults__ = (0.0,)
 from training.__main__ import main
 sys.exit(main(sys.argv[1:]))

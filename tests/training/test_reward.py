@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
-from training import reward
 from training.recipe import Recipe, Reward
-from training.reward import fit_temperature, measure_pairs, order_pairs, score_conversations, split_calibration
+from training.stages import reward
+from training.stages.reward import fit_temperature, measure_pairs, order_pairs, score_conversations, split_calibration
 
 
 def settings(finish: float = 0.0) -> Reward:

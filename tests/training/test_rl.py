@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 import torch
 
-from training.rl import PolicyFigures, choose_snapshot, measure_kl, penalise_unfinished, snapshot_steps, win_share
-from training.sampling import Sample
+from training.runs.generate import Sample
+from training.stages.rl import (
+    PolicyFigures,
+    choose_snapshot,
+    measure_kl,
+    penalise_unfinished,
+    snapshot_steps,
+    win_share,
+)
 
 
 def test_only_a_reply_whose_last_token_is_no_end_is_penalised() -> None:

@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.corpus import Corpus
-from training.data.examples import Example
-from training.data.families import read_families
 from training.data.rubric import (
     POINTS,
     TIE,
@@ -21,6 +19,8 @@ from training.data.rubric import (
     split_words,
     without_closing,
 )
+from training.data.tasks.tasks import read_families
+from training.data.world.examples import Example
 
 COLD = Example(
     "opposite",

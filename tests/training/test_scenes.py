@@ -6,7 +6,7 @@ import re
 import pytest
 
 from training.data.corpus import Corpus
-from training.data.scenes import COINED, draw_children, draw_name, draw_thing
+from training.data.world.scenes import COINED, draw_children, draw_name, draw_thing
 
 
 def test_a_name_made_up_of_syllables_tells_whether_it_is_a_girls_or_a_boys(whole: Corpus) -> None:

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from training.data.lexicon import read_lexicon
-from training.data.seasoning import read_glosses, read_small_talk, read_written_pairs
+from training.data.documents.seasoning import read_glosses, read_small_talk, read_written_pairs
+from training.data.world.lexicon import read_lexicon
 
 # Topics that date badly or would teach opinions.
 LEFT_OUT = ("politics", "gossip", "ai", "botprofile", "computers", "coding", "tech_support", "money", "psychology")

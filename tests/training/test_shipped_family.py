@@ -8,8 +8,8 @@ import pytest
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from training.checkpoint import hash_weights, read_record
-from training.evaluate import evaluate
+from training.evaluate.measure import evaluate
+from training.runs.checkpoint import hash_weights, read_record
 
 pytestmark = pytest.mark.slow
 

@@ -8,10 +8,10 @@ from itertools import islice
 import pytest
 
 from training.data.corpus import Corpus
-from training.data.families import ANY_ENDING, draw_example
 from training.data.rubric import normalise, without_title
-from training.data.scenes import draw_scene
-from training.data.skeletons import read_endings, told_stories
+from training.data.tasks.tasks import ANY_ENDING, draw_example
+from training.data.world.scenes import draw_scene
+from training.data.world.skeletons import read_endings, told_stories
 from training.recipe import load_recipe
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.recipe import Recipe
-from training.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, PAD, REPLY_END, SPECIAL, train_tokenizer
+from training.stages.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, PAD, REPLY_END, SPECIAL, train_tokenizer
 
 PIECES = st.one_of(st.text(max_size=8), st.sampled_from([*SPECIAL, "<", "<|", "|>", "|", "<<|", "end|>", "< |"]))
 TEXTS = st.lists(PIECES, max_size=6).map("".join)

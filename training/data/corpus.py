@@ -15,19 +15,19 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from training.data.asking import write_asking
-from training.data.examples import Example
-from training.data.families import COMPOSED, Family, draw_example, read_families
-from training.data.games import write_game
-from training.data.lexicon import Lexicon, Word, read_lexicon
-from training.data.passages import write_passage_document
-from training.data.reading import DataError, read_yaml
-from training.data.scenes import draw_children, draw_scene
-from training.data.seasoning import read_glosses, read_small_talk, read_written_pairs
-from training.data.skeletons import Skeleton, explained_slots, put_title, read_forms, told_stories, words_for
+from training.data.documents.asking import write_asking
+from training.data.documents.games import write_game
+from training.data.documents.passages import write_passage_document
+from training.data.documents.seasoning import read_glosses, read_small_talk, read_written_pairs
+from training.data.tasks.tasks import COMPOSED, Family, draw_example, read_families
+from training.data.world.examples import Example
+from training.data.world.lexicon import Lexicon, Word, read_lexicon
+from training.data.world.scenes import draw_children, draw_scene
+from training.data.world.skeletons import Skeleton, explained_slots, put_title, read_forms, told_stories, words_for
+from training.data.yaml_files import TEXT, DataError, read_yaml
 from training.recipe import Data
 
-FOLDER = Path(__file__).parent
+FOLDER = TEXT
 VERSION = 1  # of what the code here makes of the files and a seed: one more whenever a change to it changes text
 WORDS = re.compile(r"[A-Za-z']+")
 TITLED = 0.7  # share of stories under a title that names the hero and the thing

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from random import Random
 
-from training.data.examples import Example
-from training.data.families import COMPOSED, Family, accepted_replies
+from training.data.tasks.tasks import COMPOSED, Family, accepted_replies
+from training.data.world.examples import Example
 
 WORDS = re.compile(r"[a-z']+")
 FRIENDLY = re.compile(

@@ -1,0 +1,202 @@
+"""From a prompt to a model's tokens, in which the visitor's text is text and never a control token.
+
+Which tokens control a model says its tokenizer (added_tokens_decoder), and whether a text becomes one of them it says
+as well: the tokens of the whole document are compared with those of the same document around a word that nobody types.
+What is more than there came from the prompt and is refused. So nothing depends on how a tokenizer looks for its tokens
+(spaces around them, compatibility forms, whole words), nor on what a template does with a message.
+
+Some control tokens are HTML as well, <s> above all. A question about HTML is a question: where only such texts are in
+the way, the document is encoded by a copy of the tokenizer in which these tokens bear names that nobody types. The
+template's own are written by those names, so both arrive as what they are.
+"""
+
+import json
+import re
+import secrets
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from arena.backends import BackendError, PromptTooLong
+from arena.config import ChatStyle, FewShotStyle, Sampling
+from arena.prompt_checks import PromptRefused
+from arena.prompts import few_shot_document
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+Style = ChatStyle | FewShotStyle
+# Added tokens that are not marked as special are control tokens where they look like one: <think>, [TOOL], |||NAME|||.
+BRACKETED = re.compile(r"[<\[{|].*\w.*[>\]}|]", re.DOTALL)
+MARKUP = re.compile(r"</?(\w+) ?/?>")
+HTML = (
+    "a abbr acronym address area article aside audio b base bdi bdo big blockquote body br button canvas caption "
+    "center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed fieldset "
+    "figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img "
+    "input ins kbd label legend li link main map mark marquee menu meta meter nav nobr noframes noscript object "
+    "ol optgroup option output p param picture pre progress q rp rt ruby s samp script search section select slot "
+    "small source span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead "
+    "time title tr track tt u ul var video wbr "
+)
+HTML_ELEMENTS = frozenset(HTML.split())
+
+
+class Asker:
+    """Writes prompts as the tokens of one tokenizer, for a model with a context of so many tokens."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerFast", *, context: int, vocabulary: int) -> None:
+        """Vocabulary is the number of tokens that the model has embeddings for.
+
+        Raises:
+            BackendError: the tokenizer is empty, as transformers makes one where files are missing.
+        """
+        self.tokenizer = tokenizer
+        self.context = context
+        self.vocabulary = vocabulary
+        self.control, self.markup = find_control_tokens(tokenizer)
+        self._word = f"q{secrets.token_hex(8)}"  # stands for a prompt; no prompt holds it
+        self._plain, self._names = copy_with_names(tokenizer, self.markup, self._word)
+        if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
+            ids = set(tokenizer("Hello", add_special_tokens=False)["input_ids"])
+            if ids <= {tokenizer.unk_token_id}:
+                raise BackendError("its tokenizer has no vocabulary: copy the tokenizer's files from its parent")
+
+    def require_template(self) -> None:
+        """Let a tokenizer through by whose chat template a prompt can be asked.
+
+        Raises:
+            BackendError: there is none, it fails, or it leaves the prompt out.
+        """
+        try:
+            one, other = (self._write(self._word + letter, ChatStyle(style="chat")) for letter in "ab")
+        except Exception as error:  # whatever a template of somebody else's raises
+            raise BackendError(f"its chat template fails on a plain prompt: {one_line(error)}") from error
+        if one == other:
+            raise BackendError("its chat template leaves the prompt out: every question would be the same to it")
+
+    def check(self, prompt: str, style: Style, sampling: Sampling) -> None:
+        """Refuse a prompt that holds a control token, or that leaves no room for the reply.
+
+        Raises:
+            PromptRefused, PromptTooLong: as the protocol says.
+        """
+        size = len(self.encode(prompt, style, sampling.max_tokens))
+        room = self.context - sampling.max_tokens
+        if size > room:
+            frame = len(self.encode("a", style, self.context))  # what is left of the document where nothing fits
+            per_letter = max(size - frame, 1) / max(len(prompt) - 1, 1)
+            raise PromptTooLong(max(0, int((room - frame) / per_letter)))
+
+    def encode(self, prompt: str, style: Style, reply_tokens: int) -> list[int]:
+        """Return the tokens of a prompt. A few-shot document keeps as many examples as leave room for the reply.
+
+        Raises:
+            PromptRefused: it holds a control token.
+            BackendError: the tokenizer knows tokens that the model has no embedding for.
+        """
+        typed = self._tokens(prompt, add_special_tokens=False)
+        self._require_no_more([], [token for token in typed if token not in self.markup])
+        ids: list[int] = []
+        for shots in range(len(style.examples), 0, -1) if isinstance(style, FewShotStyle) else [0]:
+            ids = self._encode(prompt, style, shots)
+            if len(ids) + reply_tokens <= self.context:
+                break
+        if max(ids, default=0) >= self.vocabulary:
+            raise BackendError(f"its tokenizer writes token {max(ids)}, but its weights hold {self.vocabulary} only")
+        return ids
+
+    def _encode(self, prompt: str, style: Style, shots: int) -> list[int]:
+        text, frame = self._write(prompt, style, shots), self._write(self._word, style, shots)
+        is_document = isinstance(style, FewShotStyle)  # a chat template writes the beginning of a text itself
+        ids = self._tokens(text, add_special_tokens=is_document)
+        wanted = self._of_control(self._tokens(frame, add_special_tokens=is_document))
+        if self._of_control(ids) == wanted:
+            return ids
+        before, _, after = frame.partition(self._word)
+        has_frame = text.startswith(before) and text[len(before) :].endswith(after)
+        if self._plain is not None and has_frame:
+            middle = text[len(before) : len(text) - len(after)]
+            text = self._rename(before) + middle + self._rename(after)
+            ids = self._plain.encode(text, add_special_tokens=is_document).ids
+        if self._of_control(ids) != wanted:
+            self._require_no_more(wanted, self._of_control(ids))
+            raise PromptRefused("The prompt runs into a control token of a chat format: write it another way.")
+        return ids
+
+    def _tokens(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        # Not verbose: a text that is too long is refused by check, without a warning in the log for each.
+        ids: list[int] = self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
+        return ids
+
+    def _write(self, prompt: str, style: Style, shots: int = 0) -> str:
+        if isinstance(style, FewShotStyle):
+            return few_shot_document(style, prompt, shots)
+        messages = [{"role": "user", "content": prompt}]
+        text: str = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return text
+
+    def _of_control(self, ids: list[int]) -> list[int]:
+        return [token for token in ids if token in self.control or token in self.markup]
+
+    def _require_no_more(self, wanted: list[int], found: list[int]) -> None:
+        for token in Counter(found) - Counter(wanted):
+            if text := self.control.get(token, self.markup.get(token)):
+                raise PromptRefused(f"{text!r} is a control token of a chat format: write it another way.")
+
+    def _rename(self, text: str) -> str:
+        found = re.compile("|".join(map(re.escape, sorted(self._names, key=len, reverse=True))))
+        return found.sub(lambda match: self._names[match.group()], text)
+
+
+def find_control_tokens(tokenizer: "PreTrainedTokenizerFast") -> tuple[dict[int, str], dict[int, str]]:
+    """Return the tokens that control a model, by number: those that nobody may type, and those that are HTML too.
+
+    An added token that is not special and looks like none (a word, a run of spaces, an HTML tag) is ordinary. So is
+    the one for what is unknown, which any strange letter may become, unless it ends a text as well.
+    """
+    ends = {tokenizer.bos_token_id, tokenizer.eos_token_id}
+    specials = set(tokenizer.all_special_ids)
+    control: dict[int, str] = {}
+    markup: dict[int, str] = {}
+    for number, token in tokenizer.added_tokens_decoder.items():
+        is_special = token.special or number in specials
+        tag = MARKUP.fullmatch(token.content.strip())
+        is_html = tag is not None and tag.group(1).lower() in HTML_ELEMENTS
+        is_unknown = number == tokenizer.unk_token_id and number not in ends
+        if is_unknown or not (is_special or BRACKETED.fullmatch(token.content.strip())):
+            continue
+        if not is_html:
+            control[number] = token.content
+        elif is_special:
+            markup[number] = token.content
+    # A special token may stand in the vocabulary without having been added to it.
+    for number in specials - tokenizer.added_tokens_decoder.keys() - {tokenizer.unk_token_id, None}:
+        control[number] = tokenizer.convert_ids_to_tokens(number)
+    return control, markup
+
+
+def copy_with_names(tokenizer: Any, tokens: dict[int, str], word: str) -> "tuple[Tokenizer | None, dict[str, str]]":
+    """Return a copy of a tokenizer in which these tokens bear other names, and the names; None where it cannot be."""
+    names = {text: f"<{word}{number}>" for number, text in tokens.items()}
+    if not names or not tokenizer.is_fast:
+        return None, {}
+    from tokenizers import Tokenizer
+
+    tree = json.loads(tokenizer.backend_tokenizer.to_str())
+    tree["truncation"] = tree["padding"] = None
+    for added in tree["added_tokens"]:
+        added["content"] = names.get(added["content"], added["content"])
+    vocabulary = tree["model"].get("vocab")
+    if isinstance(vocabulary, dict):
+        tree["model"]["vocab"] = {names.get(text, text): number for text, number in vocabulary.items()}
+    elif isinstance(vocabulary, list):
+        tree["model"]["vocab"] = [[names.get(text, text), score] for text, score in vocabulary]
+    try:
+        return Tokenizer.from_str(json.dumps(tree)), names
+    except Exception:  # the library's own kind; the vocabulary is built from a token that was renamed
+        return None, {}
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says without its line breaks, or its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

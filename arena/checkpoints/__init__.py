@@ -1,0 +1,1 @@
+"""Whether a folder's files make a checkpoint that can fight."""

@@ -1,0 +1,359 @@
+"""The ledger: every battle that began and every vote, in one SQLite file.
+
+WAL mode lets the leaderboard read while votes are written; synchronous=FULL makes a stored vote outlive a power cut,
+and the reveal comes only after the commit. What cannot be written is said within seconds (LedgerUnavailable) and
+changes nothing: a file that is locked, full, gone or replaced must never look like a vote that was stored.
+"""
+
+import contextlib
+import datetime
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlite_utils import Database
+
+from arena.backends import Reply
+from arena.battle import (
+    LEFT,
+    NOT_LOST,
+    RESTARTED,
+    SAME_REPLIES,
+    SIDES,
+    VOTED_BEFORE,
+    VOTER_LEFT_OUT,
+    Battle,
+    State,
+    prompt_key,
+)
+from arena.ledger.files import LedgerFiles, require_own_log
+from arena.pairing import Draw
+from ratings.analysis.style import measure_style
+from ratings.ledger.schema import migrations
+from ratings.outcomes import Outcome
+
+Source = Literal["human", "simulated"]
+
+BUSY_SECONDS = 3.0  # how long another writer is waited for
+CLOSE_SECONDS = 1.0  # the same when the ledger is closed
+REST_SECONDS = 1.0  # after a failure the next ones are refused at once for so long, so that no queue builds up
+
+ROOM = 1_000_000  # bytes, with less of which left a ledger will soon take no vote
+
+LOST_HOURS = 1
+
+log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """A ledger that cannot be opened or written: says which file and what to do."""
+
+
+class LedgerUnavailable(StoreError):
+    """Nothing can be written at the moment (locked, full, gone): nothing was changed, the same call may work later."""
+
+
+class VoteRefused(Exception):
+    """The ledger holds no battle that is this visitor's and open to a vote."""
+
+
+class Store:
+    """One open ledger. Its methods may be called from any thread, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it, and bring its schema up to date.
+
+        Raises:
+            StoreError: the file is no SQLite database, is somebody else's, is newer than this code, or cannot be
+                written.
+        """
+        self.path = path
+        self._lock = threading.Lock()
+        self._rests_until = 0.0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            require_own_log(path)
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self._db = Database(self._connection)
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+            self._files = LedgerFiles(path, self._connection)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{path} cannot be used as the vote ledger: {error}: pass --db another file") from None
+
+    def _prepare(self) -> None:
+        self._require_ours()
+        self._db.enable_wal()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("BEGIN IMMEDIATE")  # another process may open it too; this also makes the log
+        migrations.apply(self._db)
+        self._connection.execute("COMMIT")
+        self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+    def close(self) -> None:
+        """Write everything into the main file, so that it alone is whole, and close it."""
+        with self._lock:
+            try:
+                if not self._files.close(CLOSE_SECONDS):
+                    log.warning("%s is in use elsewhere: a copy of it needs %s-wal too", self.path, self.path.name)
+            except sqlite3.Error as error:
+                log.warning("%s: a copy of it needs %s-wal too: %s", self.path, self.path.name, error)
+            except OSError as error:
+                log.error("%s: %s", self.path, error)
+
+    def check(self) -> None:
+        """Try whether the ledger can be written, without writing.
+
+        Raises:
+            LedgerUnavailable: it cannot.
+        """
+        with self._writing():
+            pass
+        if not os.access(self.path, os.W_OK):
+            raise LedgerUnavailable(f"{self.path} is read-only")
+        if (free := shutil.disk_usage(self.path.parent).free) < ROOM:
+            raise LedgerUnavailable(f"{self.path} has {free} bytes left on its disk")
+
+    def sweep(self) -> int:
+        """Void the battles that were still running when an earlier process ended; return how many."""
+        with self._writing() as ledger:
+            swept = ledger.execute(
+                "UPDATE battles SET state = 'void', void_reason = ? WHERE state = 'generating'", (RESTARTED,)
+            )
+            return swept.rowcount
+
+    def begin(self, battle: Battle) -> None:
+        """Record that a battle began, before its first token: no contestant's outing goes unrecorded.
+
+        A battle of the same visitor that still waited for a vote ends with it.
+        """
+        row = {
+            "id": battle.id,
+            "created": now(),
+            "visitor": battle.visitor,
+            "prompt": battle.prompt,
+            "category": battle.category,
+            "model_a": battle.draw.a,
+            "model_b": battle.draw.b,
+            "probability": battle.draw.probability,
+            "state": State.GENERATING.value,
+        }
+        with self._writing() as ledger:
+            ledger.execute(
+                "UPDATE battles SET state = 'void', void_reason = ? WHERE visitor = ? AND state = 'ready'",
+                (LEFT, battle.visitor),
+            )
+            _insert(ledger, "battles", row)
+
+    def finish(self, battle: Battle) -> None:
+        """Store both replies with their records, and open the vote unless the replies are the same."""
+        a, b = battle.replies["a"], battle.replies["b"]
+        style = {
+            f"{feature}_{side}": count
+            for side in SIDES
+            for feature, count in asdict(measure_style(battle.replies[side].text)).items()
+        }
+        state, reason = (State.VOID, SAME_REPLIES) if battle.has_same_replies else (State.READY, "")
+        with self._writing() as ledger:
+            _insert(ledger, "styles", {"battle_id": battle.id, **style})
+            finished = ledger.execute(
+                "UPDATE battles SET state = ?, void_reason = ?, flag = ?, reply_a = ?, reply_b = ?, record_a = ?, "
+                "record_b = ? WHERE id = ? AND state = 'generating'",
+                (state.value, reason, battle.flag, a.text, b.text, _record(a), _record(b), battle.id),
+            )
+            if finished.rowcount == 0:
+                raise StoreError(f"battle {battle.id} is not running any more")
+
+    def void(self, battle_id: str, reason: str) -> None:
+        """Close a battle without a vote; one that has its vote keeps it."""
+        with self._writing() as ledger:
+            ledger.execute(
+                "UPDATE battles SET state = 'void', void_reason = ? WHERE id = ? AND state IN ('generating', 'ready')",
+                (reason, battle_id),
+            )
+
+    def vote(self, battle_id: str, visitor: str, outcome: Outcome, *, source: Source = "human") -> str:
+        """Store a vote and return why it does not count, or "" where it does; on return, it is on disk.
+
+        A vote counts unless its battle is flagged, the voter is left out, or the voter's earlier vote on the same
+        prompt counts. One that does not is kept in set_aside. A vote that a program casts is marked "simulated".
+
+        Raises:
+            VoteRefused: no battle of this visitor with this id is open to a vote. Nothing was changed.
+            LedgerUnavailable: it could not be stored. Nothing was changed.
+        """
+        with self._writing() as ledger:
+            opened = ledger.execute(
+                "UPDATE battles SET state = 'voted' WHERE id = ? AND visitor = ? AND state = 'ready' "
+                "RETURNING prompt, flag",
+                (battle_id, visitor),
+            ).fetchone()
+            if opened is None:
+                raise VoteRefused(battle_id)
+            prompt, flag = opened
+            reason: str = flag or _why_not_counted(ledger, visitor, prompt, source)
+            row = "SELECT id, ?, visitor, model_a, model_b, ?, probability, ?, category"
+            values = (now(), outcome.value, source)
+            if reason:
+                query = f"INSERT INTO set_aside {row}, NULL, ? FROM battles WHERE id = ?"
+                ledger.execute(query, (*values, reason, battle_id))
+            else:
+                ledger.execute(f"INSERT INTO votes {row} FROM battles WHERE id = ?", (*values, battle_id))
+            return reason
+
+    def has_voted(self, visitor: str, prompt: str) -> bool:
+        """Say whether a counted vote of a visitor is on the same prompt."""
+        with self._reading() as ledger:
+            return has_voted_on(ledger, visitor, prompt)
+
+    def open_battle(self, visitor: str) -> Battle | None:
+        """Return the visitor's newest battle that waits for a vote, as it stood, or None."""
+        return self._read_battle("b.visitor = ? AND b.state = 'ready'", [visitor])
+
+    def lost_battle(self, visitor: str) -> Battle | None:
+        """Return the visitor's newest battle if it failed within LOST_HOURS, by a restart or a model, or None."""
+        since = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=LOST_HOURS)).isoformat()
+        newest = self._read_battle("b.visitor = ? AND b.created > ?", [visitor, since])
+        is_lost = newest and newest.state is State.VOID and newest.void_reason not in NOT_LOST
+        return newest if is_lost else None
+
+    def battle(self, battle_id: str) -> Battle | None:
+        """Return a battle as it stood, in whatever state, or None where there is none with this id."""
+        return self._read_battle("b.id = ?", [battle_id])
+
+    def recent_replies(self, limit: int) -> list[tuple[str, int, float, float]]:
+        """Return (contestant, letters, seconds, seconds to the first token) of the newest replies, oldest first."""
+        query = (
+            "SELECT model_a, length(reply_a), record_a, model_b, length(reply_b), record_b FROM battles "
+            "WHERE record_a IS NOT NULL AND record_b IS NOT NULL ORDER BY rowid DESC LIMIT ?"
+        )
+        with self._reading() as ledger:
+            rows = ledger.execute(query, (limit,)).fetchall()
+        sides = [row[start : start + 3] for row in reversed(rows) for start in (0, 3)]
+        timed = [(name, letters, json.loads(record)) for name, letters, record in sides]
+        return [(name, letters, record["seconds"], record["first_seconds"]) for name, letters, record in timed]
+
+    def _read_battle(self, where: str, values: list[str]) -> Battle | None:
+        query = f"{_BATTLES} WHERE {where} ORDER BY b.rowid DESC LIMIT 1"
+        with self._reading() as ledger:
+            found = ledger.execute(query, values)
+            names = [column[0] for column in found.description]
+            row = found.fetchone()
+        return None if row is None else _battle(dict(zip(names, row, strict=True)))
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise LedgerUnavailable(f"{self.path} is busy")
+        try:
+            yield self._connection
+        except sqlite3.Error as error:
+            raise LedgerUnavailable(f"{self.path} cannot be read: {error}") from error
+        finally:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction, and commit it at the end; whatever goes wrong on the way, nothing of it is kept."""
+        self._require_no_rest()
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise LedgerUnavailable(f"{self.path} is busy")
+        try:
+            self._require_no_rest()  # whoever had the lock may have waited in vain
+            self._files.before_write()
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
+            if isinstance(error, sqlite3.IntegrityError):
+                raise
+            self._rests_until = time.monotonic() + REST_SECONDS
+            raise LedgerUnavailable(f"{self.path} cannot be written: {error}") from error
+        finally:
+            self._lock.release()
+
+    def _require_no_rest(self) -> None:
+        if time.monotonic() < self._rests_until:
+            raise LedgerUnavailable(f"{self.path} cannot be written at the moment")
+
+    def _require_ours(self) -> None:
+        names = set(self._db.table_names())  # reading the schema fails on a file that is no database
+        is_ours = migrations.migrations_table in names and any(migrations.applied(self._db))
+        if names and not (is_ours and {"battles", "votes"} <= names):
+            raise StoreError(f"{self.path} is a database of something else: pass --db another file")
+        if names:
+            known = {migration.name for migration in migrations.pending(Database(memory=True))}
+            newer = {applied.name for applied in migrations.applied(self._db)} - known
+            if newer:
+                raise StoreError(f"{self.path} was written by a newer arena ({', '.join(newer)}): update this one")
+
+
+_BATTLES = """
+    SELECT b.*, coalesce(v.outcome, s.outcome) AS outcome, s.reason FROM battles b
+    LEFT JOIN votes v ON v.battle_id = b.id LEFT JOIN set_aside s ON s.battle_id = b.id
+"""
+
+
+def has_voted_on(ledger: sqlite3.Connection, visitor: str, prompt: str) -> bool:
+    """Say whether a counted vote of a visitor is on the same prompt."""
+    voted = ledger.execute(
+        "SELECT b.prompt FROM votes v JOIN battles b ON b.id = v.battle_id WHERE v.visitor = ?", (visitor,)
+    )
+    key = prompt_key(prompt)
+    return any(prompt_key(earlier) == key for (earlier,) in voted)
+
+
+def _why_not_counted(ledger: sqlite3.Connection, visitor: str, prompt: str, source: Source) -> str:
+    if source == "simulated":
+        return ""
+    if ledger.execute("SELECT 1 FROM voters_left_out WHERE visitor = ?", (visitor,)).fetchone():
+        return VOTER_LEFT_OUT
+    return VOTED_BEFORE if has_voted_on(ledger, visitor, prompt) else ""
+
+
+def _battle(row: dict[str, Any]) -> Battle:
+    battle = Battle(
+        visitor=row["visitor"],
+        prompt=row["prompt"],
+        category=row["category"],
+        draw=Draw(row["model_a"], row["model_b"], row["probability"]),
+        id=row["id"],
+        flag=row["reason"] or row["flag"],
+    )
+    for side in SIDES:
+        if row[f"record_{side}"] is not None:
+            battle.finish(side, Reply(text=row[f"reply_{side}"], **json.loads(row[f"record_{side}"])))
+    battle.state, battle.void_reason = State(row["state"]), row["void_reason"]
+    battle.outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    return battle
+
+
+def _insert(ledger: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    places = ", ".join("?" * len(row))
+    ledger.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))
+
+
+def _record(reply: Reply) -> str:
+    return json.dumps({key: value for key, value in asdict(reply).items() if key != "text"})
+
+
+def now() -> str:
+    """Return the time as the ledger writes it: UTC, ISO 8601, to the millisecond."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

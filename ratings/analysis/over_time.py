@@ -1,0 +1,267 @@
+"""Ratings over time: the board as it stood at the end of every day or week.
+
+Votes are cut at midnight UTC; a week opens on Monday and is named by that day. A cumulative series
+fits all votes up to the end of each period, so its last entry is the board of all votes; else each
+period is fitted alone, which shows a change sooner and less surely. A period without a vote has no
+entry.
+
+Each fit is Bradley-Terry by Newton's method, as in bradley_terry.py, and starts from the strengths
+of the period before. A day adds little to a long record, so two or three steps suffice. Each has
+its sandwich intervals and marginal ranks, and rates the models that can be rated by then.
+
+Two things to know when reading it. Ratings are measured from the mean of the models rated in that
+period, as on every board, so a strong newcomer moves all others down on its first day; differences
+between two models do not move. And each interval holds for its own period: somebody who looks at
+all of them will find one that misses more often than the level says.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.errors import NotConvergedError, NoVotesError, SettingsError
+from ratings.fit.existence import rated_models, reachable
+from ratings.fit.newton import MAX_ITERATIONS, TOLERANCE
+from ratings.intervals.ranks import marginal_ranks
+from ratings.intervals.sandwich import centre_on, pseudo_inverse, quantile
+from ratings.outcomes import OUTCOMES, BothBad, Outcome
+from ratings.scale import to_points
+from ratings.votes.votes import Votes
+
+Period = Literal["day", "week"]
+
+Floats = NDArray[np.float64]
+
+_SECONDS_PER_DAY = 86_400
+_LONGEST = 2**16
+"""Days or weeks a series may span, 179 years of days: beyond lies a wrong unit or date."""
+# As in bradley_terry.py: the squared distance to the maximum in standard errors.
+_NEARLY_THERE = 1e-12
+# As in intervals.py: the squared score of a tie between equals, after rounding.
+_ROUNDING = 1e-14
+
+
+@dataclass(frozen=True)
+class Series:
+    """Ratings, intervals and ranks of K models at the end of T periods."""
+
+    models: tuple[str, ...]
+    by: Period
+    cumulative: bool
+    """Whether each period is fitted with all votes before it."""
+    confidence: float
+    periods: tuple[str, ...]
+    """(T,) first day of each period with a vote, ISO 8601, in order."""
+    ratings: Floats
+    """(T, K) Elo points; NaN where a model cannot be rated, here and in the bounds."""
+    lower: Floats
+    upper: Floats
+    ranks: NDArray[np.int64]
+    """(T, K) marginal ranks from 1; 0 where a model cannot be rated."""
+    used: NDArray[np.int64]
+    """(T,) votes that entered each fit."""
+    untimed: int
+    """Votes without a time, which are in no period."""
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return text, ints, finite floats and nulls: one list over the periods a model."""
+        return {
+            "by": self.by,
+            "cumulative": self.cumulative,
+            "confidence": self.confidence,
+            "periods": list(self.periods),
+            "used": self.used.tolist(),
+            "untimed": self.untimed,
+            "models": {
+                model: {
+                    "rating": _nulls(self.ratings[:, k]),
+                    "lower": _nulls(self.lower[:, k]),
+                    "upper": _nulls(self.upper[:, k]),
+                    "rank": [rank or None for rank in self.ranks[:, k].tolist()],
+                }
+                for k, model in enumerate(self.models)
+            },
+        }
+
+
+def series(
+    votes: Votes,
+    times: Floats,
+    *,
+    by: Period = "day",
+    cumulative: bool = True,
+    both_bad: BothBad = "tie",
+    confidence: float = 0.95,
+) -> Series:
+    """Return the board at the end of every period, from (n,) seconds since 1970 UTC beside the votes.
+
+    The votes may be in any order; NaN is an unknown time. Raises NoVotesError where no vote has a
+    time, NotConvergedError, and SettingsError for an unknown setting or times that are no seconds.
+    """
+    _check(votes, times, by, both_bad)
+    reach = quantile(confidence)
+    board = _Board(len(votes.models))
+    periods, used, numbers, ranks = [], [], [], []
+    for start, cells in _steps(votes, times, by, both_bad):
+        board.add(cells, cumulative)
+        shown, strengths, joint, entered = board.fit()
+        spread = reach * np.sqrt(np.diag(joint))
+        line = np.full((3, len(votes.models)), np.nan)
+        line[:, shown] = to_points(np.stack([strengths, strengths - spread, strengths + spread]))
+        rank = np.zeros(len(votes.models), dtype=np.int64)
+        rank[shown] = marginal_ranks(strengths, joint, confidence)
+        periods.append(start.isoformat())
+        used.append(entered)
+        numbers.append(line)
+        ranks.append(rank)
+    ratings, lower, upper = np.stack(numbers, axis=1)
+    return Series(
+        models=votes.models,
+        by=by,
+        cumulative=cumulative,
+        confidence=confidence,
+        periods=tuple(periods),
+        ratings=ratings,
+        lower=lower,
+        upper=upper,
+        ranks=np.stack(ranks),
+        used=np.array(used),
+        untimed=int((~np.isfinite(times)).sum()),
+    )
+
+
+class _Board:
+    """The votes so far and the strengths they gave, from which the next fit starts."""
+
+    def __init__(self, size: int) -> None:
+        self._wins = np.zeros((size, size))
+        self._ties = np.zeros((size, size))
+        self._strengths = np.zeros(size)
+        self._rated = np.zeros(0, dtype=np.int64)
+
+    def add(self, cells: Floats, keep: bool) -> None:
+        """Take the (K, K, 4) votes of a period, in addition to the others where they are to be kept."""
+        wins = cells[:, :, Outcome.A_WINS.code] + cells[:, :, Outcome.B_WINS.code].T
+        ties = cells[:, :, Outcome.TIE.code] + cells[:, :, Outcome.BOTH_BAD.code]
+        ties = ties + ties.T
+        if keep:
+            self._wins += wins
+            self._ties += ties
+            # More votes can only join models; once all are rated, they stay so.
+            is_settled = len(self._rated) == len(wins)
+        else:
+            self._wins, self._ties, is_settled = wins, ties, False
+        if not is_settled:
+            beats = self._wins + self._ties
+            self._rated = rated_models(beats, reachable(beats))
+
+    def fit(self) -> tuple[NDArray[np.int64], Floats, Floats, int]:
+        """Return the models shown, their strengths and covariance, and the number of votes in the fit."""
+        inside = np.ix_(self._rated, self._rated)
+        wins, ties = self._wins[inside], self._ties[inside]
+        strengths, hessian = _climb(wins + ties / 2, self._strengths[self._rated])
+        self._strengths[self._rated] = strengths
+        probability = _probability(strengths)
+        won = wins * probability.T**2
+        squared = won + won.T + ties * (0.5 - probability) ** 2
+        inverse = pseudo_inverse(hessian)
+        shown = squared.sum(axis=1) > _ROUNDING * np.diag(hessian)
+        joint = inverse @ _laplacian(squared) @ inverse
+        if not shown.all():
+            strengths, joint = centre_on(shown, strengths, joint)
+        return self._rated[shown], strengths, joint, round(float(wins.sum() + ties.sum() / 2))
+
+
+def _climb(shares: Floats, strengths: Floats) -> tuple[Floats, Floats]:
+    """Return the (R,) strengths that maximise the likelihood of (R, R) shares, and the (R, R) Hessian there."""
+    if len(shares) == 0:
+        return strengths, shares
+    votes = shares + shares.T
+    tolerance = TOLERANCE * shares.sum()
+    strengths = strengths - strengths.mean()
+    gradient, hessian = _derivatives(shares, votes, strengths)
+    for _ in range(MAX_ITERATIONS):
+        step = np.linalg.solve(hessian + np.trace(hessian) / len(shares) ** 2, gradient)
+        slope = gradient @ step
+        is_last = slope < _NEARLY_THERE and np.abs(gradient).max() < tolerance
+        if is_last:
+            return strengths + step, hessian
+        for _ in range(40):
+            moved = strengths + step
+            gradient, hessian = _derivatives(shares, votes, moved)
+            # The log-likelihood is concave, so the slope at the end of the step tells an overshoot.
+            if gradient @ step >= -slope / 2:
+                break
+            step, slope = step / 2, slope / 2
+        strengths = moved - moved.mean()
+    raise NotConvergedError(
+        f"a period's fit stopped after {MAX_ITERATIONS} iterations with a gradient of "
+        f"{np.abs(gradient).max():.3g} votes, over the tolerance of {tolerance:.3g}; no series is given"
+    )
+
+
+def _derivatives(shares: Floats, votes: Floats, strengths: Floats) -> tuple[Floats, Floats]:
+    probability = _probability(strengths)
+    # W_ij - N_ij P_ij without the difference of two large numbers, as 1 - P_ij = P_ji.
+    gradient = (shares * probability.T - shares.T * probability).sum(axis=1)
+    return gradient, _laplacian(votes * probability * probability.T)
+
+
+def _probability(strengths: Floats) -> Floats:
+    """Return what bradley_terry.win_probability does, in a third of the time."""
+    with np.errstate(over="ignore"):  # exp(710) is infinite, and the chance is then 0
+        return np.asarray(1 / (1 + np.exp(np.subtract.outer(strengths, strengths).T)))
+
+
+def _laplacian(weights: Floats) -> Floats:
+    """Return what bradley_terry.laplacian does, in the place of the weights."""
+    total = weights.sum(axis=1)
+    np.negative(weights, out=weights)
+    weights[np.diag_indices_from(weights)] += total
+    return weights
+
+
+def _steps(votes: Votes, times: Floats, by: Period, both_bad: BothBad) -> Iterator[tuple[date, Floats]]:
+    """Yield the first day of each period with a vote and its (K, K, 4) votes."""
+    kept = np.isfinite(times)
+    if both_bad == "drop":
+        kept &= votes.outcome != Outcome.BOTH_BAD.code
+    if not kept.any():
+        raise NoVotesError("no vote with a time to make a series of; collect some votes first")
+    days = np.floor(times[kept] / _SECONDS_PER_DAY)
+    length = 1 if by == "day" else 7
+    number = (days + 3) // 7 if by == "week" else days  # 1970 opened on a Thursday
+    first = number.min()
+    if number.max() - first >= _LONGEST or not -700_000 < first < 2_900_000:
+        raise SettingsError(
+            f"times run from {times[kept].min():.0f} to {times[kept].max():.0f}; "
+            "give seconds since 1970, not milliseconds"
+        )
+    # Sixteen bits sort in one pass each for the two bytes.
+    short = (number - first).astype(np.uint16)
+    order = np.argsort(short, kind="stable")
+    size = len(votes.models)
+    code = ((votes.a * size + votes.b) * len(OUTCOMES) + votes.outcome)[kept][order]
+    end = np.cumsum(np.bincount(short))
+    opening = date(1970, 1, 1) - timedelta(days=3 if by == "week" else 0)
+    for index in np.unique(short).tolist():
+        part = code[end[index - 1] if index else 0 : end[index]]
+        cells = np.bincount(part, minlength=len(OUTCOMES) * size * size).astype(np.float64)
+        yield opening + timedelta(days=(int(first) + index) * length), cells.reshape(size, size, len(OUTCOMES))
+
+
+def _check(votes: Votes, times: Floats, by: str, both_bad: str) -> None:
+    if times.shape != (votes.used,):
+        raise SettingsError(f"times have the shape {times.shape}; give one time a vote, {(votes.used,)}")
+    if by not in get_args(Period):
+        raise SettingsError(f"by is {by!r}; choose one of {', '.join(get_args(Period))}")
+    if both_bad not in ("tie", "drop"):
+        raise SettingsError(f"both_bad is {both_bad!r}; for a series choose tie or drop")
+
+
+def _nulls(values: Floats) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,140 @@
+"""Where votes and fit part: what was seen of each pair, what the fit expects, and how far that is off.
+
+One strength a model cannot say that a beats b, b beats c and c beats a, nor that a model does well
+against one opponent alone. Both show as residuals of pairs. With O the share of the win that i took
+from j over n votes, p the share the fit expects and v(p) its variance,
+
+    r_ij = (O - n p) / sqrt(phi n v (1 - h)),
+
+which is near a standard normal where the fit is right. v is p (1 - p) for Bradley-Terry and that of
+Davidson's three outcomes for Davidson's. phi is the mean squared residual of a vote over its expected
+square (Wedderburn 1974, doi:10.1093/biomet/61.3.439): a tie as half a win is less noisy than a coin, and
+phi knows it. h is the pair's leverage, the share of its own residual that the fit has taken up (Pregibon
+1981, doi:10.1214/aos/1176345513). A pair which alone decides how two models compare has h = 1, so there
+is nothing to hold it against and no residual.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.board.leaderboard import Leaderboard
+from ratings.fit.bradley_terry import BradleyTerryFit, win_probability
+from ratings.fit.data import Evidence, gather
+from ratings.fit.davidson import DavidsonFit, outcome_chances
+from ratings.fit.newton import pseudo_inverse_along
+from ratings.outcomes import BothBad
+from ratings.votes.counts import Counts
+
+Floats = NDArray[np.float64]
+
+LARGE = 3.0
+"""Standard errors beyond which a residual is worth a look; one pair in 370 is by chance."""
+
+# A pair that keeps less of its residual than this is one the fit follows, but for rounding.
+_FOLLOWED = 1e-6
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What is known of each pair of M models; the row's model against the column's."""
+
+    models: tuple[str, ...]
+    """(M,) names, in the order of the board."""
+    battles: Floats
+    """(M, M) usable votes between the two, both-bad ones included; symmetric, zero on the diagonal."""
+    observed: Floats
+    """(M, M) share of the win, as the ratings count it; NaN where no vote tells."""
+    expected: Floats | None = None
+    """(M, M) share the fit expects, NaN on the diagonal; None without a fit."""
+    residual: Floats | None = None
+    """(M, M) standard errors the row's model won beyond that; NaN where there is nothing to compare."""
+
+
+def pairs_of(board: Leaderboard, counts: Counts, fit: BradleyTerryFit | DavidsonFit | None, most: int) -> Pairs:
+    """Return the pairs among the first `most` rated models, or among all where nobody is rated."""
+    rows = [row for row in board.rows if row.rating is not None] or list(board.rows)
+    names = tuple(row.model for row in rows[:most])
+    total = np.zeros((len(counts.models), len(counts.models)))
+    np.add.at(total, (counts.pairs[:, 0], counts.pairs[:, 1]), counts.outcomes.sum(axis=1))
+    battles = _among(total + total.T, counts.models, names)
+    rated = () if fit is None else tuple(fit.models[i] for i in fit.rated)
+    if fit is None or not set(names) <= set(rated):
+        return Pairs(names, battles, _among(_shares(_told(board, counts)), counts.models, names))
+    return Pairs(
+        names,
+        battles,
+        _among(_shares(fit.evidence), rated, names),
+        _among(_off_diagonal(expected_and_variance(fit)[0]), rated, names),
+        _among(residuals(fit), rated, names),
+    )
+
+
+def residuals(fit: BradleyTerryFit | DavidsonFit) -> Floats:
+    """Return (R, R) standard errors that the row's model won beyond what the fit expects of it.
+
+    Antisymmetric; NaN for a pair without a vote, or one that the fit follows whatever it says. With
+    weights the variance takes their squares, and the leverage is that of the weighted fit.
+    """
+    expected, variance = expected_and_variance(fit)
+    told, squared = fit.evidence, fit.evidence.squared
+    votes, squares = (part.wins + part.wins.T + part.ties for part in (told, squared))
+    seen = squared.wins * expected.T**2
+    scores = seen + seen.T + squared.ties * (0.5 - expected) ** 2
+    total = float((squares * variance).sum())
+    phi = float(scores.sum()) / total if total else 0.0
+    left = 1 - _leverage(fit, votes, variance, expected)
+    error = phi * squares * variance * left
+    is_known = (votes > 0) & (left > _FOLLOWED) & (error > 0)
+    beyond = told.shares * expected.T - told.shares.T * expected  # O - n p, without a difference of large numbers
+    return np.where(is_known, beyond / np.sqrt(np.where(is_known, error, 1.0)), np.nan)
+
+
+def expected_and_variance(fit: BradleyTerryFit | DavidsonFit) -> tuple[Floats, Floats]:
+    """Return (R, R) the share of a win the row's model is expected to take, and the variance of one vote's."""
+    if isinstance(fit, DavidsonFit):
+        won, tied, share = outcome_chances(fit.strengths, fit.log_nu)
+        return share, won * won.T + tied * (1 - tied) / 4
+    share = win_probability(fit.strengths)
+    return share, share * share.T
+
+
+def _leverage(fit: BradleyTerryFit | DavidsonFit, votes: Floats, variance: Floats, expected: Floats) -> Floats:
+    """Return (R, R) the share of each pair's residual that the fit has taken up."""
+    size = len(fit.strengths)
+    flat = np.append(np.ones(size), np.zeros(len(fit.hessian) - size))
+    inverse = pseudo_inverse_along(fit.hessian, flat)
+    among = inverse[:size, :size]
+    spread = np.add.outer(np.diag(among), np.diag(among)) - 2 * among
+    leverage = votes * variance * spread
+    if isinstance(fit, DavidsonFit):  # the tie parameter follows the pair too
+        tied = outcome_chances(fit.strengths, fit.log_nu)[1]
+        both = np.divide(tied * (0.5 - expected), variance, out=np.zeros_like(variance), where=variance > 0)
+        lean = inverse[:size, size]
+        leverage += (
+            votes * both * (2 * variance * np.subtract.outer(lean, lean) + variance * both * inverse[size, size])
+        )
+    return np.asarray(leverage)
+
+
+def _told(board: Leaderboard, counts: Counts) -> Evidence:
+    """Return what the votes say where no fit does: ties half a win each, both-bad as the board took them."""
+    named = board.settings.get("both_bad")
+    both_bad: BothBad = "tie" if named == "tie" else "drop"
+    return gather(counts, ties="half", both_bad=both_bad)
+
+
+def _shares(told: Evidence) -> Floats:
+    votes = told.shares + told.shares.T
+    return np.divide(told.shares, votes, out=np.full_like(votes, np.nan), where=votes > 0)
+
+
+def _off_diagonal(square: Floats) -> Floats:
+    return np.where(np.eye(len(square), dtype=bool), np.nan, square)
+
+
+def _among(square: Floats, models: tuple[str, ...], names: tuple[str, ...]) -> Floats:
+    index = {name: number for number, name in enumerate(models)}
+    order = [index[name] for name in names]
+    return np.asarray(square[np.ix_(order, order)])

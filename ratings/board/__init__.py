@@ -1,0 +1,1 @@
+"""Settings and votes to a ranked board."""

@@ -1,0 +1,265 @@
+"""Numbers to ranked rows, together with the settings that made them.
+
+A board says what it rests on: how many votes were read, used and left out and why, how many were
+simulated, and every choice that moved a number. A model without a rating keeps its row and says why.
+
+A rank is one more than the number of models that are surely better, by intervals that hold for all
+models at once (ranks.py); the worst rank a model may have stands beside it.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.board.estimate import Estimate, estimate
+from ratings.board.settings import Settings as Settings
+from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
+from ratings.fit.bradley_terry import BOTH_BAD_DROPPED
+from ratings.fit.elo import elo
+from ratings.fit.existence import NO_VOTES, ONLY_DROPPED, RATED
+from ratings.intervals.differences import anchor_shift
+from ratings.scale import POINTS_PER_NAT, to_points
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Votes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHODS = ("bradley-terry", "davidson", "elo")
+"""What `build` knows; "davidson" is Bradley-Terry with Davidson's treatment of ties."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on the board. Votes are all its usable ones, whether or not they entered the fit."""
+
+    model: str
+    status: str
+    """"rated", or why there is no number, or what it leans on."""
+    rating: float | None
+    """Elo points."""
+    lower: float | None
+    upper: float | None
+    rank: int | None
+    """1 + the number of models that are surely better; for online Elo the position."""
+    votes: int
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+    rank_lower: int | None = None
+    """The best rank the model may have, and below it the worst; those of all models hold at once."""
+    rank_upper: int | None = None
+    both_bad_share: float | None = None
+    """Of its votes; None without one."""
+    tie_share: float | None = None
+    """Of its votes, those that say both are bad not among them."""
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Rows by rating, best first, then those without one by name."""
+
+    created: str
+    """ISO 8601, with its offset from UTC."""
+    method: str
+    settings: dict[str, str | float]
+    read: int
+    """Rows read: always used plus all that were left out."""
+    used: int
+    """Votes that entered the ratings."""
+    left_out: dict[str, int]
+    """Rows that did not, by reason."""
+    simulated: int
+    """Usable votes that were cast by a program."""
+    rows: tuple[Row, ...]
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return the content of leaderboard.json: text, ints, finite floats and nulls only."""
+        return {
+            "created": self.created,
+            "method": self.method,
+            "settings": dict(self.settings),
+            "votes": {
+                "read": self.read,
+                "used": self.used,
+                "left_out": dict(self.left_out),
+                "simulated": self.simulated,
+            },
+            "rows": [asdict(row) for row in self.rows],
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row a model, with the columns of `Row`; missing numbers are NA, ranks whole."""
+        import pandas as pd
+
+        frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__annotations__))
+        numbers = dict.fromkeys(("rating", "lower", "upper", "both_bad_share", "tie_share"), "Float64")
+        return frame.astype({**numbers, **dict.fromkeys(("rank", "rank_lower", "rank_upper"), "Int64")})
+
+    def to_text(self) -> str:
+        """Return the board as an aligned table for a terminal, with its summary line."""
+        from ratings.report.text import board_text
+
+        return board_text(self)
+
+    def summary(self) -> str:
+        """Return one line: method, votes read, used, left out by reason, and simulated."""
+        left_out = ", ".join(f"{reason}: {n}" for reason, n in self.left_out.items())
+        return (
+            f"{self.method}: {self.read} votes read, {self.used} used, "
+            f"{self.read - self.used} left out{f' ({left_out})' if left_out else ''}, "
+            f"{self.simulated} simulated"
+        )
+
+
+def build(
+    source: Counts | Votes,
+    method: str,
+    settings: Settings | None = None,
+    *,
+    now: datetime,
+    earlier: Leaderboard | None = None,
+) -> Leaderboard:
+    """Return the board of `source` by one of METHODS, stamped with `now`.
+
+    Elo depends on the order of the votes, so it takes `Votes`, as do clustered intervals; all else takes
+    either. From an `earlier` board a fit by half a win each starts closer to its end, which is all it is for.
+    Raises NoVotesError, TooFewModelsError, SettingsError, or NotConvergedError. A model that
+    cannot be rated is no error: its row says why.
+    """
+    settings = with_method(settings or Settings(), method)
+    votes = source if isinstance(source, Votes) else None
+    counts = count(source) if isinstance(source, Votes) else source
+    check_enough(counts)
+    created = now.isoformat(timespec="seconds")
+    if method == "elo":
+        return elo_board(votes, counts, settings, created)
+    rows = earlier.rows if earlier else ()
+    start = {row.model: row.rating / POINTS_PER_NAT for row in rows if row.rating is not None}
+    return rated_board(estimate(counts, settings, votes=votes, start=start), counts, settings, created)
+
+
+def with_method(settings: Settings, method: str) -> Settings:
+    """Return the settings under this method; raise SettingsError where it is unknown or they contradict it."""
+    if method not in METHODS:
+        raise SettingsError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
+    if method == "elo" and settings.ties != "half":
+        raise SettingsError(f"elo shares a tie out by half and cannot have ties {settings.ties!r}")
+    if method == "davidson" and settings.ties == "drop":
+        raise SettingsError("davidson rates by the ties and cannot drop them")
+    return replace(settings, ties="davidson") if method == "davidson" else settings
+
+
+def check_enough(counts: Counts) -> None:
+    """Raise TooFewModelsError or NoVotesError where nobody could be rated whatever the method."""
+    if len(counts.models) == 1:
+        raise TooFewModelsError(f"only one model has votes ({counts.models[0]!r}); a rating compares at least two")
+    if counts.used == 0:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in counts.left_out.items())
+        raise NoVotesError(
+            f"no votes to rate by: read {counts.read}{f', left out {reasons}' if reasons else ''}; "
+            "collect some votes first"
+        )
+
+
+def rated_board(found: Estimate, counts: Counts, settings: Settings, created: str) -> Leaderboard:
+    """Return the board of an estimate from these counts. Raises SettingsError where the anchor has no rating."""
+    shift = anchor_shift(found.names, found.strengths, *settings.anchor) if settings.anchor else 0.0
+    numbers = np.full((len(counts.models), 5), np.nan)
+    numbers[found.shown, :3] = to_points(np.stack([found.strengths, found.lower, found.upper], axis=1)) + shift
+    numbers[found.shown, 3:] = np.stack([found.best, found.worst], axis=1)
+    method = "davidson" if settings.ties == "davidson" else "bradley-terry"
+    told = settings.describe(is_weighted=counts.weights is not None)
+    return _board(method, created, told, counts, found.left_out, list(found.status), numbers)
+
+
+def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: str) -> Leaderboard:
+    """Return the board of online Elo after these votes, whose counts are `counts`."""
+    if votes is None:
+        raise SettingsError("elo depends on the order of the votes and cannot be computed from counts")
+    ratings = elo(votes, k=settings.k, both_bad=settings.both_bad)
+    games, bad = _tallies(counts)[:, [0, 4]].T
+    dropped = bad if settings.both_bad == "drop" else 0 * bad
+    is_rated = games > dropped
+    if settings.anchor:
+        ratings += _elo_shift(counts.models, ratings, is_rated, *settings.anchor)
+    statuses = [
+        RATED if rated else (ONLY_DROPPED if n > 0 else NO_VOTES) for rated, n in zip(is_rated, games, strict=True)
+    ]
+    numbers = np.full((len(counts.models), 5), np.nan)
+    numbers[is_rated, 0] = ratings[is_rated]
+    numbers[is_rated, 3] = 1 + (ratings[is_rated] > ratings[is_rated][:, None]).sum(axis=1)
+    left_out = dict(counts.left_out)
+    if dropped.any():
+        left_out[BOTH_BAD_DROPPED] = int(dropped.sum()) // 2  # each stands with both its models
+    return _board("elo", created, settings.describe_elo(), counts, left_out, statuses, numbers)
+
+
+def _elo_shift(
+    models: tuple[str, ...], ratings: NDArray[np.float64], is_rated: NDArray[np.bool_], name: str, points: float
+) -> float:
+    rated = [model for model, has in zip(models, is_rated, strict=True) if has]
+    if name not in rated:
+        raise SettingsError(f"anchor {name!r} is not a rated model; choose one of {', '.join(rated)}")
+    return float(points - ratings[models.index(name)])
+
+
+def _board(
+    method: str,
+    created: str,
+    settings: dict[str, str | float],
+    counts: Counts,
+    left_out: dict[str, int],
+    statuses: list[str],
+    numbers: NDArray[np.float64],
+) -> Leaderboard:
+    """Put together the rows; `numbers` is (K, 5) rating, lower, upper, best and worst rank, NaN for none."""
+    lines = zip(counts.models, statuses, numbers, _tallies(counts), strict=True)
+    rows = [_row(model, status, line, tally) for model, status, line, tally in lines]
+    rows.sort(key=lambda row: (row.rating is None, -(row.rating or 0.0), row.model))
+    return Leaderboard(
+        created=created,
+        method=method,
+        settings=settings,
+        read=counts.read,
+        used=counts.read - sum(left_out.values()),
+        left_out=left_out,
+        simulated=counts.simulated,
+        rows=tuple(rows),
+    )
+
+
+def _row(model: str, status: str, numbers: NDArray[np.float64], tally: NDArray[np.float64]) -> Row:
+    rating, lower, upper, best, worst = (float(n) if np.isfinite(n) else None for n in numbers)
+    votes, wins, losses, ties, both_bad = (int(n) for n in tally)
+    return Row(
+        model=model,
+        status=status,
+        rating=rating,
+        lower=lower,
+        upper=upper,
+        rank=None if best is None else int(best),
+        votes=votes,
+        wins=wins,
+        losses=losses,
+        ties=ties,
+        both_bad=both_bad,
+        rank_lower=None if best is None or worst is None else int(best),
+        rank_upper=None if worst is None else int(worst),
+        both_bad_share=both_bad / votes if votes else None,
+        tie_share=ties / votes if votes else None,
+    )
+
+
+def _tallies(counts: Counts) -> NDArray[np.float64]:
+    """Return (K, 5) votes, wins, losses, ties and both bad of each model."""
+    tallies = np.zeros((len(counts.models), 5))
+    for side, columns in ((0, (0, 1, 2, 3)), (1, (1, 0, 2, 3))):  # B's wins are A's losses
+        for place, column in enumerate(columns, 1):
+            tallies[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes[:, column], len(tallies))
+    tallies[:, 0] = tallies[:, 1:].sum(axis=1)
+    return tallies

@@ -1,0 +1,114 @@
+"""Every choice that moves a number on a board, in one frozen object, and how a reader is told of it.
+
+The words of `describe` stand beside the numbers, and two snapshots are compared by them (snapshots.py). So they
+hold what was chosen and nothing that changes with the votes.
+"""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal, get_args
+
+from ratings.errors import SettingsError
+from ratings.fit.elo import K_FACTOR
+from ratings.fit.prior import Prior
+from ratings.intervals.ranks import FEWEST_DRAWS, MOST_DRAWS
+from ratings.intervals.sandwich import quantile
+from ratings.outcomes import BothBad, Ties, check_both_bad, check_ties
+from ratings.scale import CENTRE, POINTS_PER_TENFOLD
+
+Interval = Literal["sandwich", "clustered", "bootstrap", "sequence"]
+"""Where intervals come from: counts, votes by cluster, resampled counts, or a sequence that may be watched."""
+
+Cluster = Literal["voter", "prompt"]
+"""Which votes belong together: those of one voter, or those about one prompt."""
+
+MOST_CONFIDENCE = 0.9999
+"""Beyond it the ranks would need more draws than is sensible."""
+
+_TIES = {"half": "half a win each", "drop": "dropped", "davidson": "Davidson's tie parameter"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices that move a number on the board."""
+
+    ties: Ties = "half"
+    """Half a win each, dropped, or by Davidson's model; online Elo knows the first alone."""
+    both_bad: BothBad = "tie"
+    """Whether "both are bad" counts as a tie, is dropped, or is lost by both to the field."""
+    prior: Prior | None = None
+    interval: Interval = "sandwich"
+    cluster: Cluster = "voter"
+    """Of clustered intervals."""
+    confidence: float = 0.95
+    """Level of each interval on its own, and of all rank intervals together."""
+    anchor: tuple[str, float] | None = None
+    """A model and the Elo points it is to read; without one the average rated model reads 1000."""
+    k: float = K_FACTOR
+    """Elo points one vote can move; online Elo only."""
+    seed: int = 0
+    """Of the normal draws behind the ranks, and of the bootstrap."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for a value out of range, or an interval that the treatment of ties has not."""
+        check_ties(self.ties)
+        check_both_bad(self.both_bad)
+        quantile(self.confidence)
+        if self.confidence > MOST_CONFIDENCE:
+            raise SettingsError(
+                f"confidence is {self.confidence}; ranks are drawn, and reach {MOST_CONFIDENCE} at most"
+            )
+        if self.interval not in get_args(Interval):
+            raise SettingsError(f"interval is {self.interval!r}; choose one of {', '.join(get_args(Interval))}")
+        if self.cluster not in get_args(Cluster):
+            raise SettingsError(f"cluster is {self.cluster!r}; choose one of {', '.join(get_args(Cluster))}")
+        if self.ties == "davidson" and self.interval in ("clustered", "bootstrap"):
+            raise SettingsError(f"Davidson's model has no {self.interval} interval; choose sandwich or sequence")
+        if self.anchor and not isfinite(self.anchor[1]):
+            raise SettingsError(f"anchor is {self.anchor[1]} points; give a finite number, such as 1000")
+        if self.seed < 0:
+            raise SettingsError(f"seed is {self.seed}; give a whole number from 0 on")
+
+    @property
+    def draws(self) -> int | None:
+        """Return how many normal draws the ranks need to see a thin tail; None for as many as is usual."""
+        return 2 * MOST_DRAWS if (1 - self.confidence) * FEWEST_DRAWS < 2 else None
+
+    def describe(self, is_weighted: bool = False) -> dict[str, str | float]:
+        """Return the choices behind a board with intervals, by name."""
+        interval = {
+            "sandwich": "sandwich, each model on its own",
+            "clustered": f"clustered by {self.cluster}, each model on its own",
+            "bootstrap": "Poisson bootstrap, each model on its own",
+            "sequence": "confidence sequence, each model on its own; may be looked at any time",
+        }[self.interval]
+        told: dict[str, str | float] = {
+            "ties": _TIES[self.ties],
+            "both_bad": self.both_bad,
+            "confidence": self.confidence,
+            "interval": interval,
+            "rank": "1 + models surely better; the rank intervals of all models hold at once",
+        }
+        if self.prior:
+            told["prior"] = f"normal around the mean, standard deviation {self.prior.sd_points:g} Elo points"
+        if is_weighted:
+            told["weights"] = "each vote by 1 / (chance of its pair when it was drawn)"
+        return told | self._scale()
+
+    def describe_elo(self) -> dict[str, str | float]:
+        """Return the choices behind a board of online Elo, by name."""
+        told: dict[str, str | float] = {
+            "ties": _TIES["half"],
+            "both_bad": self.both_bad,
+            "k": self.k,
+            "interval": "none: online Elo depends on the order of the votes and has no interval",
+            "rank": "position by rating, as there is no interval",
+        }
+        return told | self._scale()
+
+    def _scale(self) -> dict[str, str | float]:
+        scale: dict[str, str | float] = {"centre": CENTRE, "points for odds of ten to one": POINTS_PER_TENFOLD}
+        if self.anchor:
+            name, points = self.anchor
+            scale["anchor"] = f"{name} reads {points:g}; all numbers move alike and no interval widens"
+        return scale

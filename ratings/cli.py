@@ -1,0 +1,254 @@
+"""The command line of ratings.compute: its manual page, and which options contradict each other.
+
+A contradiction is two options of which one would be ignored without a word. They are listed here, each
+with its reason, and found before anything is read.
+"""
+
+import argparse
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from ratings.errors import SettingsError
+from ratings.outcomes import BothBad, Ties
+
+if TYPE_CHECKING:
+    from ratings.report.build import Request
+
+_DESCRIPTION = """\
+Turn votes into a leaderboard: ratings in Elo points, how sure they are, and what they rest on. The table is
+printed; --out keeps a snapshot as JSON, CSV and one HTML page that opens without a network.
+"""
+
+_EPILOG = """\
+examples:
+  python -m ratings.compute --db data/arena.db
+        the board of all votes so far
+  python -m ratings.compute --db data/arena.db --out boards --models models.yaml --by day
+        a page with the gain of each step of training and the ratings over time
+  python -m ratings.compute --votes votes.csv --interval clustered --cluster voter
+        intervals that know that a voter's votes lean the same way
+  python -m ratings.compute --db data/arena.db --choose --category all --style
+        ties as they predict best, a board for each category, and one with style held equal
+  python -m ratings.compute --db data/arena.db --interval sequence --confidence 0.9
+        intervals that may be looked at after every vote
+
+exit status:
+  0  the board was printed and, with --out, written
+  2  it was not: one line on the standard error says what was wrong and what to do; earlier snapshots stand
+"""
+
+_NO_INTERVALS = "online Elo has no intervals and no joint covariance"
+_PLAIN = "it counts votes of one weight each, a tie as half a win"
+_NO_WIN = "a loss to the field has no winner to share a win with"
+_HALF = {"--choose", "--ties davidson", "--ties drop"}
+
+_CONTRADICTIONS: tuple[tuple[str, set[str], str], ...] = (
+    (
+        "--method elo",
+        {*_HALF, "--prior", "--weights", "--interval", "--style", "--by", "--models", "--voters"}
+        | {"--fragility", "--position"},
+        _NO_INTERVALS,
+    ),
+    ("--method elo", {"--both-bad loss-to-the-field"}, _NO_WIN),
+    ("--choose", {"--ties", "--method davidson"}, "one chooses the treatment of ties and the other names it"),
+    ("--method davidson", {"--ties half", "--ties drop"}, "Davidson's model has a treatment of ties of its own"),
+    ("--ties davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
+    ("--method davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
+    ("--fragility", {"--method davidson", "--ties davidson", "--prior", "--weights"}, _PLAIN),
+    ("--voters", {"--method davidson", "--ties davidson", "--ties drop", "--prior", "--weights"}, _PLAIN),
+    (
+        "--both-bad loss-to-the-field",
+        {"--fragility", "--voters", "--position", "--style", "--by", "--elo-shuffles", "--interval bootstrap"},
+        _NO_WIN,
+    ),
+    ("--prior", {"--interval bootstrap"}, "the bootstrap resamples votes alone"),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, whose help is the manual page."""
+    made = argparse.ArgumentParser(
+        prog="python -m ratings.compute",
+        usage="python -m ratings.compute (--db FILE | --votes FILE) [--out DIR] [options]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=100),
+        allow_abbrev=False,
+    )
+    for add in (_add_files, _add_method, _add_intervals, _add_parts):
+        add(made)
+    return made
+
+
+def _add_files(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("votes and results")
+    source = group.add_mutually_exclusive_group(required=True)
+    source.add_argument("--db", type=Path, metavar="FILE", help="the arena's ledger, a SQLite file")
+    source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines, CSV or Parquet")
+    group.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="keep a snapshot in a folder of its own under DIR, with DIR/latest and DIR/leaderboard.{json,csv,html} "
+        "leading to it, and tell what changed since the one before",
+    )
+    group.add_argument("--png", action="store_true", help="with --out: also leaderboard.png")
+    group.add_argument("--list-left-out", action="store_true", help="print each row that could not be used, and why")
+
+
+def _add_method(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("ratings")
+    group.add_argument(
+        "--method",
+        choices=("bradley-terry", "davidson", "elo"),
+        default="bradley-terry",
+        help="strengths by Bradley-Terry; by Davidson's model, the same as --ties davidson; or online Elo, "
+        "which depends on the order of the votes and has no intervals (default %(default)s)",
+    )
+    group.add_argument(
+        "--ties",
+        choices=get_args(Ties),
+        help="a tie is half a win each, not counted, or an outcome with a parameter of its own (default half)",
+    )
+    group.add_argument("--choose", action="store_true", help="take the ties that predict held-out votes best; say so")
+    group.add_argument(
+        "--both-bad",
+        choices=get_args(BothBad),
+        default="tie",
+        help='"both are bad" is a tie, not counted, or a loss of both to an average model (default %(default)s)',
+    )
+    group.add_argument(
+        "--prior",
+        type=float,
+        metavar="POINTS",
+        help="a normal prior with this standard deviation in Elo points; every model with a vote then has a rating, "
+        "drawn to the mean (default none)",
+    )
+    group.add_argument(
+        "--weights",
+        action="store_true",
+        help="weigh each vote by 1 / (chance of its pair when it was drawn), as if every pair were drawn alike",
+    )
+    group.add_argument(
+        "--anchor",
+        metavar="NAME=POINTS",
+        help="shift all ratings so that this model reads POINTS, such as base=1000; no interval widens "
+        "(default: the average rated model reads 1000)",
+    )
+
+
+def _add_intervals(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("intervals and ranks")
+    group.add_argument(
+        "--interval",
+        choices=("sandwich", "clustered", "bootstrap", "sequence"),
+        help="from counts; with votes that belong together; from resampled counts; or right at every look, "
+        "for a board that is watched (default sandwich)",
+    )
+    group.add_argument(
+        "--cluster",
+        choices=("voter", "prompt"),
+        help="with --interval clustered: the votes of one voter, or those about one prompt (default voter)",
+    )
+    group.add_argument(
+        "--confidence",
+        type=float,
+        default=0.95,
+        metavar="SHARE",
+        help="of each interval on its own, and of all rank intervals together (default %(default)s)",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default %(default)s)")
+
+
+def _add_parts(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("beside the board")
+    group.add_argument("--category", nargs="+", default=[], metavar="NAME", help="a board for each; all for all")
+    group.add_argument("--by", choices=("day", "week"), help="the ratings at the end of every day or week")
+    group.add_argument(
+        "--models",
+        type=Path,
+        metavar="FILE",
+        help="models.yaml, for the gain of each step of training and each tag",
+    )
+    group.add_argument("--style", action="store_true", help="the board with length and Markdown held equal")
+    group.add_argument(
+        "--position",
+        action=argparse.BooleanOptionalAction,
+        help="the advantage of side A, told unless --no-position; named, it is also held equal with --style",
+    )
+    group.add_argument(
+        "--fragility",
+        action=argparse.BooleanOptionalAction,
+        help="how few votes hold up the first place, told unless --no-fragility",
+    )
+    group.add_argument("--voters", action="store_true", help="the voters without whom the ratings change most")
+    group.add_argument(
+        "--elo-shuffles", type=int, default=0, metavar="N", help="online Elo averaged over N orders of the votes"
+    )
+
+
+def read_request(options: argparse.Namespace) -> "Request":
+    """Return what the options ask for. Raises SettingsError for a contradiction or a value out of range."""
+    _check(options)
+    from ratings.analysis.lineage import read_lineage
+    from ratings.board.settings import Settings
+    from ratings.fit.prior import Prior
+    from ratings.report.build import Request
+
+    settings = Settings(
+        ties=options.ties or "half",
+        both_bad=options.both_bad,
+        prior=None if options.prior is None else Prior(options.prior),
+        interval=options.interval or "sandwich",
+        cluster=options.cluster or "voter",
+        confidence=options.confidence,
+        anchor=None if options.anchor is None else _anchor(options.anchor),
+        seed=options.seed,
+    )
+    return Request(
+        method=options.method,
+        settings=settings,
+        choose=options.choose,
+        weights=options.weights,
+        categories=tuple(options.category),
+        by=options.by,
+        lineage=read_lineage(options.models) if options.models else None,
+        style=options.style,
+        position=options.position,
+        fragility=options.fragility,
+        voters=options.voters,
+        elo_shuffles=options.elo_shuffles,
+    )
+
+
+def _check(options: argparse.Namespace) -> None:
+    given = _given(options)
+    for one, others, why in _CONTRADICTIONS:
+        for other in sorted(others & given):
+            if one in given:
+                raise SettingsError(f"{one} and {other} contradict each other: {why}; leave one out")
+    if options.png and not options.out:
+        raise SettingsError("--png needs a folder to write to; give --out DIR")
+    if options.cluster and options.interval != "clustered":
+        raise SettingsError("--cluster is for --interval clustered; give both or neither")
+    if options.elo_shuffles and options.elo_shuffles < 2:
+        raise SettingsError(f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2")
+
+
+def _given(options: argparse.Namespace) -> set[str]:
+    """Return each option that says something, such as "--ties", alone and with its value, "--ties drop"."""
+    given = set()
+    for name, value in vars(options).items():
+        if value not in (None, False, 0) and value != []:
+            flag = f"--{name.replace('_', '-')}"
+            given |= {flag, f"{flag} {value}"}
+    return given
+
+
+def _anchor(text: str) -> tuple[str, float]:
+    name, _, points = text.rpartition("=")
+    if name:
+        with suppress(ValueError):
+            return name, float(points)
+    raise SettingsError(f"--anchor is {text!r}; give a model and its points, such as base=1000")

@@ -1,0 +1,1 @@
+"""Counts of votes to strengths: Bradley-Terry and its kin, and which models can be rated at all."""

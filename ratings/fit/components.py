@@ -1,0 +1,68 @@
+"""A board for each set of models that can be compared, where no chain of votes joins them.
+
+Strengths are known up to a constant in each strong component of the graph of wins and ties (Ford 1957;
+existence.py), and no vote says how the constants of two components differ. So each component has a fit
+of its own, centred on its own mean, and ratings of two components must not be compared.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.fit.data import gather
+from ratings.fit.existence import components, reachable
+from ratings.outcomes import BothBad, Ties
+from ratings.votes.counts import Counts
+
+Fit = TypeVar("Fit")
+
+
+@dataclass(frozen=True)
+class Component(Generic[Fit]):
+    """Models that can be rated together, and their fit."""
+
+    members: NDArray[np.int64]
+    """(R,) indices into the models of all counts; the fit's own indices are those into `names`."""
+    names: tuple[str, ...]
+    """(R,) names, which are the fit's models."""
+    fit: Fit
+
+
+def component_fits(
+    counts: Counts, fit: Callable[[Counts], Fit], *, ties: Ties = "half", both_bad: BothBad = "tie"
+) -> tuple[Component[Fit], ...]:
+    """Return one fit for each component of two models or more, largest first; none where there is none.
+
+    `fit` is given the counts among the members and should apply the same `ties` and `both_bad`, such as
+    `lambda counts: bradley_terry.fit(counts, both_bad=both_bad)`. The first component is the one that a
+    fit to all counts rates. Votes between components are in no fit.
+    """
+    beats = gather(counts, ties=ties, both_bad=both_bad).beats
+    groups = components(beats, reachable(beats))
+    return tuple(
+        Component(members, tuple(counts.models[i] for i in members), fit(counts_among(counts, members)))
+        for members in groups
+    )
+
+
+def counts_among(counts: Counts, members: NDArray[np.int64]) -> Counts:
+    """Return the counts of the votes whose models are both among the members, (R,) indices in order."""
+    place = np.full(len(counts.models), -1, dtype=np.int64)
+    place[members] = np.arange(len(members))
+    pairs = place[counts.pairs]
+    inside = (pairs >= 0).all(axis=1)
+    outcomes = counts.outcomes[inside]
+    return replace(
+        counts,
+        models=tuple(counts.models[i] for i in members),
+        pairs=pairs[inside],
+        outcomes=outcomes,
+        read=round(float(outcomes.sum())),
+        left_out={},
+        simulated=0,  # who cast the votes of a part is not known
+        weights=None if counts.weights is None else counts.weights[inside],
+        squared_weights=None if counts.squared_weights is None else counts.squared_weights[inside],
+    )

@@ -1,0 +1,319 @@
+"""Covariates beside the models in one Bradley-Terry fit: strengths with style or side held equal.
+
+With x the (F,) covariates of a vote, each turned to side A,
+
+    P(A wins) = 1 / (1 + exp(-(s_a - s_b + x . beta))),
+
+a tie is half a win each, and Newton's method runs over the strengths and coefficients together. With
+z = (e_a - e_b, x) the gradient is sum (y - p) z, the negative Hessian H = sum p (1 - p) z z^T, and the
+covariance the sandwich H+ M H+ with M = sum (y - p)^2 z z^T, as in intervals.py (Agresti 2002,
+"Categorical Data Analysis", 10.6, for the home advantage, which is such a covariate).
+
+Nothing is shrunk: a ridge pulls a true effect towards zero. So the estimate must exist by itself.
+It does where no combination of strengths and coefficients calls every vote correctly (Albert and
+Anderson 1984, doi:10.1093/biomet/71.1.1); elsewhere the fit runs off to infinity, the Hessian loses
+nearly all of some direction's information, and an error says so.
+
+Votes are summed per pair of models, so a step costs one pass over the votes and one solve of R + F.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.errors import NotConvergedError, SettingsError
+from ratings.fit.bradley_terry import BradleyTerryFit, laplacian
+from ratings.fit.newton import MAX_ITERATIONS, TOLERANCE
+from ratings.intervals.sandwich import quantile
+from ratings.outcomes import BothBad
+
+Floats = NDArray[np.float64]
+
+# Squared distance to the maximum in standard errors, as in bradley_terry.py. The step that starts
+# this close lands at machine precision, and neither Hessian nor residuals feel it.
+_NEARLY_THERE = 1e-10
+# A tie between equals has a squared score of 1e-16 or less after rounding, against 1/4 in the Hessian.
+_ROUNDING = 1e-14
+# What a direction must keep of the information it would have were every vote even. A pair decided
+# three million to one keeps 1e-6; a fit that ran off to infinity stops below 1e-11.
+_LEAST_INFORMATION = 1e-9
+# From this many votes on, a rough fit to some of them saves more passes than it costs.
+_MANY = 100_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Votes on R rated models, in a shape that a pass over them can use; rows may stand for many."""
+
+    size: int
+    """R."""
+    pair: NDArray[np.int64]
+    """(n,) side a times R plus side b, both numbered among the rated models."""
+    share: Floats
+    """(n,) side A's share of the win: 1, 0 or 1/2."""
+    x: Floats
+    """(F, n) covariates; each lies in one piece of memory."""
+    times: Floats | None = None
+    """(n,) votes that a row stands for; None for one each."""
+
+    @property
+    def votes(self) -> float:
+        """Return the number of votes the rows stand for."""
+        return float(len(self.share) if self.times is None else self.times.sum())
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """What one covariate does to the chance of a win, with its interval."""
+
+    name: str
+    sd: float
+    """Its unit: the root mean square of the raw difference between the sides."""
+    coefficient: float
+    """Nats a unit."""
+    lower: float
+    upper: float
+    odds: float
+    """Factor on the odds of a win a unit, exp(coefficient); 1 is no effect."""
+    odds_lower: float
+    odds_upper: float
+    win_share: float
+    """Share of wins between equals, one unit ahead; 1/2 is no effect."""
+    win_share_lower: float
+    win_share_upper: float
+
+
+@dataclass(frozen=True)
+class CovariateFit:
+    """Strengths of R models with F covariates held equal."""
+
+    without: BradleyTerryFit
+    """The same votes without covariates; it names the K models, their status and the R rated ones."""
+    strengths: Floats
+    """(R,) nats, sum to zero: who wins where both sides are alike."""
+    names: tuple[str, ...]
+    """(F,) covariates."""
+    sds: Floats
+    """(F,) unit of each: what the raw difference was divided by."""
+    coefficients: Floats
+    """(F,) nats a unit."""
+    hessian: Floats
+    """(R + F, R + F) negative Hessian of the log-likelihood."""
+    joint: Floats
+    """(R + F, R + F) sandwich covariance of strengths and coefficients, in nats squared."""
+    has_spread: NDArray[np.bool_]
+    """(R,) whether the votes on a model tell a spread, so that it has an interval."""
+    max_gradient: float
+    """Largest absolute entry of the gradient before the last, negligible step, in votes."""
+    iterations: int
+    left_out: dict[str, int]
+    """Rows that did not enter the fit, by reason."""
+
+    @property
+    def covariance(self) -> Floats:
+        """Return the (R, R) covariance of the strengths."""
+        size = len(self.strengths)
+        return self.joint[:size, :size]
+
+    def covariates(self, confidence: float = 0.95) -> tuple[Covariate, ...]:
+        """Return every covariate with an interval that holds on its own with this confidence."""
+        reach = quantile(confidence) * np.sqrt(np.diag(self.joint)[len(self.strengths) :])
+        lines = zip(self.names, self.sds.tolist(), self.coefficients.tolist(), reach.tolist(), strict=True)
+        return tuple(_describe(*line) for line in lines)
+
+
+def fit_covariates(
+    rows: Rows, names: Sequence[str], sds: Floats, without: BradleyTerryFit, left_out: dict[str, int]
+) -> CovariateFit:
+    """Return the maximum-likelihood strengths and coefficients of `rows`.
+
+    `names` and `sds` are those of the F covariates, `without` is the fit of the same votes without
+    them. Raises SettingsError where a covariate cannot be told from the others and the models, and
+    NotConvergedError where the estimate does not exist or the gradient stays above TOLERANCE times
+    the number of votes.
+    """
+    if rows.size == 0:
+        raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
+    even = _weigh(rows, np.full(len(rows.share), 0.25))
+    _check_told_apart(even, rows.size, names)
+    start = np.concatenate([without.strengths, np.zeros(len(names))])
+    theta, residual, hessian, max_gradient, iterations = _newton(rows, _approach(rows, start))
+    _check_exists(hessian, even, rows.size)
+    scores = _weigh(rows, residual * residual)
+    has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
+    if not has_spread[rows.size :].all():
+        raise SettingsError("every vote is a tie between equals, so there is nothing to measure a spread by")
+    inverse = _pseudo_inverse(hessian, rows.size)
+    return CovariateFit(
+        without=without,
+        strengths=theta[: rows.size],
+        names=tuple(names),
+        sds=sds,
+        coefficients=theta[rows.size :],
+        hessian=hessian,
+        joint=inverse @ scores @ inverse,
+        has_spread=has_spread[: rows.size],
+        max_gradient=max_gradient,
+        iterations=iterations,
+        left_out={reason: n for reason, n in left_out.items() if n},
+    )
+
+
+def shares(both_bad: BothBad) -> Floats:
+    """Return (4,) side A's share of the win by outcome, NaN where such votes are dropped.
+
+    Raises SettingsError for a treatment of both-bad votes that is not a share for either side.
+    """
+    if both_bad not in ("tie", "drop"):
+        raise SettingsError(
+            f"both_bad is {both_bad!r}; here a vote needs a share for either side, so choose tie or drop"
+        )
+    return np.array([1.0, 0.0, 0.5, np.nan if both_bad == "drop" else 0.5])  # in the order of OUTCOMES
+
+
+def places(fit: BradleyTerryFit) -> NDArray[np.int64]:
+    """Return (K,) the number of each model among the rated ones, or -1."""
+    place = np.full(len(fit.models), -1, dtype=np.int64)
+    place[fit.rated] = np.arange(len(fit.rated))
+    return place
+
+
+def _newton(rows: Rows, theta: Floats) -> tuple[Floats, Floats, Floats, float, int]:
+    """Return the (R + F,) estimates, what holds one negligible step before them, and the steps taken.
+
+    That is (n,) residuals y - p, the (R + F, R + F) Hessian and the largest entry of the gradient.
+    """
+    tolerance = TOLERANCE * rows.votes
+    probability = _probability(rows, theta)
+    gradient = _gradient(rows, rows.share - probability)
+    for iteration in range(1, MAX_ITERATIONS + 1):
+        hessian = _weigh(rows, probability * (1 - probability))
+        step = np.linalg.solve(_filled(hessian, rows.size), gradient)
+        slope = gradient @ step
+        largest = float(np.abs(gradient).max())
+        if slope < _NEARLY_THERE and largest < tolerance:
+            return _centred(theta + step, rows.size), rows.share - probability, hessian, largest, iteration
+        for _ in range(40):
+            moved = _centred(theta + step, rows.size)
+            probability = _probability(rows, moved)
+            gradient = _gradient(rows, rows.share - probability)
+            # The log-likelihood is concave, so the slope at the end of the step tells an overshoot
+            # without another pass over the votes; a little beyond the top is no harm.
+            if gradient @ step >= -slope / 2:
+                break
+            step, slope = step / 2, slope / 2
+        theta = moved
+    raise NotConvergedError(
+        f"a fit with covariates stopped after {MAX_ITERATIONS} iterations with a gradient of "
+        f"{np.abs(gradient).max():.3g}, over the tolerance of {tolerance:.3g}; no ratings are given"
+    )
+
+
+def _approach(rows: Rows, start: Floats) -> Floats:
+    """Return a better start from some of the votes, or the start itself where they say nothing of it."""
+    step = len(rows.share) // (_MANY // 2)
+    if step < 2:
+        return start
+    times = None if rows.times is None else rows.times[::step]
+    some = Rows(rows.size, rows.pair[::step], rows.share[::step], np.ascontiguousarray(rows.x[:, ::step]), times)
+    theta = start
+    try:
+        for _ in range(3):
+            probability = _probability(some, theta)
+            hessian = _weigh(some, probability * (1 - probability))
+            theta = theta + np.linalg.solve(_filled(hessian, rows.size), _gradient(some, some.share - probability))
+    except np.linalg.LinAlgError:  # a model is missing among these votes
+        return start
+    # A model with few votes among these may be anywhere.
+    return np.where(np.abs(theta - start) < 1, theta, start)
+
+
+def _probability(rows: Rows, theta: Floats) -> Floats:
+    strengths, coefficients = theta[: rows.size], theta[rows.size :]
+    behind = np.subtract.outer(strengths, strengths).T.ravel()[rows.pair]
+    behind -= coefficients @ rows.x
+    with np.errstate(over="ignore"):  # exp(710) is infinite, and the chance is then 0
+        np.exp(behind, out=behind)
+    behind += 1
+    return np.divide(1, behind, out=behind)
+
+
+def _gradient(rows: Rows, residual: Floats) -> Floats:
+    """Return the (R + F,) sum of residual times (e_a - e_b, x)."""
+    if rows.times is not None:
+        residual = residual * rows.times
+    return np.concatenate([_by_model(rows, residual), rows.x @ residual])
+
+
+def _weigh(rows: Rows, weight: Floats) -> Floats:
+    """Return the (R + F, R + F) sum of weight times z z^T, with z = (e_a - e_b, x)."""
+    if rows.times is not None:
+        weight = weight * rows.times
+    size, features = rows.size, len(rows.x)
+    total = np.empty((size + features, size + features))
+    pairs: Floats = np.bincount(rows.pair, weight, size * size).reshape(size, size).astype(np.float64)
+    total[:size, :size] = laplacian(pairs + pairs.T)
+    weighted = np.empty_like(weight)  # one for all covariates, as the first touch of fresh memory is slow
+    for f in range(features):
+        np.multiply(rows.x[f], weight, out=weighted)
+        total[:size, size + f] = total[size + f, :size] = _by_model(rows, weighted)
+        total[size + f, size:] = rows.x @ weighted
+    return total
+
+
+def _by_model(rows: Rows, values: Floats) -> Floats:
+    """Return the (R,) sum of values times (e_a - e_b)."""
+    pairs = np.bincount(rows.pair, values, rows.size * rows.size).reshape(rows.size, rows.size)
+    return np.asarray(pairs.sum(axis=1) - pairs.sum(axis=0))
+
+
+def _centred(theta: Floats, size: int) -> Floats:
+    return np.concatenate([theta[:size] - theta[:size].mean(), theta[size:]])
+
+
+def _filled(hessian: Floats, size: int) -> Floats:
+    """Return the Hessian with its one empty direction, all strengths alike, filled by a constant."""
+    filled = hessian.copy()
+    filled[:size, :size] += np.trace(hessian[:size, :size]) / size**2
+    return filled
+
+
+def _pseudo_inverse(hessian: Floats, size: int) -> Floats:
+    inverse = np.linalg.inv(_filled(hessian, size))
+    inverse[:size, :size] -= 1 / np.trace(hessian[:size, :size])  # 1 / (c R^2)
+    return np.asarray(inverse)
+
+
+def _check_told_apart(even: Floats, size: int, names: Sequence[str]) -> None:
+    """Raise SettingsError where a covariate is a sum of others and of strengths, before any fit."""
+    filled = _filled(even, size)
+    scale = 1 / np.sqrt(np.maximum(np.diag(filled), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(filled * np.outer(scale, scale))
+    # The first direction is the one the votes say least about.
+    if values[0] < 1e-10:
+        loads = np.abs(vectors[size:, 0])
+        guilty = [name for name, load in zip(names, loads, strict=True) if load > 0.1 * loads.max()]
+        raise SettingsError(
+            f"{' and '.join(guilty)} cannot be told from each other or from the models themselves in these votes; "
+            "leave one out"
+        )
+
+
+def _check_exists(hessian: Floats, even: Floats, size: int) -> None:
+    """Raise NotConvergedError where the covariates decide votes so cleanly that no coefficient is enough."""
+    root = np.linalg.inv(np.linalg.cholesky(_filled(even, size)))
+    kept = np.linalg.eigvalsh(root @ _filled(hessian, size) @ root.T)[0]
+    if kept < _LEAST_INFORMATION:
+        raise NotConvergedError(
+            "models and covariates together call every vote of some model or covariate correctly, so its strength "
+            "or coefficient has no finite estimate; leave the covariate out or collect more votes"
+        )
+
+
+def _describe(name: str, sd: float, coefficient: float, reach: float) -> Covariate:
+    bounds = np.array([coefficient, coefficient - reach, coefficient + reach])
+    odds = [float(n) for n in np.exp(bounds)]
+    shares = [float(n) for n in 1 / (1 + np.exp(-bounds))]
+    return Covariate(name, sd, *(float(n) for n in bounds), *odds, *shares)

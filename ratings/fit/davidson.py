@@ -1,0 +1,238 @@
+"""Davidson's model: strengths and the chance of a tie, by Newton's method on counts.
+
+With pi = exp(s) and a tie parameter nu >= 0 (Davidson 1970, doi:10.1080/01621459.1970.10481082)
+
+    P(i wins) = pi_i / Z,    P(tie) = nu sqrt(pi_i pi_j) / Z,    Z = pi_i + pi_j + nu sqrt(pi_i pi_j),
+
+so equals tie with chance nu / (2 + nu), and unequal models less often. Given a decision the chances
+are Bradley-Terry's, so strengths are in the same nats; but they are larger than those of half a win
+for a tie, which shrinks the scale where ties follow this model. The two are different estimands.
+
+In (s, log nu) this is a multinomial logit, so the log-likelihood is concave. With y = 1, 0 or 1/2 for i
+and t = 1 for a tie, a vote has the score ((y - p)(e_i - e_j), t - P(tie)), where p = P(i wins) + P(tie) / 2
+is the expected score. The negative Hessian per vote is the covariance of (y, t):
+
+    var y = P(i wins) P(j wins) + P(tie) (1 - P(tie)) / 4,    cov(y, t) = P(tie) (1/2 - p),
+    var t = P(tie) (1 - P(tie)),
+
+a Laplacian of the first for the strengths, bordered by the sums of the other two. The sandwich
+(intervals.py) takes the squared scores from the same counts. When the maximum exists is said in
+existence.py. A loss to the field (both_bad.py) is taken as a decision and enters the strengths alone, so
+that nu is told by the battles only.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.fit.both_bad import field_score_products
+from ratings.fit.bradley_terry import extra_derivatives, extra_log_likelihood, laplacian
+from ratings.fit.data import Evidence, select
+from ratings.fit.existence import why_no_davidson
+from ratings.fit.newton import maximise, pseudo_inverse_along
+from ratings.fit.prior import Prior
+from ratings.outcomes import BothBad
+from ratings.votes.counts import Counts
+
+# As in intervals.py: the squared scores of ties between equals are rounding, those of decided votes not.
+_ROUNDING = 1e-14
+
+
+@dataclass(frozen=True)
+class DavidsonFit:
+    """Strengths of the R rated models out of the K models of the counts, and their common tie parameter."""
+
+    models: tuple[str, ...]
+    """All K models."""
+    status: tuple[str, ...]
+    """(K,) "rated", or why there is no strength, or what a strength leans on."""
+    rated: NDArray[np.int64]
+    """(R,) indices into `models`; empty where the maximum does not exist."""
+    strengths: NDArray[np.float64]
+    """(R,) nats, sum to zero."""
+    log_nu: float
+    """Natural logarithm of the tie parameter; NaN where nobody is rated."""
+    hessian: NDArray[np.float64]
+    """(R + 1, R + 1) negative Hessian of the log-likelihood in strengths and log nu, in this order, the
+    prior's part included; (0, 0) where nobody is rated."""
+    evidence: Evidence
+    """What the fit was told, over the R rated models."""
+    prior: Prior | None
+    max_gradient: float
+    """Largest absolute entry of the gradient at the maximum, in votes."""
+    iterations: int
+    converged: bool
+    """True for a fit; False where there was nothing to fit."""
+    left_out: dict[str, int]
+    """Rows that did not enter the fit, by reason: the counts' own and the fit's."""
+
+    @property
+    def nu(self) -> float:
+        """Return the tie parameter; equals tie with chance nu / (2 + nu)."""
+        return math.exp(self.log_nu)
+
+    @property
+    def used(self) -> int:
+        """Return the number of votes that entered the fit."""
+        return self.evidence.used
+
+
+def fit_davidson(counts: Counts, *, both_bad: BothBad = "tie", prior: Prior | None = None) -> DavidsonFit:
+    """Return the most likely strengths and tie parameter of all models that can be rated together.
+
+    Both-bad votes and the prior enter as in `bradley_terry.fit`; the prior is on the strengths, not on
+    nu. Where the maximum does not exist nobody is rated and the statuses say why. Raises
+    NotConvergedError and SettingsError as `bradley_terry.fit` does.
+    """
+    chosen = select(counts, ties="davidson", both_bad=both_bad, has_prior=prior is not None)
+    evidence = chosen.evidence
+    if len(chosen.rated):
+        why = why_no_davidson(evidence.wins, evidence.ties, has_prior=prior is not None)
+        if why is not None:
+            chosen = chosen.without_anybody(why)
+            evidence = chosen.evidence
+    size, losses = len(chosen.rated), evidence.field.sum(axis=1)
+
+    def log_likelihood(both: NDArray[np.float64]) -> float:
+        return _log_likelihood(evidence, both) + extra_log_likelihood(losses, prior, both[:-1])
+
+    def derivatives(both: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        gradient, hessian = _derivatives(evidence, both)
+        more_gradient, more_hessian = extra_derivatives(losses, prior, both[:-1])
+        gradient[:-1] += more_gradient
+        hessian[:-1, :-1] += more_hessian
+        return gradient, hessian
+
+    both, iterations = np.full(1, np.nan), 0
+    gradient, hessian = np.zeros(0), np.zeros((0, 0))
+    if size:
+        both, iterations = maximise(
+            log_likelihood,
+            derivatives,
+            np.append(np.zeros(size), _log_nu_of_equals(evidence)),
+            flat=_flat(size),
+            votes=evidence.used,
+            name="Davidson",
+        )
+        gradient, hessian = derivatives(both)
+    return DavidsonFit(
+        models=counts.models,
+        status=chosen.status,
+        rated=chosen.rated,
+        strengths=both[:-1],
+        log_nu=float(both[-1]),
+        hessian=hessian,
+        evidence=evidence,
+        prior=prior,
+        max_gradient=float(np.abs(gradient).max(initial=0.0)),
+        iterations=iterations,
+        converged=size > 0,
+        left_out=chosen.left_out,
+    )
+
+
+def davidson_covariance(fit: DavidsonFit) -> NDArray[np.float64]:
+    """Return the (R + 1, R + 1) sandwich covariance of strengths and log nu; (0, 0) where nobody is rated.
+
+    Strengths are in nats and sum to zero; the last row and column are log nu's.
+    """
+    inverse = pseudo_inverse_along(fit.hessian, _flat(len(fit.strengths)))
+    return np.asarray(inverse @ davidson_score_products(fit) @ inverse)
+
+
+def davidson_strengths_covariance(fit: DavidsonFit) -> NDArray[np.float64]:
+    """Return the (R, R) block of the strengths, in nats squared; the uncertainty of nu is in it."""
+    return davidson_covariance(fit)[: len(fit.strengths), : len(fit.strengths)]
+
+
+def davidson_has_spread(fit: DavidsonFit) -> NDArray[np.bool_]:
+    """Return (R,) whether the votes on each rated model tell a spread, so that it has an interval.
+
+    False where all of them are ties with an equal, as for `intervals.has_spread`.
+    """
+    size = len(fit.strengths)
+    return np.asarray(np.diag(davidson_score_products(fit))[:size] > _ROUNDING * np.diag(fit.hessian)[:size])
+
+
+def davidson_score_products(fit: DavidsonFit) -> NDArray[np.float64]:
+    """Return M, the (R + 1, R + 1) sum over the votes of the outer product of the score; (0, 0) for nobody.
+
+    With weights and with a prior as in `bradley_terry.score_products`.
+    """
+    if not len(fit.strengths):
+        return fit.hessian
+    squared, both = fit.evidence.squared, np.append(fit.strengths, fit.log_nu)
+    if fit.prior:
+        products = _derivatives(squared, both)[1]
+        products[:-1, :-1] += extra_derivatives(squared.field.sum(axis=1), fit.prior, fit.strengths)[1]
+        return products
+    wins, ties = squared.wins, squared.ties
+    won, tied, score = _chances(both)
+    decided = won + won.T
+    edges = wins * score.T**2  # 1 - p_ij = p_ji
+    strengths = laplacian(edges + edges.T + ties * (0.5 - score) ** 2)
+    if squared.field.any():
+        strengths += field_score_products(squared.field, fit.strengths)
+    cross = wins.T * score * tied - wins * score.T * tied + ties * (0.5 - score) * decided
+    nu = (wins * tied**2).sum() + (ties * decided**2).sum() / 2
+    return _bordered(strengths, cross.sum(axis=1), nu)
+
+
+def outcome_chances(
+    strengths: NDArray[np.float64], log_nu: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return (R, R) chances that the row's model wins, that the two tie, and the row's expected score."""
+    return _chances(np.append(strengths, log_nu))
+
+
+def _chances(
+    both: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    ahead = both[:-1, None] - both[None, :-1]
+    # Over the largest of the three terms, so that none overflows and small chances keep their digits.
+    largest = np.maximum(np.abs(ahead) / 2, both[-1])
+    win, tie = np.exp(ahead / 2 - largest), np.exp(both[-1] - largest)
+    total = win + win.T + tie
+    won, tied = win / total, tie / total
+    return won, tied, won + tied / 2
+
+
+def _log_likelihood(evidence: Evidence, both: NDArray[np.float64]) -> float:
+    ahead = both[:-1, None] - both[None, :-1]
+    apart = np.abs(ahead) / 2
+    # log of the sum of exp(apart), exp(-apart) and nu, with the largest of them taken out.
+    largest = np.maximum(apart, both[-1])
+    total = largest + np.log1p(np.exp(np.minimum(apart, both[-1]) - largest) + np.exp(-apart - largest))
+    decided = float((evidence.wins * (ahead / 2 - total)).sum())
+    return decided + float((evidence.ties * (both[-1] - total)).sum()) / 2
+
+
+def _derivatives(evidence: Evidence, both: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (R + 1,) gradient and the (R + 1, R + 1) negative Hessian of the battles' log-likelihood."""
+    wins, ties = evidence.wins, evidence.ties
+    votes = wins + wins.T + ties
+    won, tied, score = _chances(both)
+    decided = won + won.T
+    # Observed minus expected without the difference of two large numbers.
+    strengths = (wins * score.T - wins.T * score + ties * (0.5 - score)).sum(axis=1)
+    nu = float((ties * decided).sum() / 2 - (wins * tied).sum())
+    edges = votes * (won * won.T + tied * decided / 4)
+    cross = (votes * tied * (0.5 - score)).sum(axis=1)
+    return np.append(strengths, nu), _bordered(laplacian(edges), cross, float((votes * tied * decided).sum() / 2))
+
+
+def _bordered(strengths: NDArray[np.float64], cross: NDArray[np.float64], nu: float) -> NDArray[np.float64]:
+    """Return the (R + 1, R + 1) symmetric matrix of an (R, R) block, its (R,) border and its corner."""
+    return np.block([[strengths, cross[:, None]], [cross[None, :], np.array([[nu]])]])
+
+
+def _flat(size: int) -> NDArray[np.float64]:
+    """Return the direction in (R + 1) that no vote informs: all strengths alike and nu as it is."""
+    return np.append(np.ones(size), 0.0)
+
+
+def _log_nu_of_equals(evidence: Evidence) -> float:
+    """Return the log nu that gives the observed share of ties if all models were equal."""
+    return math.log(float(evidence.ties.sum())) - math.log(float(evidence.wins.sum()))

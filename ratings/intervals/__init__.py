@@ -1,0 +1,1 @@
+"""How sure the strengths are: standard errors, intervals, ranks and differences."""

@@ -1,0 +1,105 @@
+"""How sure the strengths are: sandwich covariance, intervals and differences.
+
+With H the negative Hessian and M the sum over the votes of the squared score, the covariance of the
+strengths is the sandwich H+ M H+ (White 1982, doi:10.2307/1912526). It stays right where the votes
+are not exactly as the model says, and ties counted as half a win each never are: a tie is less
+noisy than a coin toss, and M knows it. Both matrices come from counts. A vote on models i and j
+moves the score by (y - P_ij)(e_i - e_j), with y = 1, 0 or 1/2, so M is the Laplacian of
+
+    m_ij = W_ij (1 - P_ij)^2 + W_ji P_ij^2 + T_ij (1/2 - P_ij)^2.
+
+Both are singular along (1, ..., 1), where the sum-to-zero strengths cannot move, so H+ is the
+pseudo-inverse, H+ = (H + cJ)^-1 - J / (c R^2) with J all ones and any c > 0.
+
+No interval has zero width. The sandwich variance of model i is sum_uv m_uv (H+_iu - H+_iv)^2, and
+H+_ii is the strict maximum of its row, so the variance is positive as soon as one m_ij is. Where
+none is, every vote on i was a tie with an equal, the sandwich has nothing to measure a spread by,
+and `has_spread` is False: such a model gets a status instead of an interval.
+
+The sandwich is right for many votes; for a model with only a handful it is too narrow.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.errors import SettingsError
+from ratings.fit.bradley_terry import BradleyTerryFit, score_products
+
+NO_SPREAD = "no interval: every vote is a tie with an equal"
+
+# A tie between equals has a squared score of 1e-16 or less, after rounding, against 1/4 in the
+# Hessian; a decided vote has at least the square of the loser's chance.
+_ROUNDING = 1e-14
+
+
+def covariance(fit: BradleyTerryFit) -> NDArray[np.float64]:
+    """Return the (R, R) sandwich covariance of the strengths, in nats squared."""
+    return sandwich(fit.hessian, score_products(fit))
+
+
+def variances(fit: BradleyTerryFit) -> NDArray[np.float64]:
+    """Return the (R,) diagonal of `covariance`, which is all that intervals need, by one product less."""
+    inverse = pseudo_inverse(fit.hessian)
+    return np.asarray(np.einsum("ij,ij->i", inverse @ score_products(fit), inverse))
+
+
+def sandwich(hessian: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (R, R) covariance H+ M H+ from H and M, both (R, R) with rows that sum to zero."""
+    inverse = pseudo_inverse(hessian)
+    return np.asarray(inverse @ products @ inverse)
+
+
+def has_spread(fit: BradleyTerryFit) -> NDArray[np.bool_]:
+    """Return (R,) whether the votes on each rated model tell a spread, so that it has an interval."""
+    return np.diag(score_products(fit)) > _ROUNDING * np.diag(fit.hessian)
+
+
+def pseudo_inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (R, R) pseudo-inverse of the Laplacian of a connected graph; (0, 0) for none."""
+    size = len(hessian)
+    if size == 0:
+        return hessian
+    c = np.trace(hessian) / size**2
+    return np.asarray(np.linalg.inv(hessian + c) - 1 / (c * size**2))
+
+
+def centre_on(
+    kept: NDArray[np.bool_], strengths: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return strengths and covariance of the kept models alone, measured from their own mean.
+
+    Differences stay as they were. `kept` is (R,); the results are of the size of the kept.
+    """
+    size = int(kept.sum())
+    centre = np.eye(size) - 1 / max(size, 1)
+    return centre @ strengths[kept], centre @ covariance[np.ix_(kept, kept)] @ centre
+
+
+def intervals(
+    strengths: NDArray[np.float64], variance: NDArray[np.float64], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return lower and upper bounds, in the unit of the strengths and of their shape.
+
+    Each holds on its own with the given confidence, under the normal approximation.
+    """
+    reach = quantile(confidence) * np.sqrt(variance)
+    return strengths - reach, strengths + reach
+
+
+def difference_variance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (R, R) variances of strength i minus strength j, from the joint (R, R) covariance.
+
+    This is not the sum of two variances: strengths that were measured against the same opponents
+    move together. The diagonal is zero.
+    """
+    variance = np.diag(covariance)
+    return np.maximum(np.add.outer(variance, variance) - 2 * covariance, 0.0)
+
+
+def quantile(confidence: float) -> float:
+    """Return the z of a two-sided interval, 1.96 for 0.95; raise SettingsError outside (0, 1)."""
+    if not 0 < confidence < 1:
+        raise SettingsError(f"confidence is {confidence}; give a share between 0 and 1, such as 0.95")
+    return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -1,0 +1,1 @@
+"""The arena's SQLite ledger: its schema, and what is read from it."""

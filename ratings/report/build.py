@@ -1,0 +1,274 @@
+"""Votes to a report: the board first, then everything else that was asked for.
+
+What moves the board raises where it cannot be done. What stands beside the board may fail for want of votes
+or because this fit does not allow it; then the report goes without it, and a note says why.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.analysis.attribution import Attribution
+from ratings.analysis.elo_shuffles import EloShuffles
+from ratings.analysis.lineage import Lineage
+from ratings.analysis.over_time import Period, Series
+from ratings.analysis.position import fit_position
+from ratings.board.estimate import Estimate, Progress, estimate, pairwise
+from ratings.board.leaderboard import Leaderboard, Settings, check_enough, elo_board, rated_board, with_method
+from ratings.errors import RatingsError, SettingsError
+from ratings.fit.bradley_terry import BradleyTerryFit
+from ratings.fit.components import counts_among
+from ratings.fit.covariates import CovariateFit
+from ratings.fit.data import gather
+from ratings.fit.existence import components, reachable
+from ratings.fit.ties import TieChoice, choose_ties
+from ratings.outcomes import Ties
+from ratings.report.parts import gains, hold_on_first, influence, order_of_elo, over_time, style_fit, styled_board
+from ratings.report.report import Report
+from ratings.report.sources import Needs, Source
+from ratings.votes.counts import Counts
+from ratings.votes.votes import Votes, keep
+
+EVERY_CATEGORY = "all"
+
+Told = TypeVar("Told")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is asked to tell."""
+
+    method: str = "bradley-terry"
+    settings: Settings = field(default_factory=Settings)
+    choose: bool = False
+    """Whether the treatment of ties is the one that predicts held-out votes best."""
+    weights: bool = False
+    """Whether each vote weighs 1 / (chance of its pair)."""
+    categories: tuple[str, ...] = ()
+    """Names, or EVERY_CATEGORY."""
+    by: Period | None = None
+    lineage: Lineage | None = None
+    style: bool = False
+    position: bool | None = None
+    """Told unless False; True also puts it beside the style."""
+    fragility: bool | None = None
+    """Told unless False."""
+    voters: bool = False
+    elo_shuffles: int = 0
+    """Number of shuffles; 0 for none."""
+
+    @property
+    def needs(self) -> Needs:
+        """Return what has to be read for it."""
+        is_clustered = self.settings.interval == "clustered"
+        one_by_one = self.method == "elo" or is_clustered or self.by or self.voters or self.elo_shuffles or self.style
+        return Needs(
+            votes=bool(one_by_one),
+            weights=self.weights,
+            categories=bool(self.categories),
+            prompts=is_clustered and self.settings.cluster == "prompt",
+            styles=self.style,
+        )
+
+
+def make_report(source: Source, request: Request, *, now: datetime, progress: Progress | None = None) -> Report:
+    """Return the report on the votes of `source`, which holds what the request needs.
+
+    `progress` is called with the number of bootstrap replicates or shuffles done. Raises RatingsError
+    where there is no board to make, and SettingsError for a category that no vote belongs to.
+    """
+    check_enough(source.counts)
+    notes: list[str] = []
+    settings = with_method(request.settings, request.method)
+    choice = _choose(source.counts, settings, notes) if request.choose else None
+    if choice:
+        settings = replace(settings, ties=_able(choice, settings, notes))
+    maker = _Maker(source, request, settings, now.isoformat(timespec="seconds"), notes, progress)
+    report = maker.elo() if request.method == "elo" else maker.rated()
+    shuffles = maker.told("shuffles of Elo", maker.shuffles) if request.elo_shuffles else None
+    return replace(report, tie_choice=choice, elo_shuffles=shuffles, notes=tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes the parts of one report, and keeps the notes on those that cannot be made."""
+
+    source: Source
+    request: Request
+    settings: Settings
+    created: str
+    notes: list[str]
+    progress: Progress | None
+
+    def elo(self) -> Report:
+        """Return the report of online Elo, which has no intervals and nothing that rests on them."""
+        board = elo_board(self.source.votes, self.source.counts, self.settings, self.created)
+        if self.request.position is not False or self.request.fragility is not False:
+            self.notes.append("position bias and fragility are told with Bradley-Terry, not with online Elo")
+        return Report(board, self.source.counts, categories=self.categories())
+
+    def rated(self) -> Report:
+        """Return the report of a fit with intervals."""
+        source, request, settings = self.source, self.request, self.settings
+        found = estimate(source.counts, settings, votes=source.votes, progress=self.progress)
+        board = rated_board(found, source.counts, settings, self.created)
+        self.notes.extend(found.notes)
+        styled = self.told("style", self.style) if request.style else None
+        voters = self.told("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
+        return Report(
+            board=board,
+            counts=source.counts,
+            fit=found.fit,
+            differences=pairwise(found, _order(found, board), settings) if len(found.shown) else None,
+            components=self.components(),
+            categories=self.categories(),
+            position=self.told("position bias", lambda: self.position(found))
+            if request.position is not False
+            else None,
+            style=styled and styled[0],
+            styled_board=styled and styled[1],
+            series=self.told(f"by {request.by}", self.time) if request.by else None,
+            attribution=self.told("gains", lambda: self.gains(found)) if request.lineage else None,
+            fragility=self.told("fragility", lambda: hold_on_first(found)) if request.fragility is not False else None,
+            voters=voters or (),
+        )
+
+    def told(self, what: str, tell: Callable[[], Told]) -> Told | None:
+        """Return what `tell` does, or None and note why there is nothing to tell."""
+        try:
+            return tell()
+        except RatingsError as problem:
+            self.notes.append(f"{what}: {problem}")
+            return None
+
+    def components(self) -> tuple[Leaderboard, ...]:
+        """Return a board for each set of models that no chain of votes joins to the main board's."""
+        source, settings = self.source, self.settings
+        if settings.prior:
+            return ()  # the prior joins them all
+        beats = gather(source.counts, ties=settings.ties, both_bad=settings.both_bad).beats
+        # No anchor joins two scales, so each has its own centre.
+        apart = replace(self, settings=replace(settings, anchor=None))
+        boards = []
+        for members in components(beats, reachable(beats))[1:]:
+            inside = counts_among(source.counts, members)
+            votes = _votes_among(source.votes, members) if source.votes else None
+            boards.append(apart.board_of(f"the board of {' and '.join(inside.models)}", inside, votes))
+        return tuple(board for board in boards if board and any(row.rating is not None for row in board.rows))
+
+    def categories(self) -> dict[str, Leaderboard]:
+        """Return the board of each category asked for."""
+        asked, known = self.request.categories, self.source.by_category
+        if EVERY_CATEGORY in asked:
+            if not known:
+                self.notes.append("categories: no vote says which it belongs to")
+            asked = tuple(known)
+        boards = {}
+        for name in dict.fromkeys(asked):
+            if name not in known:
+                shown = ", ".join(map(repr, list(known)[:20])) or "none in these votes"
+                raise SettingsError(f"no votes in a category {name!r}; there are {shown}")
+            boards[name] = self.board_of(f"category {name}", known[name], _votes_in(self.source.votes, name))
+        return {name: board for name, board in boards.items() if board}
+
+    def board_of(self, what: str, counts: Counts, votes: Votes | None) -> Leaderboard | None:
+        """Return the board of some of the votes, anchored where the anchor is among them."""
+
+        def tell() -> Leaderboard:
+            check_enough(counts)
+            if self.request.method == "elo":
+                return elo_board(votes, counts, self.settings, self.created)
+            settings = self.settings
+            found = estimate(counts, settings, votes=votes, progress=self.progress)
+            self.notes.extend(f"{what}: {note}" for note in found.notes)
+            if settings.anchor and settings.anchor[0] not in found.names:
+                self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")
+                settings = replace(settings, anchor=None)
+            return rated_board(found, counts, settings, self.created)
+
+        return self.told(what, tell)
+
+    def position(self, found: Estimate) -> CovariateFit:
+        """Return the fit with the side held equal."""
+        # Clustered votes may be capped, so their fit is another one.
+        is_same = not self.is_otherwise and self.settings.interval != "clustered"
+        without = found.fit if is_same and isinstance(found.fit, BradleyTerryFit) else None
+        with_side = fit_position(self.source.counts, both_bad=self.settings.both_bad, without=without)
+        self.note_plain("position bias")
+        return with_side
+
+    def style(self) -> tuple[CovariateFit, Leaderboard]:
+        """Return the fit with style held equal, and its board."""
+        fitted, alike = style_fit(self.source, self.settings, bool(self.request.position))
+        if alike:
+            self.notes.append(f"style: {', '.join(alike)} left out, as both replies are alike in every vote")
+        self.note_plain("style")
+        return fitted, styled_board(fitted, self.source, self.settings, self.created)
+
+    def time(self) -> Series:
+        """Return the board at the end of every period."""
+        assert self.request.by is not None
+        found = over_time(self.source.votes, self.request.by, self.settings)
+        self.note_plain(f"by {self.request.by}")
+        return found
+
+    def gains(self, found: Estimate) -> Attribution:
+        """Return what each step of training and each tag is worth."""
+        assert self.request.lineage is not None
+        return gains(found, self.request.lineage, self.settings)
+
+    def shuffles(self) -> EloShuffles:
+        """Return Elo over shuffles of the votes."""
+        return order_of_elo(self.source.votes, self.request.elo_shuffles, self.settings, self.progress)
+
+    @property
+    def is_otherwise(self) -> bool:
+        """Return whether the board is fitted by more than wins and half ties of one vote each."""
+        return bool(self.settings.ties != "half" or self.settings.prior or self.source.counts.weights is not None)
+
+    def note_plain(self, what: str) -> None:
+        """Note where a part is fitted otherwise than the board."""
+        if self.is_otherwise:
+            self.notes.append(f"{what}: fitted with a tie as half a win each, without prior or weights")
+
+
+def _order(found: Estimate, board: Leaderboard) -> NDArray[np.int64]:
+    """Return (S,) the place of each rated row of the board among the models shown."""
+    place = {name: number for number, name in enumerate(found.names)}
+    return np.array([place[row.model] for row in board.rows if row.rating is not None], dtype=np.int64)
+
+
+def _choose(counts: Counts, settings: Settings, notes: list[str]) -> TieChoice | None:
+    try:
+        return choose_ties(counts, np.random.default_rng(settings.seed), both_bad=settings.both_bad)
+    except RatingsError as problem:
+        notes.append(f"choice of ties: {problem}; a tie is half a win each")
+        return None
+
+
+def _able(choice: TieChoice, settings: Settings, notes: list[str]) -> Ties:
+    """Return the best treatment of ties that has the kind of interval asked for."""
+    if choice.ties != "davidson" or settings.interval not in ("clustered", "bootstrap"):
+        return choice.ties
+    able: Ties = next((score.ties for score in choice.scores if score.ties != "davidson"), "half")
+    notes.append(f"davidson predicts held-out votes best but has no {settings.interval} interval; {able} is shown")
+    return able
+
+
+def _votes_among(votes: Votes, members: NDArray[np.int64]) -> Votes:
+    """Return the votes whose models are both among the members, (R,) indices in order."""
+    place = np.full(len(votes.models), -1, dtype=np.int64)
+    place[members] = np.arange(len(members))
+    inside = keep(votes, (place[votes.a] >= 0) & (place[votes.b] >= 0))
+    names = tuple(votes.models[model] for model in members)
+    return replace(inside, models=names, a=place[inside.a], b=place[inside.b])
+
+
+def _votes_in(votes: Votes | None, category: str) -> Votes | None:
+    if votes is None or votes.category is None:
+        return None
+    return keep(votes, np.array([category in names for names in votes.categories])[votes.category])

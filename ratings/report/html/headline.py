@@ -1,0 +1,100 @@
+"""Who leads and how sure that is, in one sentence; the first thing on the page.
+
+The rank intervals hold all at once, so whoever may have rank 1 may be the best, and nobody else. One
+such model leads; several share the first place for now.
+"""
+
+from collections import Counter
+from math import isfinite
+
+from ratings.analysis.fragility import Fragility
+from ratings.board.leaderboard import Leaderboard, Row
+from ratings.fit.existence import RATED
+from ratings.intervals.differences import Differences
+from ratings.report.html.elements import listing, number, percent, plural
+from ratings.report.html.plots import rank_words
+from ratings.report.report import Report
+from ratings.scale import POINTS_PER_NAT
+
+
+def headline(board: Leaderboard) -> str:
+    """Return the sentence, as plain text: a name leads, names share the first place, or nobody is rated."""
+    rated = [row for row in board.rows if row.rating is not None]
+    if not rated:
+        return "Nobody is rated yet"
+    first = [row.model for row in rated if row.rank_lower == 1]
+    if len(first) == 1:
+        return f"{first[0]} leads"
+    if first:
+        return f"Too close to call: {listing(first)} share the first place"
+    return f"{rated[0].model} is ahead, how surely cannot be told"
+
+
+def how_sure(report: Report) -> str:
+    """Return the sentence below it: by how much, against whom, and how little would change it."""
+    board = report.board
+    rated = [row for row in board.rows if row.rating is not None]
+    if not rated:
+        return _why_nobody(board)
+    if len(rated) == 1:
+        return f"It stands at {rated[0].rating:.0f} points, and no other model is rated."
+    sentences = [_lead(rated, report.differences)]
+    if rated[0].rank_lower is None:
+        sentences.append(str(board.settings.get("interval", "")).capitalize())
+    else:
+        level = percent(float(board.settings.get("confidence", 0.95)))
+        sentences.append(f"The ranks of all models hold at once with {level} confidence")
+    if report.fragility:
+        sentences.append(fragility_sentence(report.fragility))
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)
+
+
+def fragility_sentence(found: Fragility) -> str:
+    """Return how few votes hold up the first place, as plain text."""
+    if found.needed is None:
+        return (
+            f"No choice of votes to leave out was found that would put {found.challenger} "
+            f"or another model in the place of {found.first}"
+        )
+    share = found.needed / found.votes
+    return (
+        f"Leaving out {number(found.needed)} of the {plural(found.votes, 'vote')} ({_small(share)}), chosen against "
+        f"it, would put {found.challenger} in the place of {found.first}"
+    )
+
+
+def _lead(rated: list[Row], found: Differences | None) -> str:
+    first, second = rated[0], rated[1]
+    assert first.rating is not None
+    assert second.rating is not None
+    by = first.rating - second.rating
+    if round(by) == 0:
+        return f"{_named(first)} and {_named(second)} both stand at {first.rating:.0f} points"
+    return f"{_named(first)} is {by:.0f} points{_within(found)} above {_named(second)}"
+
+
+def _within(found: Differences | None) -> str:
+    """Return " [12, 72]", the interval of the first lead among all differences at once, where there is one."""
+    if found is None:
+        return ""
+    bounds = [POINTS_PER_NAT * float(bound[0, 1]) for bound in (found.joint_lower, found.joint_upper)]
+    return f" [{', '.join(f'{bound:.0f}' for bound in bounds)}]".replace("-", "−") if all(map(isfinite, bounds)) else ""
+
+
+def _named(row: Row) -> str:
+    """Return the model with its ranks, "rlhf (rank 1 to 2)", where it has an interval of them."""
+    if row.rank_lower is None or row.rank_upper is None:
+        return row.model
+    return f"{row.model} ({rank_words(row)})"
+
+
+def _why_nobody(board: Leaderboard) -> str:
+    reasons = Counter(row.status for row in board.rows if row.status != RATED)
+    if not reasons:
+        return "There is no model with a vote."
+    told = "; ".join(f"{reason} ({plural(n, 'model')})" for reason, n in reasons.most_common(3))
+    return f"{told[0].upper()}{told[1:]}."
+
+
+def _small(share: float) -> str:
+    return f"{100 * share:.2g}%"

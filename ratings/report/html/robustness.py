@@ -1,0 +1,206 @@
+"""How far to trust the board: what changed since last time, how little would tip it, and how it was made."""
+
+from ratings.analysis.fragility import METHOD, Dropped, Fragility
+from ratings.analysis.influence import VoterInfluence
+from ratings.report.html.elements import (
+    NONE,
+    Markup,
+    Part,
+    bullets,
+    facts,
+    from_to,
+    join,
+    number,
+    paragraph,
+    percent,
+    plural,
+    section,
+    signed,
+    table,
+    tag,
+)
+from ratings.report.html.headline import fragility_sentence
+from ratings.report.report import Report
+from ratings.report.snapshots import Comparison, Move
+
+_MOST_KINDS = 8
+"""Kinds of dropped votes that are listed."""
+
+_TREATMENTS = {"half": "half a win each", "davidson": "Davidson's tie parameter", "drop": "dropped"}
+
+
+def changes_section(report: Report) -> Part | None:
+    """Return who moved since the snapshot before, and whether that is more than noise."""
+    found = report.changes
+    if found is None:
+        return None
+    columns = [
+        ("model", "name"),
+        ("rank", "range"),
+        ("rating", "range"),
+        ("moved", "rating"),
+        ("noise", ""),
+        ("", "what"),
+    ]
+    return section(
+        "changes",
+        "Since the snapshot before",
+        paragraph(_moved(found)),
+        bullets(found.caveats),
+        table(columns, [_move(move) for move in found.moves]),
+    )
+
+
+def _moved(found: Comparison) -> str:
+    moved = sum(bool(move.is_more_than_noise) for move in found.moves)
+    since = f"{plural(found.new_votes, 'more vote')} read since {_when(found.old)}."
+    if found.new_votes < 0:
+        since = f"{plural(-found.new_votes, 'vote')} fewer read than at {_when(found.old)}."
+    what = f"{plural(moved, 'model')} moved by more than noise" if moved else "No model moved by more than noise"
+    return (
+        f"{since} {what}. The margins of noise hold for all models at once with {percent(found.confidence)} confidence."
+    )
+
+
+def _move(move: Move) -> list[str]:
+    verdict = {True: "more than noise", False: "within noise", None: ""}[move.is_more_than_noise]
+    return [
+        move.model,
+        _from_to(move.old_rank, move.new_rank),
+        _from_to(move.old_rating, move.new_rating),
+        NONE if move.moved is None else signed(move.moved),
+        NONE if move.margin is None else f"± {move.margin:.0f}",
+        verdict if move.status == "stayed" else move.status,
+    ]
+
+
+def _from_to(old: float | None, new: float | None) -> str:
+    return from_to(*(NONE if value is None else f"{value:.0f}" for value in (old, new)))
+
+
+def fragility_section(report: Report) -> Part | None:
+    """Return how few votes hold up the first place, and whose votes weigh most."""
+    found = report.fragility
+    return section(
+        "fragility",
+        "How little would change it",
+        *(_fragility(found) if found else ()),
+        *(_voters(report.voters) if report.voters else ()),
+    )
+
+
+def _fragility(found: Fragility) -> list[Markup]:
+    told = [_dropped(kind) for kind in found.dropped[:_MOST_KINDS]]
+    rest = sum(kind.votes for kind in found.dropped[_MOST_KINDS:])
+    if rest:
+        told.append(f"{plural(rest, 'more vote')} of other kinds")
+    return [
+        paragraph(
+            f"{fragility_sentence(found)}. Found by {METHOD}; few votes mean that the lead rests on few voters, "
+            "not that it is wrong."
+        ),
+        bullets(told),
+    ]
+
+
+def _dropped(kind: Dropped) -> str:
+    between = f"a tie of {kind.winner} and {kind.loser}" if kind.is_tie else f"{kind.winner} over {kind.loser}"
+    return f"{number(kind.votes)} × {between}"
+
+
+def _voters(voters: tuple[VoterInfluence, ...]) -> list[Markup]:
+    rows = [
+        [
+            f"no. {str(one.voter)[:6]}",
+            number(one.votes),
+            one.model,
+            "loses its rating" if one.change is None else signed(one.change),
+            NONE if one.lead_change is None else signed(one.lead_change),
+            NONE if one.first is None else one.first,
+        ]
+        for one in voters
+    ]
+    columns = [
+        ("voter", "name short"),
+        ("votes", ""),
+        ("moves most", "name"),
+        ("by", "rating"),
+        ("the lead by", ""),
+        ("first without them", "name"),
+    ]
+    return [
+        paragraph(
+            "The board fitted again without all votes of one voter, for the voters that matter most; in Elo points. "
+            "Numbers stand for voters in the order in which they came. Whoever votes most weighs most, which is "
+            "no proof of foul play."
+        ),
+        table(columns, rows),
+    ]
+
+
+def ties_section(report: Report) -> Part | None:
+    """Return how the treatments of ties compare on votes that were held out."""
+    found = report.tie_choice
+    if found is None:
+        return None
+    best = found.scores[0].ties
+    rows = [
+        [
+            _TREATMENTS[score.ties],
+            f"{score.loss:.4f} ± {score.standard_error:.4f}",
+            NONE if score.ties == best else f"{score.behind:.5f} ± {score.behind_error:.5f}",
+        ]
+        for score in found.scores
+    ]
+    sure = "clearly" if found.is_clear else "but not clearly: another is within two standard errors"
+    kept = "" if found.ties == best else f" {_TREATMENTS[found.ties].capitalize()}, plainer and as good, is used."
+    unable = f" Not possible here: {', '.join(_TREATMENTS[ties] for ties in found.unavailable)}." * bool(
+        found.unavailable
+    )
+    return section(
+        "ties",
+        "What a tie is",
+        paragraph(
+            f"{_TREATMENTS[best].capitalize()} predicts the {plural(found.votes, 'held-out vote')} best, {sure} "
+            f"({found.folds} folds).{kept}{unable}"
+        ),
+        table([("ties", "name"), ("loss a vote, nats", "range"), ("behind the best", "range")], rows),
+    )
+
+
+def votes_section(report: Report) -> Part | None:
+    """Return what was read, used and left out, and why."""
+    board = report.board
+    lines = [
+        ("read", number(board.read)),
+        ("used", number(board.used)),
+        *((f"left out: {reason}", number(n)) for reason, n in board.left_out.items()),
+        ("simulated", number(board.simulated)),
+    ]
+    unrated = [join([row.model, tag("small", row.status)]) for row in board.rows if row.rating is None]
+    return section(
+        "votes", "Votes", facts(lines), *([paragraph("Models without a rating:"), bullets(unrated)] if unrated else [])
+    )
+
+
+def settings_section(report: Report) -> Part | None:
+    """Return every setting that moved a number."""
+    board = report.board
+    told = [
+        ("method", board.method),
+        *((name.replace("_", " "), _value(value)) for name, value in board.settings.items()),
+    ]
+    return section("settings", "How it was made", facts([*told, ("made", _when(board.created))]))
+
+
+def notes_section(report: Report) -> Part | None:
+    """Return what was asked for and could not be told."""
+    return section("notes", "Notes", bullets(report.notes))
+
+
+def _value(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _when(moment: str) -> str:
+    return moment.replace("T", " ").replace("+00:00", " UTC")

@@ -1,0 +1,55 @@
+"""Everything one run of ratings.compute found out, in one object: what the page, the JSON and the terminal show.
+
+A part that was not asked for, or that the votes cannot tell, is None or empty; the page leaves its section out, and
+`notes` says why where a reader would look for it.
+"""
+
+from dataclasses import dataclass, field
+
+from ratings.analysis.attribution import Attribution
+from ratings.analysis.elo_shuffles import EloShuffles
+from ratings.analysis.fragility import Fragility
+from ratings.analysis.influence import VoterInfluence
+from ratings.analysis.over_time import Series
+from ratings.board.leaderboard import Leaderboard
+from ratings.fit.bradley_terry import BradleyTerryFit
+from ratings.fit.covariates import CovariateFit
+from ratings.fit.davidson import DavidsonFit
+from ratings.fit.ties import TieChoice
+from ratings.intervals.differences import Differences
+from ratings.report.snapshots import Comparison
+from ratings.votes.counts import Counts
+
+
+@dataclass(frozen=True)
+class Report:
+    """One board and all that stands beside it."""
+
+    board: Leaderboard
+    """The main board; its rows carry simultaneous rank intervals where the method has intervals."""
+    counts: Counts
+    """The counts the board rests on."""
+    fit: BradleyTerryFit | DavidsonFit | None = None
+    """None for Elo."""
+    differences: Differences | None = None
+    """All pairs of the rated models, in the order of the board's rows; None for Elo."""
+    tie_choice: TieChoice | None = None
+    """How the tie treatments compare on held-out votes, with --choose."""
+    components: tuple[Leaderboard, ...] = ()
+    """Boards of models that are not connected to the main one, largest first."""
+    categories: dict[str, Leaderboard] = field(default_factory=dict)
+    position: CovariateFit | None = None
+    """The effect of standing on side A."""
+    style: CovariateFit | None = None
+    styled_board: Leaderboard | None = None
+    """The board with style (and position, if asked for) held equal."""
+    series: Series | None = None
+    attribution: Attribution | None = None
+    elo_shuffles: EloShuffles | None = None
+    fragility: Fragility | None = None
+    voters: tuple[VoterInfluence, ...] = ()
+    """The most influential voters, most first."""
+    changes: Comparison | None = None
+    """Against the snapshot before, where there is one."""
+    notes: tuple[str, ...] = ()
+    """Plain sentences on what was asked for and could not be told."""

@@ -1,0 +1,109 @@
+"""What is read for what is asked: the counts alone, or the votes themselves and what stands beside them.
+
+A ledger is aggregated where it lies, and its votes are read one by one only where something depends on
+more than their counts. A file is always read vote by vote.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.errors import VotesError
+from ratings.intervals.clustered import weighted_counts
+from ratings.ledger.reader import (
+    read_ledger,
+    read_ledger_by_category,
+    read_ledger_prompts,
+    read_ledger_styles,
+    read_ledger_votes,
+)
+from ratings.votes.counts import ALL, Counts, count, count_by_category
+from ratings.votes.files import read_votes_file
+from ratings.votes.votes import Votes
+
+Styles = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a report asks of its source beside the counts."""
+
+    votes: bool = False
+    """The votes in their order, with who cast them and when."""
+    weights: bool = False
+    categories: bool = False
+    prompts: bool = False
+    """Which votes are about the same prompt."""
+    styles: bool = False
+    left_out: bool = False
+    """A list of the rows left out."""
+
+    @property
+    def has_votes(self) -> bool:
+        """Return whether the counts are not enough."""
+        return self.votes or self.prompts or self.styles or self.left_out
+
+
+@dataclass(frozen=True)
+class Source:
+    """Votes as counts, and in more detail where that was asked for."""
+
+    counts: Counts
+    votes: Votes | None = None
+    by_category: dict[str, Counts] = field(default_factory=dict)
+    """The counts of each category, without those of all votes."""
+    styles: Styles | None = None
+    """(n, 4) counts of `style.FEATURES` of the replies on side A and on side B."""
+    no_styles: str = ""
+    """Why there are none, where they were asked for."""
+
+
+def read_ledger_source(path: Path, needs: Needs) -> Source:
+    """Return what is needed of the ledger at `path`; raises as `counts.read_ledger` does."""
+    by_category = read_ledger_by_category(path, weights=needs.weights) if needs.categories else {}
+    if not needs.has_votes:
+        counts = by_category.pop(ALL) if by_category else read_ledger(path, weights=needs.weights)
+        return Source(counts, by_category=by_category)
+    by_category.pop(ALL, None)
+    votes = read_ledger_votes(path, keep_left_out=needs.left_out)
+    # Whatever is read after the votes may know some more of them, at the end.
+    if needs.prompts:
+        votes = replace(votes, prompt=read_ledger_prompts(path)[: votes.used])
+    counts = _weigh(path, votes) if needs.weights else count(votes)
+    source = Source(counts, votes, by_category)
+    if not needs.styles:
+        return source
+    try:
+        left, right = read_ledger_styles(path)
+    except VotesError as problem:
+        return replace(source, no_styles=str(problem))
+    return replace(source, styles=(left[: votes.used], right[: votes.used]))
+
+
+def read_file_source(path: Path, needs: Needs) -> Source:
+    """Return what is needed of a file of votes; raises as `vote_files.read_votes_file` does."""
+    votes = read_votes_file(path, keep_left_out=needs.left_out or needs.styles)
+    counts = _weigh(path, votes) if needs.weights else count(votes)
+    by_category = count_by_category(votes) if needs.categories else {}
+    by_category.pop(ALL, None)
+    source = Source(counts, votes, by_category)
+    if not needs.styles:
+        return source
+    from ratings.votes.file_styles import read_file_styles
+
+    try:
+        return replace(source, styles=read_file_styles(path, votes))
+    except VotesError as problem:
+        return replace(source, no_styles=str(problem))
+
+
+def _weigh(path: Path, votes: Votes) -> Counts:
+    """Return counts with every vote weighed by 1 / (chance of its pair)."""
+    chance = votes.probability
+    if chance is None:
+        raise VotesError(f"{path}: the votes do not say with what chance their pair was drawn; rate without weights")
+    if not ((chance > 0) & (chance <= 1)).all():
+        raise VotesError(f"{path}: a vote has no probability of its pair, or one outside (0, 1]; rate without weights")
+    return weighted_counts(votes, 1 / chance)

@@ -1,0 +1,181 @@
+"""A report for the terminal: the table, one line that sums up, and a line or two for each thing asked for.
+
+Lines are at most WIDTH wide. A status that does not fit behind its row goes below it, and what is
+longer than a line is told in full in leaderboard.json.
+"""
+
+import textwrap
+from collections.abc import Iterator
+
+import numpy as np
+
+from ratings.analysis.attribution import Attribution
+from ratings.analysis.elo_shuffles import EloShuffles
+from ratings.analysis.fragility import Fragility
+from ratings.analysis.influence import VoterInfluence
+from ratings.board.leaderboard import Leaderboard, Row
+from ratings.fit.covariates import CovariateFit
+from ratings.fit.existence import RATED
+from ratings.fit.ties import TieChoice
+from ratings.report.report import Report
+from ratings.report.snapshots import Comparison
+
+WIDTH = 100
+
+_HEADER = ("rank", "model", "rating", "interval", "votes", "won", "lost", "tied", "both bad")
+_LONGEST_NAME = 36
+_FEW = 5
+"""Models or voters named in a line."""
+
+
+def report_text(report: Report) -> str:
+    """Return the whole report for a terminal."""
+    lines = [line for line in _lines(report) if line]
+    extra = [textwrap.fill(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False) for line in lines]
+    return "\n".join([board_text(report.board), *([""] if extra else []), *extra])
+
+
+def board_text(board: Leaderboard) -> str:
+    """Return the board as an aligned table, with its summary line."""
+    table = [_HEADER, *map(_cells, board.rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADER))]
+    lines = []
+    for cells, status in zip(table, ["", *(row.status for row in board.rows)], strict=True):
+        line = "  ".join(
+            cell.ljust(width) if column == 1 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        note = "" if status == RATED else status
+        if note and len(line) + 2 + len(note) > WIDTH:
+            lines += [line.rstrip(), f"{'':{widths[0]}}  {note}"]
+        else:
+            lines.append(f"{line}  {note}".rstrip())
+    return "\n".join([*lines, "", textwrap.fill(board.summary(), WIDTH, subsequent_indent="  ")])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    rating = "-" if row.rating is None else f"{row.rating:.0f}"
+    tallies = (row.votes, row.wins, row.losses, row.ties, row.both_bad)
+    return (_rank(row), shown(row.model, _LONGEST_NAME), rating, _interval(row), *map(str, tallies))
+
+
+def _rank(row: Row) -> str:
+    if row.rank is None:
+        return "-"
+    has_range = row.rank_upper is not None and row.rank_upper != row.rank_lower
+    return f"{row.rank_lower}-{row.rank_upper}" if has_range else str(row.rank)
+
+
+def _interval(row: Row) -> str:
+    return "-" if row.lower is None or row.upper is None else f"{row.lower:.0f} to {row.upper:.0f}"
+
+
+def shown(name: str, longest: int | None = None) -> str:
+    """Return a name that stays on its line: it may hold line breaks or terminal escapes, and be very long."""
+    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    return name if longest is None or len(name) <= longest else f"{name[: longest - 3]}..."
+
+
+def _lines(report: Report) -> Iterator[str]:
+    level = float(report.board.settings.get("confidence", 0.95))
+    if report.tie_choice:
+        yield _tie_choice(report.tie_choice)
+    for board in report.components:
+        yield f"apart from the others, {_leader(board)}"
+    for name, board in report.categories.items():
+        yield f"{shown(name)}, {_leader(board)}"
+    if report.position:
+        yield _covariates("position", report.position, level)
+    if report.style:
+        yield _covariates("style", report.style, level)
+    if report.styled_board:
+        yield f"with style held equal, {_leader(report.styled_board)}"
+    if report.series:
+        periods = report.series.periods
+        yield f"by {report.series.by}: {_plural(len(periods), 'entry', 'entries')}, {periods[0]} to {periods[-1]}"
+    if report.attribution:
+        yield from _gains(report.attribution)
+    if report.elo_shuffles:
+        yield _shuffles(report.elo_shuffles, report.counts.models)
+    if report.fragility:
+        yield _fragility(report.fragility)
+    yield from map(_voter, report.voters[:_FEW])
+    if report.changes:
+        yield from _changes(report.changes)
+    yield from (f"note: {shown(note)}" for note in report.notes)
+
+
+def _gains(found: Attribution) -> Iterator[str]:
+    """Yield the gains, but for a pair that is all of its step."""
+    told = {gain.pairs for gain in found.gains if gain.kind == "step"}
+    yield from (shown(str(gain)) for gain in found.gains if gain.kind != "pair" or gain.pairs not in told)
+    yield from (f"{shown(name)}: no gain told, {shown(why)}" for name, why in found.left_out.items())
+
+
+def _leader(board: Leaderboard) -> str:
+    """Return the first models of a board, with how sure their ranks are."""
+    rated = [row for row in board.rows if row.rating is not None]
+    first = [
+        f"{shown(row.model)} {row.rating:.0f}{'' if row.lower is None else f' ({_interval(row)})'}, rank {_rank(row)}"
+        for row in rated[:3]
+    ]
+    told = "; ".join(first) or "nobody can be rated"
+    return f"{_plural(board.used, 'vote')}: {told}{'; ...' if len(rated) > 3 else ''}"
+
+
+def _tie_choice(choice: TieChoice) -> str:
+    best, *others = choice.scores
+    behind = ", ".join(f"{score.ties} {score.behind:+.5f} (error {score.behind_error:.5f})" for score in others)
+    against = f"; {behind}" if behind else "; no other could be fitted"
+    found = f"{best.ties} predicts held-out votes best, log-loss {best.loss:.5f}{against}"
+    if choice.ties == best.ties:
+        return f"ties: {found}; that is {'clear' if choice.is_clear else 'not clear'}"
+    return f"ties: {found}; {choice.ties} is within one standard error and plainer, so it is used"
+
+
+def _covariates(what: str, fit: CovariateFit, confidence: float) -> str:
+    """Return how often the side that has more of it wins against an equal, one unit ahead."""
+    told = (
+        f"{one.name} wins {100 * one.win_share:.1f}% [{100 * one.win_share_lower:.1f}, {100 * one.win_share_upper:.1f}]"
+        for one in fit.covariates(confidence)
+    )
+    return f"{what}, between equals{'' if what == 'position' else ' and one sd more of it'}: {', '.join(told)}"
+
+
+def _shuffles(found: EloShuffles, models: tuple[str, ...]) -> str:
+    most = int(np.nanargmax(found.range))
+    return (
+        f"Elo over {found.shuffles} orders of the same votes: {shown(models[most])} moves most, "
+        f"from {found.lowest[most]:.0f} to {found.highest[most]:.0f} (sd {found.sd[most]:.0f})"
+    )
+
+
+def _fragility(found: Fragility) -> str:
+    first, challenger = shown(found.first), shown(found.challenger)
+    if found.needed is None:
+        return f"first place: no set of votes was found whose dropping would put another model before {first}"
+    share = 100 * found.needed / found.votes
+    return (
+        f"first place: dropping {found.needed} of {found.votes} votes ({share:.2g}%), "
+        f"chosen for it, would put {challenger} before {first}"
+    )
+
+
+def _voter(voter: VoterInfluence) -> str:
+    cast = f"voter {voter.voter}: {_plural(voter.votes, 'vote')}"
+    if voter.change is None:
+        return f"{cast}, without which {shown(voter.model)} has no rating"
+    return f"{cast}, without which {shown(voter.model)} moves by {voter.change:+.1f}, {shown(voter.first or '')} leads"
+
+
+def _changes(found: Comparison) -> Iterator[str]:
+    told = [move for move in found.moves if move.margin is not None]
+    moved = ", ".join(f"{shown(move.model)} {move.moved:+.0f}" for move in told if move.is_more_than_noise) or "nobody"
+    what = f"{moved} moved by more than noise" if told else "there is no interval to tell a move from noise by"
+    yield f"since {found.old}, {found.new_votes:+d} votes: {what}"
+    yield from (f"  {shown(move.model)}: {move.status}" for move in found.moves if move.status != "stayed")
+    yield from (f"  {shown(caveat)}" for caveat in found.caveats)
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

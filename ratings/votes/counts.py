@@ -1,0 +1,206 @@
+"""Votes to counts of (side a, side b, outcome), and sums of such counts.
+
+Everything that rates models works on these counts, so its cost depends on the number of models and
+not of votes. Votes in memory are tallied by `count`. Groups of equal votes, as a ledger hands them
+over, are added up by `count_groups`, which leaves out what cannot be used under the same reasons as
+`votes.select`.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratings.outcomes import OUTCOMES, Outcome
+from ratings.votes.votes import MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, Votes, is_blank, sort_models
+
+ALL = ""
+"""Key of the counts of all votes beside those of each category, which cannot have the empty name."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each outcome occurred for each ordered pair of K models."""
+
+    models: tuple[str, ...]
+    """All models, sorted; some may have no usable vote."""
+    pairs: NDArray[np.int64]
+    """(n_pairs, 2) indices into `models`: side a, side b as shown to the voters, each pair once."""
+    outcomes: NDArray[np.float64]
+    """(n_pairs, 4) number of votes for A wins, B wins, tie, both bad."""
+    read: int
+    """Rows read, usable or not."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Rows left out, by reason."""
+    simulated: int = 0
+    """How many of the usable votes were cast by a program."""
+    weights: NDArray[np.float64] | None = None
+    """(n_pairs, 4) sum of 1 / (chance of the pair when it was drawn), where asked for."""
+    squared_weights: NDArray[np.float64] | None = None
+    """(n_pairs, 4) sum of the squares of the same weights."""
+
+    @property
+    def used(self) -> int:
+        """Return the number of usable votes."""
+        return round(float(self.outcomes.sum()))
+
+    def matrix(self, outcome: Outcome) -> NDArray[np.float64]:
+        """Return (K, K) votes with this outcome; rows are side a, columns side b."""
+        square = np.zeros((len(self.models), len(self.models)))
+        np.add.at(square, (self.pairs[:, 0], self.pairs[:, 1]), self.outcomes[:, outcome.code])
+        return square
+
+
+class Groups(NamedTuple):
+    """Groups of votes that agree in all but the outcome, as columns, m of them; some may agree in all."""
+
+    names: list[str | None]
+    """Distinct names of models; the last is None, so that code -1 is a missing one."""
+    categories: list[str]
+    category: NDArray[np.int64]
+    """(m,) index into `categories`, -1 for none."""
+    a: NDArray[np.int64]
+    """(m,) index into `names`."""
+    b: NDArray[np.int64]
+    is_simulated: NDArray[np.bool_]
+    votes: NDArray[np.int64]
+    """(m, 5) number of votes by `Outcome.code`, and last of those that do not say."""
+    weights: NDArray[np.float64] | None = None
+    """(m, 4) sum of 1 / probability."""
+    squared_weights: NDArray[np.float64] | None = None
+
+
+def count(votes: Votes) -> Counts:
+    """Return the counts of `votes`; their order no longer matters."""
+    return replace(_tally(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated)
+
+
+def count_by_category(votes: Votes) -> dict[str, Counts]:
+    """Return the counts of each category of `votes`, and under ALL those of all votes.
+
+    A vote may belong to several categories or none. Each entry has the same models. Rows left out
+    and simulated votes are known for the whole only: they stand under ALL.
+    """
+    counted = {ALL: count(votes)}
+    if votes.category is not None:
+        for name in sorted({name for names in votes.categories for name in names}):
+            belongs = np.array([name in names for names in votes.categories])[votes.category]
+            counted[name] = _tally(votes, belongs)
+    return counted
+
+
+def _tally(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
+    """Return the counts of the (n,) `chosen` votes; who was left out or simulated is not known for a part."""
+    use = np.ones(votes.used, dtype=bool) if chosen is None else chosen
+    size = len(votes.models)
+    keys, to = np.unique(votes.a[use] * size + votes.b[use], return_inverse=True)
+    cells = 4 * to.reshape(-1) + votes.outcome[use]
+    outcomes = np.bincount(cells, minlength=4 * len(keys)).reshape(-1, 4).astype(np.float64)
+    return Counts(votes.models, _pairs(keys, size), outcomes, int(use.sum()))
+
+
+def merge(first: Counts, second: Counts) -> Counts:
+    """Return the counts of the votes of both; weights are kept where both have them.
+
+    Quickest where the second are few: they are looked up among the first, which are copied as they lie.
+    """
+    models = tuple(sorted({*first.models, *second.models}))
+    keys, first = _in_order(first, models)
+    more, second = _in_order(second, models)
+    place = np.searchsorted(keys, more)
+    is_new = np.append(keys, -1)[place] != more
+    gaps = place[is_new]
+    slots = np.searchsorted(np.insert(keys, gaps, more[is_new]), more)
+
+    def added(old: NDArray[np.float64] | None, new: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        if old is None or new is None:
+            return None
+        total = _insert(old, gaps, np.zeros((len(gaps), len(OUTCOMES))))
+        total[slots] += new  # each pair stands once
+        return total
+
+    outcomes = added(first.outcomes, second.outcomes)
+    assert outcomes is not None
+    return Counts(
+        models=models,
+        pairs=_insert(first.pairs, gaps, second.pairs[is_new]),
+        outcomes=outcomes,
+        read=first.read + second.read,
+        left_out={
+            reason: first.left_out.get(reason, 0) + second.left_out.get(reason, 0)
+            for reason in first.left_out | second.left_out
+        },
+        simulated=first.simulated + second.simulated,
+        weights=added(first.weights, second.weights),
+        squared_weights=added(first.squared_weights, second.squared_weights),
+    )
+
+
+def _in_order(counts: Counts, models: tuple[str, ...]) -> tuple[NDArray[np.int64], Counts]:
+    """Return (n_pairs,) rising keys of the pairs, and the counts over `models`, all of theirs among them, by key."""
+    if counts.models != models:
+        numbers = {name: number for number, name in enumerate(models)}
+        place = np.array([numbers[name] for name in counts.models], dtype=np.int64)
+        counts = replace(counts, models=models, pairs=place[counts.pairs])
+    keys = counts.pairs[:, 0] * len(models) + counts.pairs[:, 1]
+    if (keys[1:] > keys[:-1]).all():
+        return keys, counts
+    order = np.argsort(keys)
+    weights, squares = (None if part is None else part[order] for part in (counts.weights, counts.squared_weights))
+    pairs, outcomes = counts.pairs[order], counts.outcomes[order]
+    return keys[order], replace(counts, pairs=pairs, outcomes=outcomes, weights=weights, squared_weights=squares)
+
+
+def _insert(rows: NDArray[Any], gaps: NDArray[np.int64], new: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of the rows with each new one before the row at its gap."""
+    # np.insert places every row by a mask, which takes far longer than a copy.
+    return np.insert(rows, gaps, new, axis=0) if len(gaps) else rows.copy()
+
+
+def count_groups(groups: Groups, roster: tuple[str, ...] = (), chosen: NDArray[np.bool_] | None = None) -> Counts:
+    """Return the counts of the groups, or of the (m,) `chosen` ones, over all their models and the roster."""
+    names = list(dict.fromkeys([*groups.names[:-1], *roster]))
+    models, place = sort_models(
+        {name: i for i, name in enumerate(names) if name and not is_blank(name)}, len(names) + 1
+    )
+    blank = np.array([is_blank(name) for name in groups.names])
+    a, b, votes = groups.a, groups.b, groups.votes
+    use = rest = np.ones(len(a), dtype=bool) if chosen is None else chosen
+    left_out: dict[str, int] = {}
+    for reason, holds in ((MISSING_MODEL, blank[a] | blank[b]), (SELF_BATTLE, a == b)):
+        if n := int(votes[use & holds].sum()):
+            left_out[reason] = n
+        use = use & ~holds
+    if n := int(votes[use, len(OUTCOMES)].sum()):
+        left_out[MISSING_OUTCOME] = n
+    use = use & votes[:, : len(OUTCOMES)].any(axis=1)
+    keys, to = np.unique(place[a[use]] * len(models) + place[b[use]], return_inverse=True)
+
+    def summed(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+        columns = values[use, : len(OUTCOMES)].T
+        sums = [np.bincount(to.reshape(-1), column, len(keys)) for column in columns]
+        return np.stack(sums, axis=1).astype(np.float64, copy=False)  # of nothing numpy counts whole numbers
+
+    return Counts(
+        models=models,
+        pairs=_pairs(keys, len(models)),
+        outcomes=summed(votes),
+        read=int(votes[rest].sum()),
+        left_out=left_out,
+        simulated=int(votes[use & groups.is_simulated, : len(OUTCOMES)].sum()),
+        weights=None if groups.weights is None else summed(groups.weights),
+        squared_weights=None if groups.squared_weights is None else summed(groups.squared_weights),
+    )
+
+
+def count_groups_by_category(groups: Groups, roster: tuple[str, ...] = ()) -> dict[str, Counts]:
+    """Return the counts of each category that is not blank, and under ALL those of all groups."""
+    counted = {ALL: count_groups(groups, roster)}
+    for name in sorted(name for name in groups.categories if not is_blank(name)):
+        counted[name] = count_groups(groups, roster, groups.category == groups.categories.index(name))
+    return counted
+
+
+def _pairs(keys: NDArray[np.int64], models: int) -> NDArray[np.int64]:
+    return np.stack(np.divmod(keys, max(models, 1)), axis=1)

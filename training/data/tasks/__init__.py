@@ -1,0 +1,1 @@
+"""Tasks: prompts with problems that know their answers."""

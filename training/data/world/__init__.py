@@ -1,0 +1,1 @@
+"""The simulated world: words with facts, scenes, phrasings and plots."""

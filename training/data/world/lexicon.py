@@ -1,0 +1,171 @@
+"""The words of the world and what is true of them, read from lexicon/*.yaml.
+
+A word is one line: ``{word: cow, kind: animal, sound: moo, legs: four, home: the farm, at: on the farm}``. Facts are
+what questions, riddles and explanations are composed from. ``carry: true`` marks what a child of a story can carry,
+``visit: true`` where it may go. The words and names of heldout.yaml never stand in a training text.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from training.data.world.phrasing import VOWEL_SOUND
+from training.data.yaml_files import TEXT, DataError, Text, read_yaml
+
+FOLDER = TEXT / "lexicon"
+HELDOUT = TEXT / "heldout.yaml"
+COLOURS = ("red", "blue", "green", "yellow", "brown", "black", "white", "orange", "purple", "pink", "grey")
+SIZES = ("tiny", "small", "big", "huge")
+LEGS = ("no", "two", "four", "six", "eight")
+FACTS = (
+    *("colour", "size", "sound", "legs", "home", "at", "use", "made_of", "eats", "young"),
+    *("opposite", "past", "means", "plural"),
+)
+FLAGS = ("mass", "carry", "visit")
+BARE = frozenset(
+    [
+        "teeth",
+        "feet",
+        "fur",
+        "wool",
+        "hair",
+        "skin",
+        "bark",
+        "sand",
+        "water",
+        "grass",
+        "juice",
+        "ink",
+        "wax",
+        "paint",
+        "soil",
+        "people",
+    ]
+)
+TABLES = ("names.yaml", "rhymes.yaml", "plurals.yaml", "orders.yaml")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, its kind, its facts by name, its parts and its flags."""
+
+    word: str
+    kind: str
+    facts: dict[str, str] = field(hash=False)
+    parts: tuple[str, ...] = ()
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def plural(self) -> str:
+        """The plural, by rule unless a fact says otherwise."""
+        if "plural" in self.facts:
+            return self.facts["plural"]
+        if self.word.endswith(("s", "x", "ch", "sh", "z")):
+            return self.word + "es"
+        if self.word.endswith("y") and self.word[-2] not in "aeiou":
+            return self.word[:-1] + "ies"
+        return self.word + "s"
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicon:
+    """All words and tables. heldout: words and names that are kept for measuring.
+
+    by_fact[f]: the words in training that can be counted and have the fact f (also "parts" and flags); by_kind[k]:
+    all words in training of a kind.
+    """
+
+    words: dict[str, Word]
+    names: dict[str, tuple[str, ...]]  # girls, boys, heldout_girls, heldout_boys
+    rhymes: tuple[tuple[str, ...], ...]
+    days: tuple[str, ...]
+    months: tuple[str, ...]
+    heldout: frozenset[str]
+    by_fact: dict[str, tuple[Word, ...]]
+    by_kind: dict[str, tuple[Word, ...]]
+
+
+@cache
+def read_lexicon(limit: int | None = None) -> Lexicon:
+    """Read the lexicon; with a limit only about so many words, spread evenly over the files, for very small models.
+
+    Raises:
+        DataError: a broken file, a word that stands twice, an unknown key or value, a held-out word without an entry.
+    """
+    entries = [(path, read_yaml(path)) for path in sorted(FOLDER.glob("*.yaml")) if path.name not in TABLES]
+    total = sum(len(rows) for _, rows in entries)
+    if total == 0:
+        raise DataError(f"{FOLDER}: no words: restore the files from the repository")
+    tables = {name: read_yaml(FOLDER / name) for name in TABLES}
+    stride = 1 if limit is None else max(1, total // limit)
+    words: dict[str, Word] = {}
+    for path, rows in entries:
+        for row in rows:
+            word = _word_of(row, path, tables["plurals.yaml"])
+            if word.word in words:
+                raise DataError(f"{row['word'].where}: {word.word!r} stands twice: remove one of the two")
+            words[word.word] = word
+    heldout_tree = read_yaml(HELDOUT)
+    if stride > 1:
+        words = {
+            name: word
+            for i, (name, word) in enumerate(words.items())
+            if i % stride == 0 or name in heldout_tree["words"]
+        }
+    names = {key: tuple(str(n) for n in table) for key, table in tables["names.yaml"].items()}
+    heldout = {str(w) for w in heldout_tree["words"]} | {*names["heldout_girls"], *names["heldout_boys"]}
+    for word in heldout_tree["words"]:
+        if word not in words and stride == 1:
+            raise DataError(f"{word.where}: {str(word)!r} has no entry in lexicon/: add one, or remove it here")
+    seen = [word for word in words.values() if word.word not in heldout and not _mentions(word, heldout)]
+    by_fact: dict[str, list[Word]] = defaultdict(list)
+    by_kind: dict[str, list[Word]] = defaultdict(list)
+    for word in seen:
+        by_kind[word.kind].append(word)
+        if "mass" in word.flags:
+            continue  # nobody says "a rice"
+        for fact in (*word.facts, *word.flags, *(["parts"] if word.parts else [])):
+            by_fact[fact].append(word)
+    return Lexicon(
+        words,
+        names,
+        tuple(tuple(str(w) for w in group) for group in tables["rhymes.yaml"]),
+        tuple(str(d) for d in tables["orders.yaml"]["days"]),
+        tuple(str(m) for m in tables["orders.yaml"]["months"]),
+        frozenset(heldout),
+        {fact: tuple(found) for fact, found in by_fact.items()},
+        {kind: tuple(found) for kind, found in by_kind.items()},
+    )
+
+
+def article(noun: str) -> str:
+    """Return a noun with "a" or "an" before it; plurals and what is not counted stay bare."""
+    if noun in BARE or (noun.endswith("s") and not noun.endswith("ss")):
+        return noun
+    return f"an {noun}" if VOWEL_SOUND.match(noun) else f"a {noun}"
+
+
+def _mentions(word: Word, heldout: set[str]) -> bool:
+    said = " ".join([*word.facts.values(), *word.parts]).split()
+    return not heldout.isdisjoint(said)
+
+
+def _word_of(row: Any, path: Path, plurals: dict[str, str]) -> Word:
+    if not isinstance(row, dict) or not isinstance(row.get("word"), Text) or not isinstance(row.get("kind"), Text):
+        raise DataError(f"{path}: a row has no word or no kind: {row!r}: give it both")
+    where = row["word"].where
+    for key in row:
+        if key not in ("word", "kind", "parts", *FACTS, *FLAGS):
+            raise DataError(f"{where}: unknown fact {str(key)!r}: use one of {', '.join((*FACTS, *FLAGS, 'parts'))}")
+    for key, values in (("colour", COLOURS), ("size", SIZES), ("legs", LEGS)):
+        if key in row and row[key] not in values:
+            raise DataError(f"{where}: {key} {row[key]!r}: use one of {', '.join(values)}")
+    facts = {str(key): str(row[key]) for key in FACTS if key in row}
+    if row["word"] in plurals:
+        facts.setdefault("plural", str(plurals[row["word"]]))
+    parts = row.get("parts", [])
+    parts = parts if isinstance(parts, list) else [parts]
+    flags = frozenset(flag for flag in FLAGS if row.get(flag) is True)
+    return Word(str(row["word"]), str(row["kind"]), facts, tuple(str(p) for p in parts), flags)

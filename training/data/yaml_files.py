@@ -1,0 +1,89 @@
+"""Read the text files of the corpus so that whatever is wrong with one is said by file, line and cure.
+
+Every string that comes out of a YAML file remembers its line, which costs little and lets later checks, such as a
+phrasing with a slot that nothing fills, point at the very line.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+TEXT = Path(__file__).with_name("text")
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class DataError(ValueError):
+    """A file of the corpus that cannot be used: says file, line and cure."""
+
+
+class Text(str):
+    """A string that remembers where it stood (``where``: file and line)."""
+
+    where: str = ""
+
+
+def read_yaml(path: Path) -> Any:
+    """Return a YAML file's tree with ``Text`` for every string.
+
+    Raises:
+        DataError: no such file, broken YAML, an empty file, or a word that YAML reads as truth or as nothing.
+    """
+
+    class Reader(Loader):  # type: ignore[misc]
+        pass
+
+    def to_text(loader: Any, node: yaml.ScalarNode) -> Text:
+        text = Text(node.value)
+        text.where = f"{path}, line {node.start_mark.line + 1}"
+        return text
+
+    def read_flag(loader: Any, node: yaml.ScalarNode) -> bool:
+        if node.value in ("true", "false"):
+            return bool(node.value == "true")
+        raise DataError(
+            f"{path}, line {node.start_mark.line + 1}: {node.value!r} is no word to YAML: put quotes around it"
+        )
+
+    Reader.add_constructor("tag:yaml.org,2002:str", to_text)
+    for tag in ("bool", "null", "timestamp"):
+        Reader.add_constructor(f"tag:yaml.org,2002:{tag}", read_flag)
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=Reader)  # a safe loader's subclass
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: the corpus needs it; restore it from the repository") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise DataError(f"{path}{line}: not YAML: {problem}: mend or remove the line") from None
+    if not tree:
+        raise DataError(f"{path}, line 1: the file is empty: fill it or remove it")
+    return tree
+
+
+def read_jsonl(path: Path, keys: tuple[str, ...]) -> list[dict[str, Text]]:
+    """Return the rows of a JSON Lines file, each with the keys as text that is not blank.
+
+    Raises:
+        DataError: a line that is not JSON, or a row without one of the keys.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise DataError(f"{where}: not JSON: {line[:60]!r}: mend or remove the line") from None
+        for key in keys:
+            value = row.get(key) if isinstance(row, dict) else None
+            if not isinstance(value, str) or not value.strip():
+                raise DataError(f"{where}: no text under {key!r}: give it some, or remove the line")
+        texts = {key: Text(row[key]) for key in keys}
+        for text in texts.values():
+            text.where = where
+        rows.append(texts)
+    if not rows:
+        raise DataError(f"{path}, line 1: the file is empty: fill it or remove it")
+    return rows

@@ -1,0 +1,1 @@
+"""The report card: what each checkpoint can do, measured and shown."""

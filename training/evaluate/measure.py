@@ -1,0 +1,269 @@
+"""The report card: what each checkpoint of a family can do on held-out prompts, measured the same way every time.
+
+A base model is asked few-shot, since it continues documents; chat checkpoints are asked through their template,
+greedily. Variety is measured on samples. Nothing is picked by hand: the prompts shown are the first of each family.
+"""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from training.data.corpus import Corpus
+from training.data.rubric import Rubric, distinct_share, normalise, repeated_share, split_words, without_title
+from training.data.tasks.tasks import COMPOSED, draw_example
+from training.data.world.examples import Example
+from training.recipe import Recipe, parse_recipe
+from training.runs.checkpoint import HISTORY, CheckpointError, read_record
+from training.runs.generate import Sample, ask, complete, few_shot_text, sample_replies
+from training.stages.pairs import broken_copies
+from training.stages.pretrain import measure_bits_per_byte
+from training.stages.reward import score_conversations
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+PER_FAMILY = 24
+SHOTS = 4
+SAMPLES = 8
+VARIETY_PROMPTS = 24
+PROBED = 60
+SHOWN = 10
+STAGES = ("base", "sft", "rlhf", "reward")
+
+Card = dict[str, Any]
+
+
+def find_checkpoints(folders: list[Path]) -> list[Path]:
+    """Return the finished checkpoints with weights that the folders are or hold, in the order of their stages.
+
+    Raises:
+        CheckpointError: a folder that neither is nor holds one.
+    """
+    found = []
+    for folder in folders:
+        stages = {here: (read_record(here) or {}).get("stage") for here in (folder, *sorted(folder.glob("*/")))}
+        kept = [here for stage in STAGES for here, of in stages.items() if of == stage]
+        if not kept:
+            raise CheckpointError(
+                f"{folder} is no checkpoint and holds none: python -m training run demo makes a family"
+            )
+        found += kept
+    return found
+
+
+@dataclass(frozen=True)
+class Examinee:
+    """A checkpoint that writes text, and what it takes to ask it: a base model is shown solved questions first."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
+    corpus: Corpus
+    recipe: Recipe
+    is_base: bool
+
+    def answer(self, asked: list[Example], *, temperature: float = 0.0, show: str = "") -> list[Sample]:
+        """Return a reply to each prompt; greedy at temperature 0. show: the name of a progress bar."""
+        tokens = self.recipe.rl.max_reply_tokens
+        if not self.is_base:
+            prompts = [e.prompt for e in asked]
+            return sample_replies(
+                self.model, self.tokenizer, prompts, max_reply_tokens=tokens, temperature=temperature, show=show
+            )
+        texts = []
+        for number, example in enumerate(asked):
+            rng = Random(f"shots/{number}")
+            family = self.corpus.families[example.family]
+            shots = [draw_example(family, self.corpus.lexicon, rng, form="full") for _ in range(SHOTS)]
+            room = self.recipe.model.context - tokens // 2
+            texts.append(few_shot_text(self.tokenizer, shots, example.prompt, room=room))
+        replies = complete(self.model, self.tokenizer, texts, max_tokens=tokens, temperature=temperature, show=show)
+        return [_first_paragraph(s) for s in replies]
+
+
+def evaluate(folder: Path, *, per_family: int = PER_FAMILY, show: bool = True) -> Card:
+    """Measure one checkpoint on held-out text; per_family prompts of each family.
+
+    Raises:
+        CheckpointError: the folder holds no finished checkpoint.
+    """
+    record = read_record(folder)
+    if record is None:
+        raise CheckpointError(f"{folder} holds no finished checkpoint: make it first (python -m training run demo)")
+    recipe = parse_recipe(record["recipe"], str(folder / "stage.json"))
+    corpus = Corpus(recipe.data, recipe.seed)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    card = _description(folder, record)
+    torch.manual_seed(recipe.seed)
+    if record["stage"] == "reward":
+        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
+        return card | {"reward_model": probe_reward(_on_device(model), tokenizer, corpus)}
+    model = _on_device(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
+    examinee = Examinee(model, tokenizer, corpus, recipe, is_base=record["stage"] == "base")
+    asked = corpus.heldout(per_family)
+    replies = examinee.answer(asked, show="evaluate" if show else "")
+    rubric = Rubric(corpus.families, corpus.vocabulary)
+    points = [rubric.mark(e, s.text, is_finished=s.is_finished).points for e, s in zip(asked, replies, strict=True)]
+    return card | {
+        "bits_per_byte": round(measure_bits_per_byte(model, tokenizer, corpus.heldout_documents()), 4),
+        **exact_match(asked, replies, rubric, corpus.lexicon.heldout),
+        **({"exact_first_line": first_line_exact(asked, replies, rubric)} if examinee.is_base else {}),
+        **story_checks(asked, replies),
+        "rubric": _mean(points, 2),
+        "cut_off": _mean([not s.is_finished for s in replies]),
+        **variety(examinee, asked),
+        "shown": show_replies(examinee, asked, replies),
+    }
+
+
+def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, heldout: frozenset[str]) -> Card:
+    """Return the share of right replies over all checkable prompts, by family, and where a held-out word is named."""
+    right: dict[str, list[bool]] = {}
+    new: list[bool] = []
+    unseen = {word.lower() for word in heldout}
+    for example, sample in zip(asked, replies, strict=True):
+        if example.answers:
+            is_right = rubric.is_exact(example, sample.text)
+            right.setdefault(example.family, []).append(is_right)
+            if unseen & set(normalise(example.prompt).split()):
+                new.append(is_right)
+    every = [r for rows in right.values() for r in rows]
+    return {
+        "exact": _mean(every),
+        "exact_with_new_words": _mean(new) if new else None,
+        "exact_by_family": {name: _mean(rows) for name, rows in sorted(right.items())},
+    }
+
+
+def first_line_exact(asked: list[Example], replies: list[Sample], rubric: Rubric) -> float:
+    """Return the share of right replies where only the first line of each counts: what a model knows, stop or not."""
+    firsts = [(e, s.text.strip().partition("\n")[0]) for e, s in zip(asked, replies, strict=True) if e.answers]
+    return _mean([rubric.is_exact(e, text) for e, text in firsts])
+
+
+def story_checks(asked: list[Example], replies: list[Sample]) -> Card:
+    """Return over stories, titles left out: hero kept, colour and thing kept, ended properly, no loop, all these."""
+    rows = []
+    for example, sample in zip(asked, replies, strict=True):
+        if example.family in ("story_order", "story_animal", "story_continue"):
+            said = f" {normalise(without_title(sample.text))} "
+            hero, thing, *_ = (f" {normalise(kept)} " for kept in example.kept)
+            ended = sample.is_finished and sample.text.rstrip().endswith((".", "!", "?", '"'))
+            rows.append((hero in said, thing in said, ended, repeated_share(split_words(sample.text)) < 0.2))
+    if not rows:
+        return {"stories": {}}
+    names = ("hero_kept", "colour_kept", "ended", "no_loop")
+    checks = {name: _mean([row[i] for row in rows]) for i, name in enumerate(names)}
+    return {"stories": checks | {"all": _mean([all(row) for row in rows])}}
+
+
+def variety(examinee: Examinee, asked: list[Example]) -> Card:
+    """Return distinct-1, distinct-2 and self-BLEU (Zhu et al., 2018, arXiv:1802.01886) over samples of a few prompts.
+
+    Self-BLEU is the mean BLEU-4 of each sample against the others to the same prompt, 0 (all differ) to 100.
+    """
+    from sacrebleu.metrics.bleu import BLEU
+
+    composed = [e for e in asked if e.family in COMPOSED]
+    if not composed:
+        return {}
+    chosen = composed[:: max(1, len(composed) // VARIETY_PROMPTS)][:VARIETY_PROMPTS]  # of every such family
+    samples = examinee.answer([e for e in chosen for _ in range(SAMPLES)], temperature=1.0)
+    texts = [s.text for s in samples]
+    bleu = BLEU(effective_order=True)
+    scores = []
+    for start in range(0, len(texts), SAMPLES):
+        group = texts[start : start + SAMPLES]
+        scores += [bleu.sentence_score(t, group[:i] + group[i + 1 :]).score for i, t in enumerate(group)]
+    return {
+        "distinct_1": round(distinct_share(texts, 1), 4),
+        "distinct_2": round(distinct_share(texts, 2), 4),
+        "self_bleu": _mean(scores, 2),
+    }
+
+
+def probe_reward(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", corpus: Corpus) -> Card:
+    """Score decent and degenerate replies to held-out prompts; return how often a degenerate one is not below.
+
+    Decent are the example's own reply; degenerate are copies cut, repeated, shuffled, and single words.
+    """
+    rng = Random("probes")
+    heldout = corpus.heldout(2)
+    asked = heldout[:: max(1, len(heldout) // PROBED)]
+    talks: list[list[dict[str, str]]] = []
+    groups: list[tuple[int, int]] = []
+    for example in asked:
+        probes = [p for p in broken_copies(example.reply, rng) if normalise(p) != normalise(example.reply)]
+        groups.append((len(talks), len(talks) + 1 + len(probes)))
+        talks += [[*ask(example.prompt), {"role": "assistant", "content": r}] for r in (example.reply, *probes)]
+    scores = score_conversations(model, tokenizer, talks)
+    gaps = [scores[first] - probe for first, last in groups for probe in scores[first + 1 : last]]
+    return {
+        "probes": len(gaps),
+        "probes_below": _mean([gap > 0 for gap in gaps]),
+        "decent_mean": round(statistics.fmean(scores[first] for first, _ in groups), 4),
+        "probe_mean": round(statistics.fmean(s for a, b in groups for s in scores[a + 1 : b]), 4),
+    }
+
+
+def show_replies(examinee: Examinee, asked: list[Example], replies: list[Sample]) -> list[dict[str, str]]:
+    """Return the first prompt of evenly spaced families with the reply; a base model's is to the plain prompt."""
+    firsts: dict[str, int] = {}
+    for i, example in enumerate(asked):
+        firsts.setdefault(example.family, i)
+    chosen = list(firsts.values())[:: max(1, len(firsts) // SHOWN)][:SHOWN]
+    shown = [replies[i] for i in chosen]
+    if examinee.is_base:
+        prompts = [asked[i].prompt for i in chosen]
+        shown = complete(examinee.model, examinee.tokenizer, prompts, max_tokens=60, temperature=0.0)
+    return [
+        {"family": asked[i].family, "prompt": asked[i].prompt, "reply": s.text}
+        for i, s in zip(chosen, shown, strict=True)
+    ]
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Return what the trainer of a checkpoint logged, nothing where it kept none."""
+    path = folder / HISTORY
+    rows: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return rows
+
+
+def read_snapshots(folder: Path) -> list[dict[str, float]]:
+    """Return how RL's snapshots of a checkpoint were judged, nothing where it had none."""
+    path = folder / "snapshots.json"
+    rows: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return rows
+
+
+def _description(folder: Path, record: dict[str, Any]) -> Card:
+    return {
+        "name": folder.name,
+        "family": record["recipe"]["name"],
+        "stage": record["stage"],
+        "parameters": record.get("parameters", 0),
+        "tokens": record["tokens"],
+        "wall_hours": round(record["wall_seconds"] / 3600, 3),
+        "cpu_hours": round(record["cpu_seconds"] / 3600, 3),
+        "machine": record.get("machine", ""),
+        "heldout": record["heldout"],
+    }
+
+
+def _first_paragraph(sample: Sample) -> Sample:
+    """Cut a base model's continuation where the next question would begin; a cut there counts as an end."""
+    text, cut, _ = sample.text.partition("\n\nQuestion:")
+    return Sample(text.strip(), bool(cut) or sample.is_finished, sample.prompt_ids, sample.reply_ids)
+
+
+def _mean(values: list[Any], digits: int = 4) -> float:
+    return round(statistics.fmean(float(v) for v in values), digits) if values else 0.0
+
+
+def _on_device(model: "PreTrainedModel") -> "PreTrainedModel":
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()

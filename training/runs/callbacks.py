@@ -1,0 +1,119 @@
+"""What happens on the way of every training: saves by the clock, a stop where the loss is no number, a progress bar."""
+
+import math
+import sys
+import time
+from typing import Any
+
+from tqdm.auto import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from training.runs import distributed as processes
+from training.runs.checkpoint import CheckpointError
+
+SAVE_SECONDS = 180.0
+
+
+class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+    """Save every few minutes, whatever a step takes, so that a killed run loses little."""
+
+    def __init__(self, seconds: float = SAVE_SECONDS) -> None:
+        self.seconds = seconds
+        self.saved = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Ask for a save when it is time."""
+        # Only where a loss is logged: its mean over the steps since the last log is not saved, and would be cut short.
+        is_logged = state.global_step % int(args.logging_steps) == 0
+        if is_logged and processes.agree(time.monotonic() - self.saved >= self.seconds):
+            control.should_save = True
+            self.saved = time.monotonic()
+
+
+class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+    """Stop a run whose loss or gradients are no longer numbers, before it saves weights that are none either."""
+
+    WATCHED = ("loss", "grad_norm")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Look at what was logged.
+
+        Raises:
+            CheckpointError: it is not a number; the last save is of before.
+        """
+        for name in self.WATCHED:
+            if not math.isfinite(value := float((logs or {}).get(name, 0.0))):
+                raise CheckpointError(
+                    f"step {state.global_step}: {name} is {value}, so the weights are lost: "
+                    "lower this stage's learning_rate, or --set precision=fp32"
+                )
+
+
+class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+    """One bar a stage with what people watch: loss, tokens a second where they are known, time left (tqdm's own)."""
+
+    SHOWN = ("loss", "eval_loss", "reward", "kl", "accuracy")
+
+    def __init__(self, stage: str, tokens_per_step: int | None = None) -> None:
+        self.stage = stage
+        self.tokens_per_step = tokens_per_step
+        self.bar: tqdm[Any] | None = None
+        self.began = 0.0
+        self.first_step = 0
+        self.shown: dict[str, str] = {}
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Open the bar, at the step that a resumed run goes on from."""
+        if not state.is_world_process_zero:
+            return
+        # A log file gets a line every ten seconds, a terminal a moving bar.
+        pause = 0.1 if sys.stderr.isatty() else 10.0
+        self.first_step = state.global_step
+        self.bar = tqdm(
+            total=state.max_steps,
+            initial=state.global_step,
+            desc=f"{self.stage:>9}",
+            unit="step",
+            dynamic_ncols=True,
+            mininterval=pause,
+        )
+        self.began = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Move the bar."""
+        if self.bar is not None:
+            self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Show the latest figures beside the bar."""
+        if self.bar is None:
+            return
+        self.shown |= {key: f"{float(value):.3f}" for key, value in (logs or {}).items() if key in self.SHOWN}
+        if self.tokens_per_step:
+            steps = state.global_step - self.first_step
+            speed = self.tokens_per_step * steps / max(time.monotonic() - self.began, 1e-9)
+            self.shown["tokens/s"] = f"{speed:,.0f}"
+        self.bar.set_postfix(self.shown)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Close the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bar as it stands and go to the next line."""
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,176 @@
+"""First preference pairs, before anybody has voted: replies of the SFT model, voted on by synthetic voters.
+
+Each prompt gets several sampled replies; the best by the rubric meets each other one, and a voter who sees the
+rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs is added whose rejected
+side is degenerate (cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones
+high: half of them break a chosen reply, half the corpus's own reply to a prompt, which is right also where the model
+never is; more of them, on request, break replies to problems drawn for them alone, since a salad of six right words is
+hard to tell. Near misses are added too: a right reply and the same with a word, number or name of another problem,
+since what an SFT model gets wrong in its own replies teaches a reward model little about what is true. Every row is
+marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote, ``"degenerate"``
+stands on the pairs with a broken side, which carry a margin too, and ``"near_miss"`` on those with a near miss.
+"""
+
+import random
+from itertools import islice
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from training.data.corpus import Corpus
+from training.data.preferences import write_pairs
+from training.data.rubric import TIE, Rubric, cast_vote
+from training.data.tasks.tasks import COMPOSED, tell_near_miss
+from training.data.world.examples import Example
+from training.runs.checkpoint import CheckpointError, Job, require_parent, write_stage
+from training.runs.generate import Sample, ask, sample_replies
+
+HELDOUT_PER_FAMILY = 12
+BROKEN_WEIGHTS = (2, 4, 6, 1, 1, 1)  # of broken_copies: salad and said three times look most like decent replies
+
+
+def run_pairs(job: Job) -> dict[str, float]:
+    """Write train.jsonl (training prompts) and test.jsonl (held-out prompts) by the SFT model in job.parent."""
+    assert job.parent is not None
+    require_parent(job.parent, ("sft",))
+    recipe, settings = job.recipe, job.recipe.pairs
+    tokenizer = AutoTokenizer.from_pretrained(job.parent)
+    model = AutoModelForCausalLM.from_pretrained(job.parent, dtype=torch.float32)
+    corpus = Corpus(recipe.data, recipe.seed)
+    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rng = random.Random(f"{recipe.seed}/pairs")
+    asked = draw_prompts(corpus, rng, settings.prompts)
+    heldout_prompts = corpus.heldout(HELDOUT_PER_FAMILY)
+    held_back = heldout_prompts[:: max(1, len(heldout_prompts) * 3 // settings.prompts)]  # of every family
+    prompts = [e.prompt for e in asked + held_back for _ in range(settings.samples)]
+    samples = sample_replies(
+        model,
+        tokenizer,
+        prompts,
+        max_reply_tokens=settings.max_reply_tokens,
+        temperature=settings.temperature,
+        show="pairs",
+    )
+    groups = [samples[i : i + settings.samples] for i in range(0, len(samples), settings.samples)]
+    rows = [
+        make_pairs(e, group, rubric, rng, settings.noise) for e, group in zip(asked + held_back, groups, strict=True)
+    ]
+    train = [row for group in rows[: len(asked)] for row in group]
+    test = [row for group in rows[len(asked) :] for row in group]
+    for part, known in ((train, asked), (test, held_back)):
+        count = int(len(part) * settings.degenerate_share)
+        decent = [(row["prompt"][0]["content"], row["chosen"][0]["content"]) for row in rng.sample(part, count // 2)]
+        decent += [(e.prompt, e.reply) for e in rng.choices(known, k=count - count // 2)]
+        part += [break_reply(prompt, reply, rng, settings.margin) for prompt, reply in decent]
+    luck = random.Random(f"{recipe.seed}/near misses")
+    train_count, test_count = (
+        int(sum("degenerate" not in row for row in part) * settings.near_miss_share) for part in (train, test)
+    )
+    # They cost no sampling, so those to train on are of prompts drawn for them alone.
+    fresh = list(islice(corpus.draw_examples(luck), 2 * train_count))
+    train += make_near_misses(fresh, rubric, luck, train_count)
+    test += make_near_misses(held_back, rubric, luck, test_count)
+    train += break_problems(corpus, random.Random(f"{recipe.seed}/broken"), settings.broken, settings.margin)
+    if not train or not test:
+        raise CheckpointError(
+            f"the replies of {job.parent} make no pairs ({len(train)} to train, {len(test)} to test): "
+            "all score alike; raise pairs.prompts or pairs.temperature"
+        )
+    heldout = {"pairs": float(len(train)), "heldout_pairs": float(len(test))}
+    write_stage(
+        job, lambda folder: write_pairs(folder, train, test), fingerprint=corpus.fingerprint, tokens=0, heldout=heldout
+    )
+    return heldout
+
+
+def draw_prompts(corpus: Corpus, rng: random.Random, count: int) -> list[Example]:
+    """Draw so many different training prompts that a rubric can judge."""
+    drawn: dict[str, Example] = {}
+    for example in islice(corpus.draw_examples(rng), count * 4):
+        if example.family != "small talk":
+            drawn.setdefault(example.prompt, example)
+        if len(drawn) == count:
+            break
+    return list(drawn.values())
+
+
+def make_pairs(
+    example: Example, samples: list[Sample], rubric: Rubric, rng: random.Random, noise: float
+) -> list[dict[str, Any]]:
+    """Let the best reply by the rubric meet each other one; empty replies and ties are left out."""
+    scored: dict[str, float] = {}
+    for s in samples:
+        if s.text.strip():  # the same text may have been finished once and cut once: the better counts
+            score = rubric.mark(example, s.text, is_finished=s.is_finished).points
+            scored[s.text] = max(score, scored.get(s.text, 0.0))
+    best = max(scored, key=lambda text: scored[text], default="")
+    rows = []
+    for text, score in scored.items():
+        winner = "tie" if text == best else cast_vote(scored[best], score, rng, noise)
+        if winner != "tie":
+            chosen, rejected = (best, text) if winner == "first" else (text, best)
+            gap = (scored[best] - score) * (1 if winner == "first" else -1)
+            rows.append(_row(example.prompt, chosen=chosen, rejected=rejected, noise_free=gap > TIE))
+    return rows
+
+
+def break_reply(prompt: str, reply: str, rng: random.Random, margin: float) -> dict[str, Any]:
+    """Return a pair in which a decent reply is preferred to a broken copy of itself.
+
+    margin: by how much that one has to score less (Touvron et al., 2023, arXiv:2307.09288, equation 2).
+    """
+    ways = zip(broken_copies(reply, rng), BROKEN_WEIGHTS, strict=True)
+    ways_that_break, weights = zip(*[(way, weight) for way, weight in ways if way != reply], strict=True)
+    broken = rng.choices(ways_that_break, weights)[0]
+    return _row(prompt, chosen=reply, rejected=broken, noise_free=True) | {"degenerate": True, "margin": margin}
+
+
+def break_problems(corpus: Corpus, rng: random.Random, count: int, margin: float) -> list[dict[str, Any]]:
+    """Return so many pairs of the corpus's own reply and a broken copy; short ones, in which it is hard to see."""
+    problems = (e for e in corpus.draw_examples(rng) if e.family not in COMPOSED)
+    return [break_reply(e.prompt, e.reply, rng, margin) for e in islice(problems, count)]
+
+
+def make_near_misses(examples: list[Example], rubric: Rubric, rng: random.Random, count: int) -> list[dict[str, Any]]:
+    """Return so many pairs in which a right reply is preferred to a near miss; none where nothing can be checked."""
+    by_family: dict[str, list[Example]] = {}
+    for example in examples:
+        if example.answers and example.family not in COMPOSED:
+            by_family.setdefault(example.family, []).append(example)
+    checkable = [example for group in by_family.values() if len(group) > 1 for example in group]
+    rows: list[dict[str, Any]] = []
+    for _ in range(20 * count if checkable else 0):
+        if len(rows) == count:
+            break
+        example = rng.choice(checkable)
+        other = rng.choice(by_family[example.family])
+        right, miss = tell_near_miss(rubric.families[example.family], example, other, rng)
+        if not rubric.is_exact(example, miss):
+            row = _row(example.prompt, chosen=right, rejected=miss, noise_free=True)
+            rows.append(row | {"near_miss": True})
+    return rows
+
+
+def broken_copies(reply: str, rng: random.Random) -> list[str]:
+    """Return degenerate replies: cut, repeated, salad, one word, punctuation alone, two words over and over."""
+    words = reply.split()
+    return [
+        " ".join(words[: max(1, len(words) // 3)]),
+        " ".join([*words, *words, *words]),
+        " ".join(rng.choice(words) for _ in range(len(words) + 1)),
+        words[0],
+        ".",
+        " ".join(words[:2] * 8),
+    ]
+
+
+def _row(prompt: str, *, chosen: str, rejected: str, noise_free: bool) -> dict[str, Any]:
+    return {
+        "prompt": ask(prompt),
+        "chosen": [{"role": "assistant", "content": chosen}],
+        "rejected": [{"role": "assistant", "content": rejected}],
+        "margin": 0.0,
+        "source": "synthetic",
+        "noise_free": noise_free,
+    }

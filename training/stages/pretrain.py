@@ -1,0 +1,181 @@
+"""Pretraining: documents, packed into rows, make a base model that continues documents.
+
+A row (N, T) is exactly one context, so it may hold the end of one document and the start of the next; the delimiter
+between them tells the model so.
+The loop is transformers' Trainer. Rows are written once, two bytes a token, and read through a memory map.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MinistralConfig,
+    MinistralForCausalLM,
+    Trainer,
+    TrainingArguments,
+)
+
+from training.data.corpus import Corpus
+from training.data.documents.outside import open_documents
+from training.runs import distributed as processes
+from training.runs.arguments import (
+    bits_per_byte,
+    learning_arguments,
+    rows_at_once,
+    saver,
+    train_quietly,
+    whole_model,
+)
+from training.runs.callbacks import ProgressBar
+from training.runs.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
+from training.runs.packing import pack, pack_corpus, text_bar
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+HELDOUT_ROWS = 64
+
+
+class Rows(Dataset):  # type: ignore[type-arg]
+    """Rows of tokens (N, T) as the Trainer wants them: each row is its own label."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """Return one row as int64."""
+        row = torch.from_numpy(self.rows[index].astype(np.int64))  # (T,)
+        return {"input_ids": row, "labels": row}
+
+
+def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
+    """Make a randomly initialised model of the recipe's shape, or load the start; ends and padding are the tokenizer's.
+
+    With model.window every other layer, beginning with the first, sees that many tokens. Measured with a first layer of
+    window 2 among four, 4.3 million parameters: a loss of 2.39 nats after 0.8 million tokens, 2.76 without, at the same
+    speed.
+
+    Raises:
+        CheckpointError: the recipe's start cannot be loaded.
+    """
+    shape = job.recipe.model
+    torch.manual_seed(job.recipe.seed)
+    if shape.start:
+        try:
+            model = AutoModelForCausalLM.from_pretrained(shape.start, dtype=torch.float32)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"model.start {shape.start!r}: no model there: {str(error).splitlines()[0]}"
+            ) from None
+        model.resize_token_embeddings(len(tokenizer))
+        model.config.pad_token_id = tokenizer.pad_token_id
+    else:
+        shared = {
+            "vocab_size": len(tokenizer),
+            "hidden_size": shape.hidden_size,
+            "intermediate_size": shape.mlp_size,
+            "num_hidden_layers": shape.layers,
+            "num_attention_heads": shape.heads,
+            "num_key_value_heads": shape.heads,
+            "max_position_embeddings": shape.context,
+            "tie_word_embeddings": True,
+            "bos_token_id": None,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        }
+        if shape.window is None:
+            model = LlamaForCausalLM(LlamaConfig(**shared))
+        else:  # a Ministral is a Llama whose layers may see so many tokens only
+            kinds = [("sliding_attention", "full_attention")[i % 2] for i in range(shape.layers)]
+            local = {"sliding_window": shape.window, "layer_types": kinds, "head_dim": shape.hidden_size // shape.heads}
+            model = MinistralForCausalLM(MinistralConfig(**shared, **local))
+    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    return model
+
+
+def run_pretrain(job: Job) -> dict[str, float]:
+    """Pretrain from the tokenizer in job.parent; report bits per byte on held-out documents."""
+    assert job.parent is not None
+    require_parent(job.parent, ("tokenizer",))
+    recipe, settings, context = job.recipe, job.recipe.pretrain, job.recipe.model.context
+    tokenizer = AutoTokenizer.from_pretrained(job.parent)
+    corpus = Corpus(recipe.data, recipe.seed)
+    steps = settings.tokens // (settings.batch * context)
+    model = new_model(job, tokenizer)
+    batch_tokens = rows_at_once(settings) * context
+    require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=len(tokenizer))
+    folder = open_work(job)
+    rows = _rows(folder, corpus, tokenizer, recipe, steps * settings.batch)
+    documents = corpus.heldout_documents()
+    validation = pack(iter(documents), tokenizer, context, HELDOUT_ROWS)
+    arguments = TrainingArguments(
+        **learning_arguments(recipe, settings, folder, steps=steps),
+        max_steps=steps,
+        weight_decay=0.1,
+        adam_beta2=0.95,
+        dataloader_drop_last=True,  # one shape of batch, so that a compiled model is compiled once
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=Rows(rows),
+        eval_dataset=Rows(validation),
+        callbacks=[ProgressBar("pretrain", settings.batch * context)],
+    )
+    history = train_quietly(trainer, job)
+    model = whole_model(trainer)
+    if not processes.is_first():
+        return {}
+    heldout = {"bits_per_byte": round(measure_bits_per_byte(model, tokenizer, documents), 4)}
+
+    tokens = steps * settings.batch * context
+    write_stage(
+        job, saver(model, tokenizer), fingerprint=corpus.fingerprint, tokens=tokens, heldout=heldout, history=history
+    )
+    return heldout
+
+
+@torch.no_grad()
+def measure_bits_per_byte(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", documents: list[str]
+) -> float:
+    """Return bits per byte over documents, each read alone after a delimiter and cut at the model's context."""
+    model.eval()
+    delimiter = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    nats, size = 0.0, 0
+    for text in documents:
+        ids = [delimiter, *tokenizer(text)["input_ids"]][: model.config.max_position_embeddings]
+        row = torch.tensor([ids], device=model.device)  # (1, T)
+        nats += model(input_ids=row, labels=row).loss.item() * (len(ids) - 1)
+        size += len(tokenizer.decode(ids[1:]).encode())
+    return bits_per_byte(nats, size)
+
+
+def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Any, count: int) -> np.ndarray:
+    """Return the rows to train on, from the work folder where a stopped run has left them."""
+    file = folder / "rows.npy"
+    if processes.is_first() and not file.is_file():
+        documents, context = open_documents(recipe.data), recipe.model.context
+        with text_bar(count * context) as bar:
+            if documents:
+                rows = pack(documents, tokenizer, context, count, bar=bar)
+            else:
+                rows = pack_corpus(corpus, tokenizer, context, count, bar=bar)
+        partial = folder / "rows.partial.npy"
+        np.save(partial, rows)
+        partial.rename(file)
+    processes.wait()
+    packed: np.ndarray = np.load(file, mmap_mode="r")
+    return packed

@@ -70,7 +70,7 @@ def serve_arena(
     stopping: Stopping,
 ) -> None:
     """Let the contestants load, build the page and serve it until an end is asked for."""
-    from arena.backends import open_backends
+    from arena.backends.opening import open_backends
     from arena.limits import Limits
     from arena.server.listening import address_of
     from arena.server.serving import serve

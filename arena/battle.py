@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from arena.backends import Reply
+from arena.backends.base import Reply
 from arena.pace import FASTEST, Pace
 from arena.pairing import Draw
 from ratings.outcomes import Outcome

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from arena.backends import Backend, BackendError, PromptTooLong, Reply, Request
+from arena.backends.base import Backend, BackendError, PromptTooLong, Reply, Request
 from arena.battle import LEFT, SAME_REPLIES, SIDES, SKIPPED, VOTED_BEFORE, Battle, BattleError, Side, State
 from arena.bench import Bench
 from arena.config import Contestant

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from arena.backends import Reply, open_backends
+from arena.backends.base import Reply
+from arena.backends.opening import open_backends
 from arena.battle import Battle, BattleError, State
 from arena.config import ConfigError, load_models
 from arena.ledger.claim import Claim, ClaimError

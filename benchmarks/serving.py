@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from arena.backends import Reply, Request
+from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.config import ChatStyle, Sampling
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from sqlite_utils import Database
 
-from arena.backends import Reply
+from arena.backends.base import Reply
 from arena.battle import Battle
 from arena.pairing import Draw
 from benchmarks.board import judge, main

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from arena.backends import Reply
+from arena.backends.base import Reply
 from arena.battle import Battle
 from arena.ledger.store import Store
 from arena.pairing import draw_pair

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.backends import BackendError
+from arena.backends.base import BackendError
 from arena.checkpoints.checkpoint import read_chat_template
 
 if TYPE_CHECKING:

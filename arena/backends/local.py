@@ -17,13 +17,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.backends import BackendError, PromptTooLong, Reply, Request
+from arena.backends.base import BackendError, PromptTooLong, Reply, Request
 from arena.backends.loading import load_checkpoint
 from arena.backends.prompting import Asker, one_line
+from arena.backends.prompts import visible_text
 from arena.backends.rows import Row
 from arena.config import ChatStyle, FewShotStyle, Sampling
 from arena.prompt_checks import PromptRefused
-from arena.prompts import visible_text
 
 if TYPE_CHECKING:
     import torch

@@ -16,10 +16,10 @@ import secrets
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from arena.backends import BackendError, PromptTooLong
+from arena.backends.base import BackendError, PromptTooLong
+from arena.backends.prompts import few_shot_document
 from arena.config import ChatStyle, FewShotStyle, Sampling
 from arena.prompt_checks import PromptRefused
-from arena.prompts import few_shot_document
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from arena.backends import BackendError, Finish, Reply, Request
+from arena.backends.base import BackendError, Finish, Reply, Request
 
 
 @dataclass

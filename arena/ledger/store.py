@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from sqlite_utils import Database
 
-from arena.backends import Reply
+from arena.backends.base import Reply
 from arena.battle import (
     LEFT,
     NOT_LOST,

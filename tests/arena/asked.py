@@ -8,7 +8,7 @@ from typing import Any
 
 from scripted import PATIENCE
 
-from arena.backends import Reply, Request
+from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.config import ChatStyle, FewShotStyle, Sampling, Shot
 

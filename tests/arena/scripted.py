@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
-from arena.backends import Reply, Request
+from arena.backends.base import Reply, Request
 from arena.config import ChatStyle, Contestant, FewShotStyle, Sampling
 
 PATIENCE = 20.0  # seconds until a test that waits for something gives up

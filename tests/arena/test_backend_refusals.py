@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
 
-from arena.backends import BackendError, PromptTooLong
+from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.local import TransformersBackend
 from arena.config import FewShotStyle, Sampling, Shot
 from arena.prompt_checks import PromptRefused

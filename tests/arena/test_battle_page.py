@@ -8,7 +8,7 @@ from scripted import Signal, make_reply
 from served import Arena
 from watch import VOTES, Open, Visit, expect, stored
 
-from arena.backends import BackendError
+from arena.backends.base import BackendError
 from arena.ui.battle_tab import CHOICES
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from scripted import ScriptedBackend, Signal, make_backends, settle
 from stage import Stage, run
 
 from arena import service as host_module
-from arena.backends import BackendError, PromptTooLong
+from arena.backends.base import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
 from arena.bench import FIRST_PAUSE, LONGEST_PAUSE, Bench
 from arena.ledger.store import Store

@@ -16,7 +16,7 @@ import pytest
 from scripted import PATIENCE, Signal, make_contestant
 from served import Arena, serve
 
-from arena.backends import BackendError
+from arena.backends.base import BackendError
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext

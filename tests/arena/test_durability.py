@@ -16,7 +16,7 @@ from ratings.outcomes import OUTCOMES
 WRITER = """
 import sys
 from pathlib import Path
-from arena.backends import Reply
+from arena.backends.base import Reply
 from arena.battle import Battle
 from arena.pairing import Draw
 from arena.ledger.store import Store

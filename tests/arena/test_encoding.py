@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from tokenizers_of import CHATML, PLAIN, byte_level, ordinary, special, unigram, with_bos, word_level
 from transformers import PreTrainedTokenizerFast
 
-from arena.backends import BackendError, PromptTooLong
+from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.prompting import Asker, find_control_tokens
 from arena.config import Sampling
 from arena.prompt_checks import PromptRefused

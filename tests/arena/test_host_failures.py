@@ -7,7 +7,7 @@ from scripted import ScriptedBackend, Signal, make_contestant, make_reply, settl
 from stage import Stage, run
 
 from arena import service as host_module
-from arena.backends import BackendError
+from arena.backends.base import BackendError
 from arena.battle import SIDES, Battle, BattleError, State
 from arena.ledger.store import Store
 from arena.service import Host

@@ -8,7 +8,7 @@ from scripted import ScriptedBackend, Signal, settle
 from stage import Dim, Stage, run
 
 from arena import service as host_module
-from arena.backends import BackendError, PromptTooLong
+from arena.backends.base import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
 from arena.ledger.store import LedgerUnavailable, Store
 from arena.limits import Limits

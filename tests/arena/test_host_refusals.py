@@ -5,7 +5,7 @@ from scripted import Signal, settle
 from stage import Stage, run
 
 from arena import service as host_module
-from arena.backends import PromptTooLong
+from arena.backends.base import PromptTooLong
 from arena.battle import BattleError, State
 from arena.ledger.store import Store
 from arena.prompt_checks import PromptRefused

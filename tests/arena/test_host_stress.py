@@ -20,7 +20,7 @@ from stage import Stage, run
 
 from arena import bench as bench_module
 from arena import service as host_module
-from arena.backends import BackendError, Request
+from arena.backends.base import BackendError, Request
 from arena.battle import Battle, BattleError, State
 from arena.ledger import store as store_module
 from arena.ledger.store import Store

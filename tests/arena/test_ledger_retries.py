@@ -10,7 +10,7 @@ from stage import Stage, run
 from troubles import REST, Trouble, count_failures, hasty_store, in_trouble, locked
 
 from arena import service as host_module
-from arena.backends import BackendError
+from arena.backends.base import BackendError
 from arena.battle import BattleError, State
 from arena.ledger.store import Store
 from ratings.outcomes import Outcome

@@ -9,7 +9,7 @@ import pytest
 from asked import CHAT, FEW_SHOT, ask, change_weights, copy_checkpoint, read, replies, run
 from scripted import PATIENCE
 
-from arena.backends import BackendError
+from arena.backends.base import BackendError
 from arena.backends.local import TransformersBackend
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit

@@ -3,8 +3,8 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from arena.backends.prompts import few_shot_document, visible_text
 from arena.config import FewShotStyle, Shot
-from arena.prompts import few_shot_document, visible_text
 
 # Few letters, so that stop texts really occur in the texts, whole and in part.
 LETTERS = "ab\nQ:"

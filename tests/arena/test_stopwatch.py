@@ -13,7 +13,7 @@ import pytest
 from scripted import ScriptedBackend, make_contestant, make_reply
 from served import Arena, serve
 
-from arena.backends import Reply, Request
+from arena.backends.base import Reply, Request
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,10 @@ import pytest
 from asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
 from scripted import PATIENCE
 
-from arena.backends import Reply, Request, open_backends
 from arena.backends import local as module
+from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
+from arena.backends.opening import open_backends
 from arena.config import ChatStyle, Contestant, Sampling
 
 pytestmark = pytest.mark.slow

@@ -11,6 +11,8 @@ HOST   ?= 127.0.0.1
 PORT   ?= 7860
 
 BIN := .venv/bin
+# Test files side by side, one for each core; the tests of a file one after the other, since they share what is dear.
+WORKERS := --numprocesses auto --dist loadfile
 
 .DELETE_ON_ERROR:
 .PHONY: arena test test-vllm check lint bench coverage format clean
@@ -20,13 +22,13 @@ arena: .venv/arena.done
 
 test: .venv/dev.done
 	@sh tests/install_browser.sh
-	$(BIN)/python -m pytest -m "not vllm"
+	$(BIN)/python -m pytest $(WORKERS) -m "not vllm"
 
 test-vllm: .venv/dev.done .venv-vllm/done
 	$(BIN)/python -m pytest -m vllm tests/test_vllm.py
 
 check: lint
-	$(BIN)/python -m pytest -m "not slow and not vllm"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not vllm"
 
 lint: .venv/dev.done
 	$(BIN)/ruff format --check .

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 # Before any library is imported that would ask the network or warn about forks.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# The same cases on every run, and no verdict by the clock of a busy machine. To look for new ones:
+# HYPOTHESIS_PROFILE=explore make check
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Too small to answer anything, large enough that no stage is skipped and each split has pairs.
 TINY_FAMILY = (

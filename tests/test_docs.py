@@ -17,8 +17,8 @@ from arena.battle import Battle
 from arena.ledger.store import Store
 from arena.pairing import draw_pair
 from ratings.outcomes import Outcome
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = ["demo-base", "demo-sft", "demo-rlhf"]
 

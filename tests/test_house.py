@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 ROOMS = ("arena", "ratings", "training")
 MAY_IMPORT = {"arena": {"ratings"}, "ratings": set(), "training": set()}
 

@@ -21,7 +21,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 PROMPTS = [f"What is the opposite of {word}?" for word in ("hot", "up", "big", "fast", "old", "wet", "rich", "loud")]
 VOTES = ["vote-a", "vote-b", "vote-a", "vote-tie", "vote-b", "vote-a", "vote-both-bad", "vote-b"]
 PATIENCE = 60_000  # milliseconds; the machine may be busy

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 VLLM = ROOT / ".venv-vllm" / "bin" / "python"
 PROMPTS = ["What is the opposite of hot?", "Tell me a story about Mia and a fox.", "Hello!"]
 MAX_TOKENS = 12

@@ -6,25 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
-from scripted import PATIENCE
-from served import Arena, serve
-from stage import Stage
 
 from arena.ledger.store import Store
+from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.served import Arena, serve
+from tests.arena.helpers.stage import Stage
+from tests.paths import ROOT
 
 if TYPE_CHECKING:
     import torch
     from playwright.sync_api import Browser, BrowserContext
-    from watch import Open
 
     from arena.backends.local import TransformersBackend
-
-# The same cases on every run, and no verdict by the clock of a busy machine.
-settings.register_profile("arena", derandomize=True, deadline=None)
-settings.load_profile("arena")
-
-ROOT = Path(__file__).resolve().parents[2]
+    from tests.arena.helpers.watch import Open
 
 
 @pytest.fixture
@@ -71,7 +65,7 @@ def visit(browser: "Browser") -> "Iterator[Callable[..., BrowserContext]]":
 @pytest.fixture
 def watch(arena: Arena, visit: "Callable[..., BrowserContext]") -> "Open":
     """Return a function that opens the page and minds what goes wrong on it; every model says "It is cold."."""
-    from watch import Watch  # which imports gradio
+    from tests.arena.helpers.watch import Watch  # which imports gradio
 
     arena.script("It is ", "cold.")
     return lambda context=None, **options: Watch(context or visit(**options), arena)
@@ -80,7 +74,7 @@ def watch(arena: Arena, visit: "Callable[..., BrowserContext]") -> "Open":
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make one tiny checkpoint for the whole session."""
-    from asked import make_checkpoint
+    from tests.arena.helpers.asked import make_checkpoint
 
     return make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
@@ -99,10 +93,9 @@ def backend(checkpoint: Path) -> "Iterator[TransformersBackend]":
 @pytest.fixture
 def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the number of rows whenever generate is called."""
-    from asked import CHAT, run
-
     from arena.backends import local as module
     from arena.config import Sampling
+    from tests.arena.helpers.asked import CHAT, run
 
     run(backend.check("Hi", CHAT, Sampling()))
     generate, sizes = backend._model.generate, []

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from folders import make_folder
-from scripted import PATIENCE
 
 import app
 from arena.ledger.store import Store
 from arena.options import parse_options
 from arena.server.listening import DEAD_SECONDS, ListenError, address_of, listen
 from arena.server.site import Site
+from tests.arena.helpers.folders import make_folder
+from tests.arena.helpers.scripted import PATIENCE
 
 
 @pytest.fixture

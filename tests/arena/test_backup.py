@@ -1,6 +1,5 @@
 """A ledger copied while it is written to is one whole moment of it, and a copy put back destroys nothing."""
 
-import os
 import shutil
 import sqlite3
 import stat
@@ -12,37 +11,26 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from scripted import PATIENCE, make_reply
 
 from arena import backup
 from arena.backup import main
-from arena.battle import Battle
 from arena.ledger.claim import Claim
 from arena.ledger.store import Store
-from arena.pairing import Draw
 from arena.server.stopping import Stopping
-from ratings.outcomes import Outcome
+from tests.arena.helpers.ledgers import vote
+from tests.arena.helpers.scripted import PATIENCE
 
 WRITER = """
 import itertools, sys
 from pathlib import Path
 from arena.ledger.store import Store
-from test_backup import vote
+from tests.arena.helpers.ledgers import vote
 
 store = Store(Path(sys.argv[1]))
 for number in itertools.count():
     vote(store, number)
     print(number, flush=True)
 """
-
-
-def vote(store: Store, number: int) -> None:
-    battle = Battle(f"visitor {number}", "Why?", Draw("quince", "medlar", 1.0))
-    store.begin(battle)
-    battle.finish("a", make_reply("one"))
-    battle.finish("b", make_reply("two"))
-    store.finish(battle)
-    store.vote(battle.id, battle.visitor, Outcome.A_WINS)
 
 
 def fill(db: Path, battles: int = 3) -> Path:
@@ -62,9 +50,7 @@ def count(db: Path) -> int:
 def writing(root: Path, db: Path) -> Iterator[None]:
     """Let a process vote on a ledger as fast as it can."""
     words = [sys.executable, "-c", WRITER, str(db)]
-    path = os.pathsep.join([str(root), str(root / "tests" / "arena")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    with subprocess.Popen(words, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as writer:
+    with subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         for number in range(20):
             assert writer.stdout.readline() == f"{number}\n"

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from scripted import make_reply
 
 from arena.battle import REFUSALS, SIDES, Battle, BattleError, State
 from arena.pace import HELD
 from arena.pairing import Draw
 from ratings.outcomes import OUTCOMES, Outcome
+from tests.arena.helpers.scripted import make_reply
 
 LEFT, RIGHT = "Left, and then some.", "Right."
 

@@ -4,8 +4,6 @@ import asyncio
 from collections import Counter
 
 import pytest
-from scripted import ScriptedBackend, Signal, make_backends, settle
-from stage import Stage, run
 
 from arena import service as host_module
 from arena.backends.base import BackendError, PromptTooLong
@@ -13,6 +11,8 @@ from arena.battle import Battle, BattleError, State
 from arena.bench import FIRST_PAUSE, LONGEST_PAUSE, Bench
 from arena.ledger.store import Store
 from arena.prompt_checks import PromptRefused
+from tests.arena.helpers.scripted import ScriptedBackend, Signal, make_backends, settle
+from tests.arena.helpers.stage import Stage, run
 
 NAMES = ("alder", "birch", "cedar")
 ERRORS = [BackendError("no weights"), RuntimeError("a bug"), OSError(), asyncio.CancelledError(), AssertionError("odd")]

@@ -5,9 +5,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import make_contestant
 
 from arena.identity import can_be_looked_for, find_name, fold_name, names_of
+from tests.arena.helpers.scripted import make_contestant
 
 WORDS = ("demo-sft", "SmolLM2", "Hugging Face", "alder", "Qwen", "o1", "\u9752\u6728")
 

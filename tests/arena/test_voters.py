@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from scripted import make_reply
 
 from arena import voters
 from arena.battle import Battle
@@ -14,6 +13,7 @@ from arena.pairing import Draw
 from ratings.fit.elo import elo
 from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
+from tests.arena.helpers.scripted import make_reply
 
 
 def cast(store: Store, visitor: str, prompt: str, outcome: Outcome = Outcome.A_WINS, flag: str = "") -> str:

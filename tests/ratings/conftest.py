@@ -8,14 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from ratings.outcomes import Outcome
 from ratings.votes.votes import Record, Votes, collect
-
-# The same cases on every run, and no verdict by the clock of a busy machine.
-settings.register_profile("ratings", derandomize=True, deadline=None)
-settings.load_profile("ratings")
 
 SCHEMA = """
 CREATE TABLE votes (battle_id TEXT PRIMARY KEY, created TEXT, visitor TEXT, model_a TEXT, model_b TEXT,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_bradley_terry import counts_of
 
 from ratings.compare import Comparison, compare, describe, main, votes_to_go
 from ratings.errors import SettingsError
@@ -16,6 +15,7 @@ from ratings.fit.bradley_terry import fit
 from ratings.intervals.confidence_sequence import effective_votes, multiplier
 from ratings.intervals.sandwich import covariance, difference_variance
 from ratings.votes.counts import Counts
+from tests.ratings.helpers.examples import counts_of
 
 MakeLedger = Callable[..., Path]
 

@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from training.data.corpus import Corpus
 from training.recipe import Recipe, load_recipe
 from training.runs.checkpoint import Job, write_stage
-
-# The same cases on every run, and no verdict by the clock of a busy machine.
-settings.register_profile("training", derandomize=True, deadline=None)
-settings.load_profile("training")
 
 SMALL = (
     "data.examples=300",

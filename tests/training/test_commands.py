@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.paths import ROOT
 from training.__main__ import FAMILY, RESULTS, main
 from training.recipe import load_recipe
 from training.runs.checkpoint import Job, write_stage
 
-ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", *(step.stage for step in FAMILY))
 SMALL = ("--set", "data.examples=60", "--set", "tokenizer.vocab_size=320")
 

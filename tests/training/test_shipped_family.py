@@ -1,19 +1,19 @@
 """The families that ship: small enough, whole, of one lineage, and as good as their report card says."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.paths import CHECKPOINTS
 from training.evaluate.measure import evaluate
 from training.runs.checkpoint import hash_weights, read_record
 
 pytestmark = pytest.mark.slow
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+
 SHIPPED = [*(f"demo/{stage}" for stage in ("base", "sft", "reward", "rlhf")), "mini/base", "mini/sft"]
 CHILDREN = [
     ("demo/sft", "demo/base"),

@@ -1,0 +1,311 @@
+"""A ledger that is deleted or replaced while it is in use: it takes no vote any more, and what it held is kept."""
+
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from arena.backup import main as backup
+from arena.battle import BattleError
+from arena.ledger import files as ledger_files
+from arena.ledger.store import LedgerUnavailable, Store, StoreError
+from ratings.outcomes import Outcome
+from tests.arena.helpers.ledgers import cast, make_ready, votes
+from tests.arena.helpers.stage import Stage, run
+from tests.arena.helpers.troubles import REST, hasty_store, moved_away
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    with hasty_store(tmp_path, monkeypatch) as ledger:
+        yield ledger
+
+
+def delete_all(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink()
+
+
+def delete_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def replace_by_another(path: Path) -> None:
+    other = path.with_name("other.db")
+    Store(other).close()
+    delete_all(path)
+    other.rename(path)
+
+
+def replace_by_text(path: Path) -> None:
+    path.unlink()
+    path.write_text("something else")
+
+
+LOSSES: dict[str, Callable[[Path], None]] = {
+    "the file": Path.unlink,
+    "the log": lambda path: path.with_name(path.name + "-wal").unlink(),
+    "the index of the log": lambda path: path.with_name(path.name + "-shm").unlink(),
+    "all three": delete_all,
+    "the folder": delete_folder,
+    "by another ledger": replace_by_another,
+    "by another file": replace_by_text,
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_ledger_that_is_deleted_or_replaced_takes_no_vote_and_what_it_held_is_kept(store: Store, loss: str) -> None:
+    kept = cast(store, 40)
+    waiting = make_ready(store)
+    LOSSES[loss](store.path)
+    for _ in range(3):
+        with pytest.raises(LedgerUnavailable, match=r"deleted or replaced .* what it held is in .*arena\.db\.rescued$"):
+            store.vote(waiting.id, "ann", Outcome.A_WINS)
+        time.sleep(REST)
+    rescued = store.path.with_name("arena.db.rescued")
+    assert votes(rescued) == kept
+    assert [path.name for path in store.path.parent.glob("*rescued*")] == [rescued.name]
+    with closing(Store(rescued)) as again:  # the file is a whole ledger, in which the battle still waits
+        assert again.vote(waiting.id, "ann", Outcome.A_WINS) == ""
+    assert votes(rescued) == kept | {waiting.id}
+
+
+def test_a_vote_that_was_stored_a_moment_before_the_file_was_deleted_is_rescued_by_closing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = cast(store, 3)
+    delete_all(store.path)
+    store.close()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+    assert "deleted or replaced" in caplog.text
+
+
+def test_what_was_rescued_before_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "arena.db"
+    kept = []
+    for round_number in range(3):
+        store = Store(path)
+        kept.append(cast(store, 3, start=10 * round_number))
+        delete_all(path)
+        store.close()
+    names = ["arena.db.rescued", "arena.db.rescued-2", "arena.db.rescued-3"]
+    assert [votes(tmp_path / name) for name in names] == kept
+
+
+def test_a_ledger_behind_a_link_is_used_and_guarded_like_any_other(tmp_path: Path) -> None:
+    real, link = tmp_path / "disk" / "real.db", tmp_path / "arena.db"
+    Store(real).close()
+    link.symlink_to(real)
+    store = Store(link)
+    kept = cast(store, 3)
+    assert votes(real) == kept
+    link.unlink()
+    link.symlink_to(tmp_path / "another.db")
+    Store(tmp_path / "another.db").close()
+    with pytest.raises(LedgerUnavailable, match="replaced"):
+        store.check()
+    store.close()
+    assert votes(tmp_path / "arena.db.rescued") == kept
+
+
+def test_a_ledger_that_was_moved_away_and_back_goes_on_and_is_rescued_anew_when_it_is_lost(store: Store) -> None:
+    kept = cast(store, 3)
+    with moved_away(store), pytest.raises(LedgerUnavailable):
+        store.check()
+    time.sleep(REST)
+    kept |= cast(store, 3, start=10)
+    delete_all(store.path)
+    with pytest.raises(LedgerUnavailable):
+        store.check()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+
+
+def test_a_rescue_that_fails_is_tried_again_and_leaves_no_half_file(store: Store) -> None:
+    kept = cast(store, 3)
+    delete_all(store.path)
+    part = store.path.with_name("arena.db.rescued.part")
+    part.mkdir()  # nothing can be written there
+    with pytest.raises(LedgerUnavailable):
+        store.check()
+    assert not store.path.with_name("arena.db.rescued").exists()
+    part.rmdir()
+    time.sleep(REST)
+    with pytest.raises(LedgerUnavailable, match="rescued"):
+        store.check()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+
+
+def test_a_rescue_that_breaks_off_leaves_no_half_file(store: Store) -> None:
+    kept = cast(store, 200)
+    store._connection.execute("PRAGMA wal_checkpoint")
+    delete_all(store.path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # as on a disk without room
+    try:
+        with pytest.raises(LedgerUnavailable):
+            store.check()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in store.path.parent.iterdir()] == []
+    time.sleep(REST)
+    with pytest.raises(LedgerUnavailable, match="rescued"):
+        store.check()
+    assert votes(store.path.with_name("arena.db.rescued")) == kept
+
+
+def test_a_host_whose_ledger_is_gone_says_so_and_reveals_nothing(store: Store) -> None:
+    stage = Stage(store)
+
+    async def test() -> None:
+        battle = await stage.fight()
+        delete_all(store.path)
+        with pytest.raises(BattleError, match="not stored"):
+            await stage.host.vote("ann", battle.id, Outcome.TIE)
+        with pytest.raises(BattleError):
+            battle.reveal()
+        assert (await stage.host.health())["status"] == "failing"
+        assert not store.path.exists()
+
+    run(test())
+
+
+def copy_of(path: Path, votes_in_it: int) -> Path:
+    """Return a backup of another ledger with so many votes."""
+    other = path.with_name("other.db")
+    with closing(Store(other)) as ledger:
+        cast(ledger, votes_in_it)
+    assert backup(["--db", str(other), "--out", str(path.with_name("copy.db"))]) == 0
+    return path.with_name("copy.db")
+
+
+def test_a_backup_moved_in_place_by_hand_takes_no_vote_and_is_not_spoilt_by_the_old_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data" / "arena.db"
+    with closing(Store(path)) as before:
+        cast(before, 40)
+    with hasty_store(tmp_path, monkeypatch) as store:
+        cast(store, 3)
+        ready = make_ready(store)
+        copy_of(path, 25).replace(path)
+        with pytest.raises(LedgerUnavailable, match="replaced while in use"):
+            store.vote(ready.id, ready.visitor, Outcome.TIE)
+        store.close()
+    Store(path).close()
+    assert len(votes(path)) == 25
+
+
+def plain_copy(path: Path) -> Path:
+    """Return a copy of the three files as they stand, made without SQLite."""
+    for ending in ("", "-wal", "-shm"):
+        shutil.copyfile(f"{path}{ending}", path.with_name(f"plain.db{ending}"))
+    return path.with_name("plain.db")
+
+
+@pytest.mark.parametrize("checkpoint_every", [3, 100])
+def test_a_backup_copied_over_a_ledger_in_use_stops_the_votes_and_is_not_spoilt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_every: int
+) -> None:
+    monkeypatch.setattr(ledger_files, "WRITES_PER_CHECKPOINT", checkpoint_every)
+    path = tmp_path / "data" / "arena.db"
+    with closing(Store(path)) as before:
+        cast(before, 40)
+    with hasty_store(tmp_path, monkeypatch) as store:
+        cast(store, 3)
+        ready = make_ready(store)
+        copy = copy_of(path, 25)
+        content = copy.read_bytes()
+        shutil.copyfile(copy, path)
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable, match=r"copied over it while in use.*arena\.db\.overwritten-wal$"):
+                store.vote(ready.id, ready.visitor, Outcome.TIE)
+            time.sleep(REST)
+        with pytest.raises(LedgerUnavailable):
+            store.check()
+    assert path.read_bytes() == content
+    assert path.with_name("arena.db.overwritten-wal").stat().st_size > 0
+    with closing(Store(path)) as after:
+        assert len(votes(path)) == 25
+        cast(after, 2, start=100)
+    assert len(votes(path)) == 27
+
+
+def test_an_older_state_of_the_ledger_itself_copied_over_it_stops_the_votes(store: Store) -> None:
+    cast(store, 3)
+    store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    older = plain_copy(store.path)
+    content = older.read_bytes()
+    cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=10)
+    shutil.copyfile(older, store.path)
+    with pytest.raises(LedgerUnavailable, match="copied over it"):
+        store.check()
+    store.close()
+    assert store.path.read_bytes() == content
+
+
+def test_a_copy_that_is_still_being_written_over_the_ledger_stops_the_votes(store: Store) -> None:
+    cast(store, 3)
+    with store.path.open("wb"), pytest.raises(LedgerUnavailable, match="copied over it"):  # where cp begins
+        store.check()
+    store.close()
+    assert store.path.stat().st_size == 0
+
+
+def test_another_program_that_writes_through_sqlite_is_no_alarm(store: Store, tmp_path: Path) -> None:
+    kept = cast(store, ledger_files.WRITES_PER_CHECKPOINT)
+    code = (
+        "import sqlite3, sys\nledger = sqlite3.connect(sys.argv[1])\n"
+        "with ledger: ledger.execute(\"INSERT INTO voters_left_out VALUES ('x', 'y', '')\")\n"
+        "ledger.execute('PRAGMA wal_checkpoint(TRUNCATE)')\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(store.path)], check=True, timeout=60)
+    kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert votes(store.path) == kept
+
+
+def test_a_backup_restored_through_sqlite_itself_is_no_alarm(store: Store) -> None:
+    cast(store, 5)
+    copy = copy_of(store.path, 25)
+    with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(store.path)) as target:
+        source.backup(target)
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    cast(store, 2 * ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert len(votes(store.path)) == 25 + 2 * ledger_files.WRITES_PER_CHECKPOINT
+
+
+def test_a_reader_who_holds_back_the_log_is_no_alarm(store: Store) -> None:
+    kept = cast(store, 5)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM votes").fetchone()
+        kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=100)
+        reader.execute("COMMIT")
+    kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert votes(store.path) == kept
+
+
+def test_the_log_does_not_grow_without_end(store: Store) -> None:
+    cast(store, ledger_files.WRITES_PER_CHECKPOINT)
+    size = store.path.with_name("arena.db-wal").stat().st_size
+    cast(store, 5 * ledger_files.WRITES_PER_CHECKPOINT, start=1000)
+    assert store.path.with_name("arena.db-wal").stat().st_size < 1.5 * size
+
+
+def test_a_copy_put_beside_the_log_of_a_killed_arena_is_refused_and_both_stay_as_they_are(store: Store) -> None:
+    cast(store, 5)
+    copy = copy_of(store.path, 25)
+    folder = store.path.parent / "after a kill"
+    folder.mkdir()
+    shutil.copyfile(f"{store.path}-wal", folder / "arena.db-wal")  # what a kill leaves
+    shutil.copyfile(copy, folder / "arena.db")
+    before = [(folder / name).read_bytes() for name in ("arena.db", "arena.db-wal")]
+    with pytest.raises(StoreError, match="log of another file"):
+        Store(folder / "arena.db")
+    assert [(folder / name).read_bytes() for name in ("arena.db", "arena.db-wal")] == before

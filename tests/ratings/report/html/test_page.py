@@ -1,0 +1,173 @@
+"""The page stands alone, has a section for each thing the report knows, and lets no name become markup."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser
+
+from ratings.analysis.attribution import attribute
+from ratings.analysis.fragility import fragility
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.sandwich import covariance
+from ratings.report.html.page import SECTIONS, report_html
+from ratings.report.report import Report
+from ratings.votes.counts import count
+from tests.ratings.helpers.page_reading import Page
+from tests.ratings.helpers.reports import full_report, minimal_report, ranked, simulated_votes
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\"$x$ %{y}"
+ALL = {
+    *("board", "ratings", "pairs", "series", "rates", "effects", "styled", "lineage", "categories", "components"),
+    *("changes", "fragility", "shuffles", "ties", "votes", "settings", "notes"),
+}
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return full_report()
+
+
+@pytest.fixture(scope="module")
+def full(report: Report) -> str:
+    return report_html(report)
+
+
+def hostile_report() -> Report:
+    """Return a report in which every text that could come from outside is hostile."""
+    votes, _ = simulated_votes(600)
+    names = tuple(f"{HOSTILE}{k}" for k in range(len(votes.models)))
+    full = full_report()
+    counts = count(replace(votes, models=names, left_out={HOSTILE: 2}))
+    result, board = fit(counts), ranked(counts)
+    board = replace(board, settings=board.settings | {HOSTILE: HOSTILE}, left_out={HOSTILE: 2})
+    board = replace(board, rows=(*board.rows[:-1], replace(board.rows[-1], status=HOSTILE, rating=None)))
+    assert full.series is not None
+    assert full.style is not None
+    assert full.changes is not None
+    return replace(
+        full,
+        board=board,
+        counts=counts,
+        fit=result,
+        categories={HOSTILE: board},
+        components=(board,),
+        style=replace(full.style, names=(HOSTILE, *full.style.names[1:])),
+        styled_board=board,
+        series=replace(full.series, models=names),
+        attribution=attribute(
+            names,
+            result.strengths,
+            covariance(result),
+            parents={names[1]: names[0], names[2]: HOSTILE},
+            stages={names[0]: HOSTILE, names[1]: "x"},
+            tags={names[1]: (HOSTILE,)},
+        ),
+        fragility=fragility(result),
+        voters=tuple(replace(one, model=HOSTILE, first=HOSTILE) for one in full.voters),
+        changes=replace(
+            full.changes, caveats=(HOSTILE,), moves=tuple(replace(m, model=HOSTILE) for m in full.changes.moves)
+        ),
+        notes=(HOSTILE,),
+    )
+
+
+def test_page_asks_the_network_for_nothing(full: str) -> None:
+    page = Page(full)
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "img", "object", "base", "form")
+        assert not {"src", "srcset", "action"} & set(attributes)
+        assert (attributes.get("href") or "#").startswith("#")
+    style = full.split("<style>")[1].split("</style>")[0]
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def test_plotly_is_in_the_page_once(full: str) -> None:
+    scripts = re.findall(r"<script[^>]*>", full)
+    figures = full.count('class="figure"')
+    assert figures == 7
+    assert len(scripts) == 1 + figures
+
+
+def test_every_tag_is_closed_in_order(full: str) -> None:
+    for page in (full, report_html(minimal_report()), report_html(hostile_report())):
+        parsed = Page(page)
+        assert parsed.broken == []
+        assert parsed.opened == []
+
+
+def test_links_lead_to_sections_and_ids_are_unique(full: str) -> None:
+    page = Page(full)
+    links = [(attributes["href"] or "")[1:] for tag, attributes in page.tags if tag == "a"]
+    assert links == page.sections
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_text_is_shown_as_text_and_never_as_markup() -> None:
+    html = report_html(hostile_report())
+    assert HOSTILE not in html
+    page = Page(html)
+    assert set(page.sections) == ALL
+    assert page.words().count(" ".join(HOSTILE.split())) > 40
+    allowed = {"class", "id", "href", "title", "style", "lang", "charset", "name", "content", "type"}
+    assert {name for _, attributes in page.tags for name in attributes} <= allowed
+    assert not {"img", "alert"} & {tag for tag, _ in page.tags}
+    figures = re.findall(r"Plotly\.newPlot\((.*?)</script>", html, flags=re.DOTALL)
+    assert len(figures) == 7
+    assert not any("<img" in figure or "</script" in figure for figure in figures)
+
+
+def test_name_cannot_turn_the_sentence_around_it() -> None:
+    assert "\u202e" not in Page(report_html(minimal_report(names=("evil\u202e", "b")))).words()
+
+
+def test_full_report_has_every_section_in_the_order_of_the_page(full: str) -> None:
+    page = Page(full)
+    assert set(page.sections) == ALL
+    assert len(page.sections) == len(SECTIONS)
+    assert page.sections[:3] == ["board", "ratings", "pairs"]
+
+
+def test_sections_without_data_are_left_out() -> None:
+    assert Page(report_html(minimal_report())).sections == ["board", "ratings", "pairs", "votes", "settings"]
+
+
+@pytest.mark.parametrize(
+    ("field", "section"),
+    [
+        ("series", "series"),
+        ("styled_board", "styled"),
+        ("attribution", "lineage"),
+        ("elo_shuffles", "shuffles"),
+        ("changes", "changes"),
+        ("tie_choice", "ties"),
+    ],
+)
+def test_each_part_brings_its_own_section(report: Report, field: str, section: str) -> None:
+    without = Page(report_html(replace(report, **{field: None}))).sections
+    assert set(without) == ALL - {section}
+
+
+def test_page_follows_the_readers_light_or_dark_without_script(full: str) -> None:
+    style = full.split("<style>")[1].split("</style>")[0]
+    assert "prefers-color-scheme: dark" in style
+    assert 'name="viewport"' in full
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1200])
+def test_page_draws_without_complaint_and_never_scrolls_sideways(browser: Browser, full: str, width: int) -> None:
+    said: list[str] = []
+    for html in (full, report_html(hostile_report())):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: said.append(dialog.message))
+        page.route("**/*", lambda route: route.abort())
+        page.set_content(html)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.locator(".main-svg").count() >= 7
+        page.close()
+    assert said == []

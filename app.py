@@ -33,13 +33,14 @@ def main(argv: list[str] | None = None) -> int:
 def start(argv: list[str] | None, stopping: Stopping) -> int:
     """Do what main says, and close everything that it opened."""
     # Imported where signals are heard already, and nothing heavy, so that bad input is answered at once.
-    from arena.config import ConfigError, load_models
+    from arena.config import load_models
     from arena.ledger.claim import Claim, ClaimError
     from arena.ledger.store import Store, StoreError
     from arena.options import parse_options
     from arena.server.listening import ListenError, listen
     from arena.server.logs import set_up_log
-    from arena.server.policy import SecretError, read_secret
+    from arena.server.visitors import SecretError, read_secret
+    from common.models_yaml import ModelsError
 
     options = parse_options(argv)
     set_up_log()
@@ -51,7 +52,7 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
             store = opened.enter_context(closing(Store(options.db)))
             secret = read_secret(options.db.with_suffix(".key"))
             swept = store.sweep()
-        except (ConfigError, ListenError, ClaimError, StoreError, SecretError) as error:
+        except (ModelsError, ListenError, ClaimError, StoreError, SecretError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
         if swept:

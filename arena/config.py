@@ -1,32 +1,26 @@
-"""models.yaml to validated contestants; the only parser of that file.
+"""models.yaml to validated contestants.
 
 A contestant is a checkpoint plus the way it is asked. Two contestants may share weights and differ only in how they
 are asked. Nothing defaults silently where a mistake would change who is compared with whom, and a checkpoint that
 could not fight is refused by name before anything is loaded.
 """
 
-import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from arena.checkpoints.architecture import read_causal_classes
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit
 from arena.identity import can_be_looked_for, fold_name
 from arena.limits import ADDRESS, VISITOR, Limits
+from common.models_yaml import Entry, ModelsError, check_lineage, read_models_yaml, validate
 
 STYLES = ("chat", "few-shot")
 StopText = Annotated[str, StringConstraints(min_length=1)]
-NAME = r"^[\w][\w .:+-]{0,63}$"
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions")  # what architectures call the length of their context
-
-
-class ConfigError(ValueError):
-    """A models.yaml that cannot be used: one line with the file, the contestant, the value and the way out."""
 
 
 class _Section(BaseModel):
@@ -78,16 +72,15 @@ def _require_findable(word: str) -> str:
     return word
 
 
-class Contestant(_Section):
+class Contestant(Entry):
     """One entry of models.yaml. path is absolute after loading; parent is the contestant it was trained from.
 
     known_as: words that give it away beside its name, such as those for its model, its maker or a sibling.
     """
 
-    name: Annotated[str, StringConstraints(pattern=NAME)]
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     stage: str = Field(min_length=1, max_length=32)
-    parent: str | None = None
-    tags: tuple[str, ...] = ()
     known_as: tuple[Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_findable)], ...] = ()
     path: Path
     backend: Literal["transformers"] = "transformers"
@@ -126,26 +119,17 @@ class Models(_Section):
 
     @model_validator(mode="after")
     def _contestants_can_meet(self) -> Self:
+        check_lineage(self.contestants)
         names = [contestant.name for contestant in self.contestants]
         seen: dict[str, str] = {}
         for name in names:
             if not fold_name(name):
                 raise ValueError(f"the name {name!r} shows no letter or digit: give it one that can be read")
             other = seen.setdefault(fold_name(name), name)
-            if names.count(name) > 1:
-                raise ValueError(f"two contestants are named {name!r}: give each its own name")
             if other != name:
                 raise ValueError(f"the names {other!r} and {name!r} look alike: give one of them another name")
         if len(names) < 2:
             raise ValueError(f"a battle needs at least 2 contestants, found {len(names)}: add one")
-        for contestant in self.contestants:
-            if contestant.parent == contestant.name:
-                raise ValueError(f"{contestant.name!r} names itself as its parent: name another contestant")
-            if contestant.parent is not None and contestant.parent not in names:
-                known = ", ".join(names)
-                raise ValueError(
-                    f"parent {contestant.parent!r} of {contestant.name!r} is no contestant: name one of {known}"
-                )
         return self
 
 
@@ -153,48 +137,13 @@ def load_models(path: Path) -> Models:
     """Read and validate models.yaml; relative checkpoint paths start at the file's folder.
 
     Raises:
-        ConfigError: the file is missing or broken, anything in it is wrong, or a checkpoint cannot fight (the first
+        ModelsError: the file is missing or broken, anything in it is wrong, or a checkpoint cannot fight (the first
             thing found is named).
     """
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)  # a SafeLoader
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file: pass --models FILE") from None
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{path}{line}: not YAML: {error.problem}: mend or quote it") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply to be a list of contestants") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: expected a mapping with the key 'contestants', got {type(tree).__name__}")
-    try:
-        models = Models.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error, tree)}") from None
+    models = validate(Models, read_models_yaml(path), path, levels=STYLES)
     causal = read_causal_classes()
     placed = [_place(contestant, path, causal) for contestant in models.contestants]
     return models.model_copy(update={"contestants": tuple(placed)})
-
-
-class UniqueKeys(yaml.SafeLoader):
-    """YAML as usual, but a key that is written twice is an error and does not silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Return the mapping.
-
-        Raises:
-            yaml.MarkedYAMLError: a key occurs twice.
-        """
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                problem = f"the key {key.value!r} is written twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            if isinstance(key.value, str):
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None) -> Contestant:
@@ -202,31 +151,15 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
     folder = (file.parent / contestant.path).resolve()
     if not folder.is_dir():
         cure = "make it (python -m training run nano --out checkpoints/nano) or mend the path"
-        raise ConfigError(f"{where} is no folder: {cure}")
+        raise ModelsError(f"{where} is no folder: {cure}")
     try:
         config = read_checkpoint(folder, causal, is_chat=isinstance(contestant.prompt, ChatStyle))
     except Unfit as error:
-        raise ConfigError(f"{where} {error}") from None
+        raise ModelsError(f"{where} {error}") from None
     context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
     if context is not None and contestant.sampling.max_tokens >= context:
-        raise ConfigError(
+        raise ModelsError(
             f"{file}: {contestant.name}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "
             f"in a context of {context} tokens: lower it"
         )
     return contestant.model_copy(update={"path": folder})
-
-
-def _first_problem(error: ValidationError, tree: dict[str, object]) -> str:
-    first = error.errors()[0]
-    # Pydantic puts the tag of the chosen prompt style into the location; the file has no such level.
-    loc = first["loc"]
-    parts = [part for i, part in enumerate(loc) if i == 0 or loc[i - 1] != "prompt" or part not in STYLES]
-    where = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in parts))
-    where = " ".join(where.split())
-    if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key: remove it or mend its spelling"
-    if first["type"] == "missing":
-        return f"{where}: is missing"
-    if first["type"] == "value_error" and not parts:
-        return str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {first['msg']}, got {first['input']!r}"

@@ -19,11 +19,12 @@ from tqdm import tqdm
 from arena.backends.base import Reply
 from arena.backends.opening import open_backends
 from arena.battle import Battle, BattleError, State
-from arena.config import ConfigError, load_models
+from arena.config import load_models
 from arena.ledger.claim import Claim, ClaimError
 from arena.ledger.store import Store, StoreError
 from arena.prompt_checks import PromptRefused
 from arena.service import Host
+from common.models_yaml import ModelsError
 from ratings.outcomes import Outcome
 from training.data.corpus import Corpus
 from training.data.rubric import Rubric, cast_vote
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             models, recipe = load_models(options.models), load_recipe(options.recipe)
             opened.enter_context(closing(Claim(options.db)))
             store = opened.enter_context(closing(Store(options.db)))
-        except (ConfigError, RecipeError, ClaimError, StoreError) as error:
+        except (ModelsError, RecipeError, ClaimError, StoreError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
         backends = open_backends(models.contestants)

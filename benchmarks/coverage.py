@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.files import write_files
+from common.files import write_files
 from ratings.fit.bradley_terry import BradleyTerryFit, fit
 from ratings.fit.davidson import davidson_strengths_covariance, fit_davidson
 from ratings.intervals.bootstrap import bootstrap

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ratings.errors import ExportError, RatingsError
-from ratings.files import write_files
+from common.files import write_files
+from ratings.errors import ExportError, OutputError, RatingsError
 from ratings.ledger.reader import open_ledger, read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with open_ledger(options.db) as ledger:
             no_pairs.update(reason for _, reason in read_set_aside(ledger))
         train, test = split(pairs, options.test_share)
-        paths = write_files(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
+        paths = _write(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
     except RatingsError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -55,6 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{sum(no_pairs.values())} no pairs{f' ({_listed(no_pairs)})' if no_pairs else ''}"
     )
     return 0
+
+
+def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
+    try:
+        return write_files(folder, texts)
+    except OSError as problem:
+        raise OutputError(f"{folder}: cannot be written: {problem.strerror}") from None
 
 
 def preference_pairs(votes: Iterable[Preference], round_number: int = 1) -> tuple[list[dict[str, Any]], Counter[str]]:

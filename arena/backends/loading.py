@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena.backends.base import BackendError
 from arena.checkpoints.checkpoint import read_chat_template
+from common.weights import hash_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -90,16 +91,6 @@ def require_every_tensor(report: dict[str, Any], path: Path) -> None:
         raise BackendError(f"an adapter that would be left out stands in its weights ({_name(adapters)}): merge it")
     if unexpected:
         log.warning("%s: %s in its weights are not part of the model and are left out", path, _name(unexpected))
-
-
-def hash_weights(folder: Path) -> str:
-    """Return the hash of a folder's safetensors, file after file by name."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return "sha256:" + digest.hexdigest()
 
 
 def hash_text(text: str) -> str:

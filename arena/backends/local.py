@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from arena.backends.base import BackendError, PromptTooLong, Reply, Request
 from arena.backends.loading import load_checkpoint
 from arena.backends.prompting import Asker, one_line
-from arena.backends.prompts import visible_text
 from arena.backends.rows import Row
+from arena.backends.stop_texts import visible_text
 from arena.config import ChatStyle, FewShotStyle, Sampling
 from arena.prompt_checks import PromptRefused
 

@@ -17,9 +17,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from arena.backends.base import BackendError, PromptTooLong
-from arena.backends.prompts import few_shot_document
 from arena.config import ChatStyle, FewShotStyle, Sampling
 from arena.prompt_checks import PromptRefused
+from common.few_shot import few_shot_document
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -130,7 +130,8 @@ class Asker:
 
     def _write(self, prompt: str, style: Style, shots: int = 0) -> str:
         if isinstance(style, FewShotStyle):
-            return few_shot_document(style, prompt, shots)
+            chosen = style.examples[len(style.examples) - shots :]
+            return few_shot_document(((shot.question, shot.answer) for shot in chosen), prompt)
         messages = [{"role": "user", "content": prompt}]
         text: str = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return text

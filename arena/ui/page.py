@@ -18,9 +18,10 @@ from fastapi.responses import JSONResponse
 
 from arena.config import Models
 from arena.server.gate import Event, Gate
-from arena.server.policy import Policy, Visitors
+from arena.server.policy import Policy
 from arena.server.sessions import Sessions
 from arena.server.site import PLAIN, Origin, Site
+from arena.server.visitors import Visitors
 from arena.service import Host
 from arena.ui.battle_tab import BattleTab
 from arena.ui.head import SCRIPT, STYLE, TITLE, write_head

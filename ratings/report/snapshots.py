@@ -36,8 +36,8 @@ from typing import Any
 
 import numpy as np
 
+from common.files import write_files
 from ratings.errors import OutputError, VotesError
-from ratings.files import write_files
 from ratings.intervals.sandwich import quantile
 
 LATEST = "latest"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from arena.config import ChatStyle, ConfigError, FewShotStyle, Sampling, load_models
+from arena.config import ChatStyle, FewShotStyle, ModelsError, Sampling, load_models
 from tests.arena.helpers.folders import make_folder
 
 Tree = dict[str, Any]
@@ -61,7 +61,7 @@ def drop(*keys: Any) -> Callable[[Tree], None]:
 
 def refusal(file: Path) -> str:
     """Return what load_models says, which must be one line that begins with the file."""
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ModelsError) as caught:
         load_models(file)
     said = str(caught.value)
     assert "\n" not in said

@@ -64,7 +64,7 @@ def test_contradiction_is_one_line_that_names_both_before_anything_is_read(
         ("--prior 0", "standard deviation is 0.0"),
         ("--seed -1", "seed is -1"),
         ("--category poems", "no votes in a category 'poems'; there are 'facts', 'stories'"),
-        ("--models none.yaml", "none.yaml: cannot be read"),
+        ("--models none.yaml", "none.yaml: no such file"),
         ("--confidence 1", "confidence is 1.0"),
     ],
 )

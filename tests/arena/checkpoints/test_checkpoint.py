@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from arena.config import ConfigError, load_models
+from arena.config import load_models
+from common.models_yaml import ModelsError
 from tests.arena.helpers.folders import (
     NAMED,
     TEMPLATE,
@@ -201,7 +202,7 @@ def models(tmp_path: Path) -> Path:
 def test_a_checkpoint_that_cannot_fight_is_refused_by_name_with_the_way_out(models: Path, name: str) -> None:
     change, words = UNFIT[name]
     change(models.parent / "second")
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ModelsError) as caught:
         load_models(models)
     said = str(caught.value)
     assert said.startswith(f"{models}: second: path 'second' ")
@@ -274,5 +275,5 @@ def test_a_file_that_may_not_be_read_is_named(models: Path, monkeypatch: pytest.
         return is_file(self, *options, **named)
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ConfigError, match=r"model.safetensors: Permission denied\): mend its rights"):
+    with pytest.raises(ModelsError, match=r"model.safetensors: Permission denied\): mend its rights"):
         load_models(models)

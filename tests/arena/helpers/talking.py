@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from arena.server.gate import Event, Gate
-from arena.server.policy import Policy, Visitors
+from arena.server.policy import Policy
 from arena.server.sessions import Sessions
+from arena.server.visitors import Visitors
 
 EVENTS = {0: Event("send", (100,)), 3: Event("vote", (32,)), 7: Event("refresh")}
 PAGE = '<html><head><script>one()</script><script type="module" src="/x.js"></script></head><body>Hi</body></html>'

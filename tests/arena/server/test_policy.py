@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from arena.server.gate import Gate
-from arena.server.policy import COOKIE, Policy, Visitors, read_secret
+from arena.server.policy import Policy
 from arena.server.sessions import Sessions
+from arena.server.visitors import COOKIE, Visitors, read_secret
 from tests.arena.helpers.talking import PAGE, ask, build_app, talk
 
 

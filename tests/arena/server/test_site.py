@@ -15,8 +15,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from arena.server.gate import JOIN, STREAM, Gate
-from arena.server.policy import Policy, Visitors
+from arena.server.policy import Policy
 from arena.server.site import HOST, Origin, Site, SiteError, unmapped
+from arena.server.visitors import Visitors
 from tests.arena.helpers.program import Program, arena_words, running, write_models
 from tests.arena.helpers.proxied import Proxy, proxy_to
 from tests.arena.helpers.scripted import PATIENCE

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from arena.backends.prompts import few_shot_document, visible_text
+from arena.backends.stop_texts import visible_text
 from arena.config import FewShotStyle, Shot
 
 # Few letters, so that stop texts really occur in the texts, whole and in part.
@@ -55,17 +55,6 @@ def test_without_stop_texts_everything_is_shown_at_once(text: str) -> None:
 
 def test_the_first_of_several_stop_texts_ends_the_reply() -> None:
     assert visible_text("one END two STOP", ("STOP", "END"), is_final=False) == ("one ", True)
-
-
-def test_a_few_shot_document_is_its_examples_and_the_open_question() -> None:
-    style = FewShotStyle(
-        style="few-shot",
-        examples=(Shot(question="Up?", answer="Down."), Shot(question="Hen?", answer="Cluck.")),
-    )
-    assert few_shot_document(style, "Hot?") == (
-        "Question: Up?\nAnswer: Down.\n\nQuestion: Hen?\nAnswer: Cluck.\n\nQuestion: Hot?\nAnswer:"
-    )
-    assert few_shot_document(style, "Hot?", 1) == "Question: Hen?\nAnswer: Cluck.\n\nQuestion: Hot?\nAnswer:"
 
 
 def test_the_stop_texts_of_a_few_shot_style_end_a_reply_that_runs_on() -> None:

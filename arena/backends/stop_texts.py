@@ -1,13 +1,4 @@
-"""How a contestant is asked: in its chat format, or by a few-shot document whose last answer is left open."""
-
-from arena.config import FewShotStyle
-
-
-def few_shot_document(style: FewShotStyle, prompt: str, shots: int | None = None) -> str:
-    """Write the examples and the open question as one document; only the last shots of them where that is given."""
-    chosen = style.examples if shots is None else style.examples[len(style.examples) - shots :]
-    asked = [f"Question: {shot.question}\nAnswer: {shot.answer}" for shot in chosen]
-    return "\n\n".join([*asked, f"Question: {prompt}\nAnswer:"])
+"""What of a reply may be shown while it grows, where stop texts end it."""
 
 
 def visible_text(text: str, stop: tuple[str, ...], *, is_final: bool) -> tuple[str, bool]:

@@ -1,0 +1,58 @@
+"""YAML, in which a key that is written twice is an error and does not silently win."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where PyYAML was built with it; both read the same and neither makes objects."""
+
+
+class YamlError(ValueError):
+    """A file that is no YAML: one line with the file, the line in it where that is known, and what is wrong."""
+
+
+class UniqueKeys(Loader):  # type: ignore[misc]
+    """A safe loader that refuses a key that occurs twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return the mapping.
+
+        Raises:
+            yaml.MarkedYAMLError: a key occurs twice.
+        """
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"the key {key.value!r} is written twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def read_yaml(path: Path, loader: Any = UniqueKeys) -> Any:
+    """Return the tree of a file, by a subclass of UniqueKeys where one is given.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        YamlError: it cannot be read, or is no YAML.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), loader)  # a safe loader
+    except FileNotFoundError:
+        raise
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise YamlError(f"{path}{line}: not YAML: {error.problem}") from None
+    except UnicodeDecodeError:
+        raise YamlError(f"{path}: cannot be read: not UTF-8 text") from None
+    except RecursionError:
+        raise YamlError(f"{path}: nested too deeply") from None
+    except OSError as error:
+        raise YamlError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise YamlError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None

@@ -75,20 +75,20 @@ def serve_arena(
     from arena.limits import Limits
     from arena.server.listening import address_of
     from arena.server.serving import serve
-    from arena.service import Host
+    from arena.service import Service
     from arena.ui.page import build_page, build_server
 
     backends = open_backends(models.contestants)
     try:
-        host = Host(
+        service = Service(
             models.contestants,
             backends,
             store,
             categories={ready.prompt: ready.category for ready in models.ready_prompts},
             limits=Limits(models.limits.visitor, models.limits.address),
         )
-        page = build_page(host, models, options.db)
-        server = build_server(page, host, secret=secret, site=options.site)
+        page = build_page(service, models, options.db)
+        server = build_server(page, service, secret=secret, site=options.site)
         say(f"Checkpoint arena on {address_of(options.host, listener)}{options.site.root_path} (Ctrl+C stops it)")
         serve(server, listener, stopping, options.site)
     finally:

@@ -47,6 +47,10 @@ class Bench:
         if self._absent.pop(name, None):
             log.warning("%s writes again", name)
 
+    def clear(self) -> None:
+        """Forget everybody's failures."""
+        self._absent.clear()
+
     def available(self, names: Iterable[str]) -> list[str]:
         """Return those who may be drawn now."""
         return [name for name in names if name not in self.absent()]

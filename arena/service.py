@@ -1,4 +1,4 @@
-"""Host battles: draw the contestants, have both replies written and shown at one pace, keep the ledger, take the vote.
+"""What a page asks for: start a battle, look at it, vote on it, with the ledger and the limits in between.
 
 A battle's task and buffers live here, on the server; a page only looks at them, so a closed tab, a reload or a slow
 reader changes nothing for the battle. Order is what makes it safe: a battle is in the ledger before its first token,
@@ -12,49 +12,34 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from typing import Any
 
-from arena.backends.base import Backend, BackendError, PromptTooLong, Reply, Request
-from arena.battle import LEFT, SAME_REPLIES, SIDES, SKIPPED, VOTED_BEFORE, Battle, BattleError, Side, State
+from arena.backends.base import Backend, PromptTooLong
+from arena.battle import LEFT, SKIPPED, VOTED_BEFORE, Battle, BattleError, State
 from arena.bench import Bench
 from arena.config import Contestant
-from arena.identity import find_name, names_of
-from arena.ledger.store import LedgerUnavailable, Store, StoreError, VoteRefused
+from arena.fight import Fights, must_stop
+from arena.identity import names_of
+from arena.ledger.store import LedgerUnavailable, Store, VoteRefused
 from arena.limits import Limits, TooMany, network
 from arena.pace import Pace, Speeds
 from arena.pairing import draw_pair
 from arena.prompt_checks import PromptRefused, check_prompt
 from ratings.outcomes import Outcome
 
-GRACE_SECONDS = 10.0  # beyond its own limit, after which a reply is given up
-STORE_TRIES = 5  # for what has happened and cannot be stored
-STORE_PAUSE = 1.0  # seconds before the second try; it doubles with every one
 HEALTH_SECONDS = 1.0  # how long what was found about the ledger is believed
 LEDGER_SECONDS = 1.0  # for which a visitor who skips waits for the ledger
-LOOK_SECONDS = 0.05  # between two advances of what is shown
 KEPT_BATTLES = 2000  # in memory; older ones are read back from the ledger
 MAX_RUNNING = 64
 MAX_RUNNING_OF_ADDRESS = 48
 TIMED_REPLIES = 400  # of the ledger, read at the start so that the first battles already keep their pace
 
-NAMED = "a reply names a model"
 NOT_STORED = "The arena cannot write to its ledger at the moment, so {}. Try again in a moment."
-
-FORESEEN = (BattleError, PromptRefused, StoreError)
 
 log = logging.getLogger(__name__)
 
 
-class ContestantFailed(Exception):
-    """One contestant wrote no reply."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name}: {reason}")
-        self.name, self.reason = name, reason
-
-
-class Host:
+class Service:
     """Everything a page needs: start a battle, look at it, vote on it. Use from one event loop."""
 
     def __init__(
@@ -68,6 +53,7 @@ class Host:
         reply_seconds: float | None = None,
         limits: Limits | None = None,
         is_paced: bool = True,
+        bench: Bench | None = None,
     ) -> None:
         """Categories gives the category of a ready prompt, by its text; reply_seconds replaces the contestants' own.
 
@@ -75,23 +61,30 @@ class Host:
         """
         self._categories = categories or {}
         self._contestants = {contestant.name: contestant for contestant in contestants}
-        self._names = names_of(contestants)
         self._backends = backends
         self._store = store
         self._rng = rng or random.SystemRandom()
-        self._reply_seconds = reply_seconds
         self._is_paced = is_paced
         self.limits = limits
-        self.bench = Bench()
+        self.bench = bench or Bench()
         self._unfit: dict[str, str] = {}  # contestants that failed on a prompt, and on none since; the prompt
         self._speeds = Speeds()
         for timed in store.recent_replies(TIMED_REPLIES):
             self._speeds.learn(*timed)
+        self._fights = Fights(
+            self._contestants,
+            backends,
+            store,
+            names=names_of(contestants),
+            rng=self._rng,
+            reply_seconds=reply_seconds,
+            bench=self.bench,
+            speeds=self._speeds,
+        )
         self._battles: OrderedDict[str, Battle] = OrderedDict()
         self._starting: dict[str, tuple[object, asyncio.Task[Battle]]] = {}
         self._places: dict[object, str] = {}  # the address of each battle that runs or is about to
         self._being_voted: set[str] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._begun = 0  # battles so far, by which a reader of the ledger sees that one began in the meantime
         self._health: tuple[float, asyncio.Future[str]] | None = None
 
@@ -115,7 +108,7 @@ class Host:
             if asked != prompt:
                 raise BattleError("Your last prompt is just being sent: wait for its battle.")
             return await asyncio.shield(starting)
-        task = self._spawn(self._start(visitor, prompt, address))
+        task = self._fights.spawn(self._start(visitor, prompt, address))
         self._starting[visitor] = prompt, task
         task.add_done_callback(lambda _: self._starting.pop(visitor))
         # The battle goes on whatever becomes of its visitor's request.
@@ -140,7 +133,7 @@ class Host:
         self._battles[battle.id] = battle
         self._leave_others(battle)
         self._forget_old()
-        fight = self._spawn(self._fight(battle))
+        fight = self._fights.spawn(self._fights.fight(battle))
         fight.add_done_callback(lambda _: self._places.pop(place))
         return battle
 
@@ -167,7 +160,7 @@ class Host:
             raise BattleError("Your vote on this battle is being stored.")
         self._being_voted.add(battle_id)
         # A vote that is being stored is waited for, whatever becomes of its visitor's request.
-        return await asyncio.shield(self._spawn(self._vote(battle, outcome)))
+        return await asyncio.shield(self._fights.spawn(self._vote(battle, outcome)))
 
     async def _vote(self, battle: Battle, outcome: Outcome) -> Battle:
         try:
@@ -189,7 +182,7 @@ class Host:
         is_free = battle_id not in self._being_voted
         if battle and is_free and battle.visitor == visitor and battle.state is State.READY:
             # It is over at once; the ledger is waited for a moment, and goes on trying when nobody waits.
-            await asyncio.wait({self._void(battle, SKIPPED)}, timeout=LEDGER_SECONDS)
+            await asyncio.wait({self._fights.void(battle, SKIPPED)}, timeout=LEDGER_SECONDS)
 
     async def open_battle(self, visitor: str) -> Battle | None:
         """Return the visitor's newest battle that runs or waits for a vote, also from before a restart.
@@ -262,18 +255,6 @@ class Host:
     def _running(self) -> list[Battle]:
         return [b for b in self._battles.values() if b.state is State.GENERATING]
 
-    def _spawn(self, work: Any) -> "asyncio.Task[Any]":
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._end)
-        return task
-
-    def _end(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
-        # Whoever asked may be gone: nothing that goes wrong here may get lost.
-        if not task.cancelled() and (error := task.exception()) and not isinstance(error, FORESEEN):
-            log.error("something went wrong that was not foreseen", exc_info=error)
-
     def _leave_others(self, battle: Battle) -> None:
         for other in self._battles.values():
             is_left = other.visitor == battle.visitor and other is not battle and other.state is State.READY
@@ -317,7 +298,7 @@ class Host:
             except PromptRefused:
                 raise
             except (Exception, asyncio.CancelledError) as error:
-                if _must_stop():
+                if must_stop():
                     raise
                 # Whatever it is, it is this contestant's own, and must not stop the others.
                 unfit.add(name)
@@ -329,86 +310,3 @@ class Host:
         if rooms:
             raise PromptRefused(f"That prompt is too long for these models: keep it under {min(rooms)} characters.")
         return unfit
-
-    async def _fight(self, battle: Battle) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for side in SIDES:
-                    group.create_task(self._write(battle, side))
-                group.create_task(self._show(battle))
-            if battle.has_same_replies:
-                battle.make_void(SAME_REPLIES)
-            else:
-                battle.make_ready()
-        except Exception as error:  # the edge of the task: whatever went wrong, the battle ends and says so
-            errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-            for each in errors:
-                if isinstance(each, ContestantFailed):
-                    self.bench.fail(each.name, each.reason)
-                elif not isinstance(each, LedgerUnavailable):
-                    log.error("battle %s failed", battle.id, exc_info=each)
-            is_lost = isinstance(errors[0], LedgerUnavailable)
-            await self._void(battle, "its replies could not be stored" if is_lost else str(errors[0]))
-
-    async def _show(self, battle: Battle) -> None:
-        """Advance what is shown of both sides until they are whole; store them as soon as they are written."""
-        last, stored = time.monotonic(), None
-        while not (stored and stored.done() and battle.pace.is_done):
-            await asyncio.sleep(LOOK_SECONDS)
-            now = time.monotonic()
-            battle.advance(now - last)
-            last = now
-            if stored is None and len(battle.replies) == len(SIDES):
-                if find_name("\n\n".join(battle.texts.values()), self._names):
-                    battle.flag = NAMED
-                stored = self._spawn(self._keep_storing(battle, self._store.finish, battle))
-        await stored
-
-    async def _keep_storing(self, battle: Battle, store: Callable[..., None], *values: object) -> None:
-        for turn in range(STORE_TRIES):
-            try:
-                await asyncio.to_thread(store, *values)
-                return
-            except LedgerUnavailable as error:
-                log.error("battle %s could not be stored: %s", battle.id, error)
-                if turn == STORE_TRIES - 1:
-                    raise
-                await asyncio.sleep(STORE_PAUSE * 2**turn)
-
-    async def _write(self, battle: Battle, side: Side) -> None:
-        name = battle.contestant(side)
-        contestant = self._contestants[name]
-        request = Request(battle.prompt, contestant.prompt, contestant.sampling, self._rng.getrandbits(63))
-        limit = self._reply_seconds or contestant.sampling.max_seconds + GRACE_SECONDS
-        try:
-            async with asyncio.timeout(limit) as clock, aclosing(self._backends[name].stream(request)) as events:  # type: ignore[type-var]
-                async for event in events:
-                    if isinstance(event, Reply):
-                        battle.finish(side, event)
-                        self._speeds.learn(name, len(event.text), event.seconds, event.first_seconds)
-                        self.bench.succeed(name)
-                        break
-                    battle.extend(side, event)
-        except (Exception, asyncio.CancelledError) as error:
-            if _must_stop():  # because the other side failed, or the server ends
-                raise
-            if isinstance(error, TimeoutError) and clock.expired():
-                raise ContestantFailed(name, f"no reply within {limit:g} s") from None
-            if not isinstance(error, BackendError):
-                log.error("%s failed in a way of its own", name, exc_info=error)
-            raise ContestantFailed(name, str(error) or type(error).__name__) from None
-        if side not in battle.replies:
-            raise ContestantFailed(name, "its reply never ended")
-
-    def _void(self, battle: Battle, reason: str) -> "asyncio.Task[None]":
-        """Make a battle void; return the task that writes it to the ledger."""
-        level = logging.INFO if reason == SKIPPED else logging.WARNING
-        log.log(level, "battle %s is void: %s", battle.id, reason)
-        battle.make_void(reason)
-        return self._spawn(self._keep_storing(battle, self._store.void, battle.id, reason))
-
-
-def _must_stop() -> bool:
-    """Say whether somebody cancels this task, rather than what it waits for having been cancelled."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -23,7 +23,7 @@ from arena.config import load_models
 from arena.ledger.claim import Claim, ClaimError
 from arena.ledger.store import Store, StoreError
 from arena.prompt_checks import PromptRefused
-from arena.service import Host
+from arena.service import Service
 from common.models_yaml import ModelsError
 from ratings.outcomes import Outcome
 from training.data.corpus import Corpus
@@ -60,10 +60,10 @@ def main(argv: list[str] | None = None) -> int:
         for backend in set(backends.values()):
             opened.callback(backend.close)
         rng = random.Random(options.seed)
-        host = Host(models.contestants, backends, store, rng=rng, is_paced=False)
+        service = Service(models.contestants, backends, store, rng=rng, is_paced=False)
         corpus = Corpus(recipe.data, recipe.seed)
         try:
-            voted = asyncio.run(fight(host, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
+            voted = asyncio.run(fight(service, store, corpus, rng, noise=recipe.pairs.noise, battles=options.battles))
         except BattleError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -76,7 +76,9 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *, noise: float, battles: int) -> int:
+async def fight(
+    service: Service, store: Store, corpus: Corpus, rng: random.Random, *, noise: float, battles: int
+) -> int:
     """Fight until so many battles have their vote, or the held-out prompts have run out; return how many have one.
 
     One battle at a time, so that the draws of a seed fall in the same order again.
@@ -90,7 +92,7 @@ async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *,
             if voted == battles:
                 break
             try:
-                battle = await host.start(VOTER, example.prompt)
+                battle = await service.start(VOTER, example.prompt)
             except PromptRefused:
                 continue
             while battle.state is State.GENERATING:

@@ -255,7 +255,8 @@ class Store:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        if not self._lock.acquire(timeout=BUSY_SECONDS):
+        # A writer who has the lock may wait as long for another program.
+        if not self._lock.acquire(timeout=2 * BUSY_SECONDS):
             raise LedgerUnavailable(f"{self.path} is busy")
         try:
             yield self._connection

@@ -15,7 +15,7 @@ import gradio as gr
 
 from arena.battle import BATTLE_ID_LETTERS, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
 from arena.prompt_checks import MAX_LETTERS, PromptRefused
-from arena.service import Host
+from arena.service import Service
 from arena.ui.battle_html import (
     INTRO,
     LIVE,
@@ -54,9 +54,11 @@ Updates = dict[Any, Any]
 class BattleTab:
     """Build the tab inside a gr.Blocks and serve its events."""
 
-    def __init__(self, host: Host, stages: dict[str, str], ticker: Ticker, ready_prompts: tuple[str, ...]) -> None:
+    def __init__(
+        self, service: Service, stages: dict[str, str], ticker: Ticker, ready_prompts: tuple[str, ...]
+    ) -> None:
         """Lay the tab out; stages gives the stage of each contestant, for the reveal."""
-        self.host, self.stages, self.ticker = host, stages, ticker
+        self.service, self.stages, self.ticker = service, stages, ticker
         self.growing = GrowingReplies()
         self._lay_out(ready_prompts)
 
@@ -64,7 +66,7 @@ class BattleTab:
 
     async def send(self, text: str, request: gr.Request) -> AsyncIterator[Updates]:
         """Start a battle and show it until it ends."""
-        starting = asyncio.ensure_future(self.host.start(_visitor(request), text, _address(request)))
+        starting = asyncio.ensure_future(self.service.start(_visitor(request), text, _address(request)))
         async for updates in self._follow(starting, {self.prompt: ""}):  # it stands above the replies from then on
             yield updates
 
@@ -77,7 +79,7 @@ class BattleTab:
     async def vote(self, outcome: Outcome, battle_id: str, request: gr.Request) -> Updates:
         """Store the choice, then name the contestants."""
         try:
-            battle = await self.host.vote(_visitor(request), battle_id, outcome)
+            battle = await self.service.vote(_visitor(request), battle_id, outcome)
         except BattleError as refusal:
             return await self._view_refusal(battle_id, request, str(refusal))
         gain = None if battle.flag else self.ticker.update(*battle.reveal(), outcome)
@@ -85,12 +87,12 @@ class BattleTab:
 
     async def resume(self, request: gr.Request) -> AsyncIterator[Updates]:
         """Bring back the battle that this visitor had open before a reload or a restart."""
-        opening = asyncio.ensure_future(self.host.open_battle(_visitor(request)))
+        opening = asyncio.ensure_future(self.service.open_battle(_visitor(request)))
         async for updates in self._follow(opening):
             yield updates
         if opening.done() and not opening.exception() and opening.result() is None:
             with contextlib.suppress(BattleError):
-                if lost := await self.host.lost_battle(_visitor(request)):
+                if lost := await self.service.lost_battle(_visitor(request)):
                     yield {self.prompt: lost.prompt, self.message: lost_html(lost)}
 
     async def look(self, battle_id: str, request: gr.Request) -> Updates:
@@ -102,7 +104,7 @@ class BattleTab:
     async def clear(self, battle_id: str, request: gr.Request) -> Updates:
         """Leave the battle and show an empty page."""
         try:
-            await self.host.skip(_visitor(request), battle_id)
+            await self.service.skip(_visitor(request), battle_id)
         except BattleError as refusal:
             return {self.message: alert(str(refusal))}
         return self.view_nothing()
@@ -110,7 +112,7 @@ class BattleTab:
     async def _follow(
         self, starting: "asyncio.Future[Battle] | asyncio.Future[Battle | None]", at_first: Updates | None = None
     ) -> AsyncIterator[Updates]:
-        """Wait for a battle and show it until it ends; what is asked of the host goes on when nobody follows.
+        """Wait for a battle and show it until it ends; what is asked of the service goes on when nobody follows.
 
         at_first is shown once, with the battle's beginning.
         """
@@ -141,7 +143,7 @@ class BattleTab:
 
     async def _own_battle(self, battle_id: str, request: gr.Request) -> Battle | None:
         try:
-            battle = await self.host.find(battle_id)
+            battle = await self.service.find(battle_id)
         except BattleError:  # the ledger cannot be read at the moment
             return None
         return battle if battle and battle.visitor == _visitor(request) else None
@@ -217,7 +219,7 @@ class BattleTab:
                         NOTHING, elem_id=f"side-{side}", elem_classes="reply", html_template=PIECES
                     )
         self.reveal = gr.HTML("", elem_id="reveal", visible=False)
-        limits = f" {self.host.limits.describe()}" if self.host.limits else ""
+        limits = f" {self.service.limits.describe()}" if self.service.limits else ""
         gr.HTML(f"<p>{NOTICE}{limits}</p>", elem_id="kept")
         self._lay_out_bar()
         self._wire(dict(zip(ready, ready_prompts, strict=True)))

@@ -22,7 +22,7 @@ from arena.server.policy import Policy
 from arena.server.sessions import Sessions
 from arena.server.site import PLAIN, Origin, Site
 from arena.server.visitors import Visitors
-from arena.service import Host
+from arena.service import Service
 from arena.ui.battle_tab import BattleTab
 from arena.ui.head import SCRIPT, STYLE, TITLE, write_head
 from arena.ui.leaderboard_tab import LeaderboardTab
@@ -33,14 +33,14 @@ from ratings.ledger.reader import read_ledger_votes
 SCRIPTS = ("connection.js",)  # beside this file
 
 
-def build_page(host: Host, models: Models, db: Path) -> gr.Blocks:
+def build_page(service: Service, models: Models, db: Path) -> gr.Blocks:
     """Lay out the tabs and wire them; db is read for the leaderboard."""
     stages = {contestant.name: contestant.stage for contestant in models.contestants}
     ticker = read_ticker(db)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(f"<h1>{TITLE}</h1>", elem_id="title")
         with gr.Tab("Battle", elem_id="battle-tab"):
-            battle = BattleTab(host, stages, ticker, tuple(ready.prompt for ready in models.ready_prompts))
+            battle = BattleTab(service, stages, ticker, tuple(ready.prompt for ready in models.ready_prompts))
         with gr.Tab("Leaderboard", elem_id="leaderboard-tab") as tab:
             board = LeaderboardTab(db, tuple(stages), ticker)
         shown = [board.board, board.plot]
@@ -73,13 +73,13 @@ def _scripts() -> str:
     return "() => {" + "\n".join(texts) + "}"
 
 
-def build_server(page: gr.Blocks, host: Host, *, secret: str, site: Site = PLAIN) -> FastAPI:
+def build_server(page: gr.Blocks, service: Service, *, secret: str, site: Site = PLAIN) -> FastAPI:
     """Mount the page behind the gate, the policy and the visitor cookie, at its place."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @server.get("/healthz")
     async def healthz() -> JSONResponse:
-        health = await host.health()
+        health = await service.health()
         return JSONResponse(health, status_code=200 if health["status"] == "ok" else 503)
 
     gr.mount_gradio_app(

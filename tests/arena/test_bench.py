@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from arena import service as host_module
+from arena import fight as fight_module
 from arena.backends.base import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
 from arena.bench import FIRST_PAUSE, LONGEST_PAUSE, Bench
@@ -30,7 +30,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "LOOK_SECONDS", 0.002)
+    monkeypatch.setattr(fight_module, "LOOK_SECONDS", 0.002)
 
 
 @pytest.fixture
@@ -41,9 +41,7 @@ def clock() -> Clock:
 @pytest.fixture
 def three(store: Store, clock: Clock) -> Stage:
     """Return a stage of three contestants whose bench goes by a clock that is set by hand."""
-    stage = Stage(store, NAMES)
-    stage.host.bench = Bench(clock)
-    return stage
+    return Stage(store, NAMES, bench=Bench(clock))
 
 
 def test_a_pause_doubles_with_every_failure_in_a_row_up_to_the_longest(clock: Clock) -> None:
@@ -103,7 +101,7 @@ def test_one_that_cannot_be_asked_is_not_drawn_and_stops_nobody(three: Stage, er
             assert battle.state is State.READY
             assert {battle.draw.a, battle.draw.b} == {"alder", "birch"}
             assert battle.draw.probability == 1.0
-        assert set(three.host.bench.absent()) == {"cedar"}
+        assert set(three.service.bench.absent()) == {"cedar"}
         assert three.rows("SELECT DISTINCT probability FROM battles") == [(1.0,)]
 
     run(test())
@@ -125,7 +123,7 @@ def test_one_that_writes_no_reply_voids_one_battle_and_is_then_not_drawn(three: 
             yield "x"
             raise error
 
-    three.backends["cedar"] = three.host._backends["cedar"] = Raising()  # type: ignore[index]
+    three.backends["cedar"] = three.service._backends["cedar"] = Raising()  # type: ignore[index]
     run(test())
 
 
@@ -145,8 +143,8 @@ def test_one_that_works_again_is_drawn_again_after_its_pause(three: Stage, clock
             battle = await three.fight("ann", "How?")
             drawn.update((battle.draw.a, battle.draw.b))
             assert battle.draw.probability == pytest.approx(1 / 3)
-        three.host.bench.fail("cedar", "again")
-        assert three.host.bench.absent()["cedar"] == (1, FIRST_PAUSE)
+        three.service.bench.fail("cedar", "again")
+        assert three.service.bench.absent()["cedar"] == (1, FIRST_PAUSE)
 
     run(test())
 
@@ -167,7 +165,7 @@ def test_one_prompt_that_a_contestant_cannot_be_asked_takes_it_out_of_no_other_b
             cedar.check_error = BackendError("its template fails")
             await three.fight(f"attacker {n}", f"Hoc est nomen {n}")
         assert "cedar" in drawn
-        assert three.host.bench.absent() == {}
+        assert three.service.bench.absent() == {}
 
     run(test())
 
@@ -178,7 +176,7 @@ def test_both_that_failed_at_once_sit_on_the_bench(store: Store) -> None:
     async def test() -> None:
         stage.script("x", Signal())
         await stage.fight()
-        assert set(stage.host.bench.absent()) == {"alder", "birch"}
+        assert set(stage.service.bench.absent()) == {"alder", "birch"}
 
     run(test())
 
@@ -198,7 +196,7 @@ def test_one_that_was_only_stopped_because_the_other_failed_is_not_blamed(store:
         backends["birch"].steps = (backends["alder"].started, BackendError("broken"))
         stage = Stage(store, backends=backends)
         battle = await stage.fight()
-        assert list(stage.host.bench.absent()) == ["birch"]
+        assert list(stage.service.bench.absent()) == ["birch"]
         assert stage.stored(battle) == ("void", "birch: broken")
 
     run(test())
@@ -209,8 +207,8 @@ def test_a_prompt_that_is_refused_benches_nobody(three: Stage) -> None:
         for error in (PromptTooLong(70), PromptRefused("'<eos>' is a control token")):
             three.backends["cedar"].check_error = error
             with pytest.raises(PromptRefused):
-                await three.host.start("ann", "Why?")
-        assert three.host.bench.absent() == {}
+                await three.service.start("ann", "Why?")
+        assert three.service.bench.absent() == {}
 
     run(test())
 
@@ -218,7 +216,7 @@ def test_a_prompt_that_is_refused_benches_nobody(three: Stage) -> None:
 def test_the_room_of_one_on_the_bench_does_not_count(three: Stage) -> None:
     async def test() -> None:
         three.backends["cedar"].check_error = PromptTooLong(70)
-        three.host.bench.fail("cedar", "no weights")
+        three.service.bench.fail("cedar", "no weights")
         assert (await three.fight()).state is State.READY
 
     run(test())
@@ -230,7 +228,7 @@ def test_with_fewer_than_two_left_no_battle_begins_until_one_is_back(three: Stag
             three.backends[name].check_error = BackendError("no weights")
         for _ in range(2):
             with pytest.raises(BattleError, match="No two models can answer") as refusal:
-                await three.host.start("ann", "Why?")
+                await three.service.start("ann", "Why?")
             assert not any(name in str(refusal.value) for name in NAMES)
         assert three.rows("SELECT * FROM battles") == []
         assert three.taken_places == 0
@@ -245,24 +243,24 @@ def test_with_fewer_than_two_left_no_battle_begins_until_one_is_back(three: Stag
 def test_health_says_who_sits_on_the_bench(three: Stage, clock: Clock) -> None:
     async def test() -> None:
         fine = {"status": "ok", "ledger": "ok", "models": "loaded", "benched": {}}
-        assert await three.host.health() == fine
-        three.host.bench.fail("cedar", "no weights")
+        assert await three.service.health() == fine
+        three.service.bench.fail("cedar", "no weights")
         clock.now += 5
         cedar = {"failures": 1, "seconds": 10}
-        assert await three.host.health() == fine | {"benched": {"cedar": cedar}}
-        three.host.bench.fail("birch", "no weights")
-        found = await three.host.health()
+        assert await three.service.health() == fine | {"benched": {"cedar": cedar}}
+        three.service.bench.fail("birch", "no weights")
+        found = await three.service.health()
         assert (found["status"], set(found["benched"])) == ("failing", {"birch", "cedar"})
         clock.now += FIRST_PAUSE
-        assert await three.host.health() == fine
+        assert await three.service.health() == fine
         three.backends["alder"].is_loading = True
-        assert await three.host.health() == fine | {"models": "loading"}
+        assert await three.service.health() == fine | {"models": "loading"}
 
     run(test())
 
 
 async def fight_all(stage: Stage, n: int) -> list[Battle]:
-    battles = await asyncio.gather(*(stage.host.start(f"visitor {i}", "Why?") for i in range(n)))
+    battles = await asyncio.gather(*(stage.service.start(f"visitor {i}", "Why?") for i in range(n)))
     await settle()
     return battles
 
@@ -277,6 +275,6 @@ def test_one_broken_of_many_costs_one_round_of_battles_whatever_number_runs_at_o
         again = await fight_all(stage, 24)
         assert State.VOID in {battle.state for battle in first}
         assert {battle.state for battle in again} == {State.READY}
-        assert stage.host.bench.absent()["elm"][0] == 1
+        assert stage.service.bench.absent()["elm"][0] == 1
 
     run(test())

@@ -11,10 +11,9 @@ from typing import Any
 
 import uvicorn
 
-from arena.bench import Bench
 from arena.config import Contestant, Models, ReadyPrompt
 from arena.ledger.store import Store
-from arena.service import Host
+from arena.service import Service
 from tests.arena.helpers.scripted import PATIENCE, ScriptedBackend, make_backends, make_contestant
 
 
@@ -47,13 +46,13 @@ class Arena:
 
     url: str
     db: Path
-    host: Host
+    service: Service
     backends: dict[str, ScriptedBackend]
     recorder: Recorder
 
     def script(self, *steps: Any) -> None:
         """Let every contestant play these steps from now on, and forget who has failed."""
-        self.host.bench = Bench()
+        self.service.bench.clear()
         for backend in self.backends.values():
             backend.play(*steps)
 
@@ -83,7 +82,7 @@ def serve(
     store = Store(db)
     store.sweep()
     backends = backends or make_backends(contestant.name for contestant in contestants)
-    host = Host(contestants, backends, store, reply_seconds=PATIENCE)
+    service = Service(contestants, backends, store, reply_seconds=PATIENCE)
     models = Models(
         contestants=contestants,
         ready_prompts=(ReadyPrompt(prompt="What is the opposite of hot?"), ReadyPrompt(prompt="Tell me a story.")),
@@ -95,14 +94,14 @@ def serve(
 
     async def live() -> None:
         # Built inside the running loop: outside of one, Gradio makes a loop for every lock and closes none.
-        recorder.app = build_server(build_page(host, models, db), host, secret="a secret of the tests")
+        recorder.app = build_server(build_page(service, models, db), service, secret="a secret of the tests")
         await server.serve(sockets=[listener])
 
     thread = threading.Thread(target=lambda: asyncio.run(live()), daemon=True)
     thread.start()
     try:
         assert server.listens.wait(PATIENCE)
-        yield Arena(f"http://127.0.0.1:{listener.getsockname()[1]}", db, host, backends, recorder)
+        yield Arena(f"http://127.0.0.1:{listener.getsockname()[1]}", db, service, backends, recorder)
     finally:
         server.should_exit = True
         thread.join(PATIENCE)

@@ -1,4 +1,4 @@
-"""A host on a ledger with scripted backends, for the tests of hosting."""
+"""A service on a ledger with scripted backends, for the tests of the service."""
 
 import asyncio
 import gc
@@ -10,28 +10,30 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from arena import service as host_module
+from arena import fight as fight_module
 from arena.battle import Battle
+from arena.bench import Bench
 from arena.ledger.store import Store
 from arena.limits import Limits
-from arena.service import Host
+from arena.service import Service
 from tests.arena.helpers.scripted import PATIENCE, ScriptedBackend, Signal, Step, make_backends, make_contestant, settle
 
 
 @dataclass
 class Stage:
-    """A host on a ledger, with a scripted backend for each of its contestants."""
+    """A service on a ledger, with a scripted backend for each of its contestants."""
 
     store: Store
     names: tuple[str, ...] = ("alder", "birch")
     seconds: float | None = PATIENCE
     limits: Limits | None = None
     is_paced: bool = False
+    bench: Bench | None = None
     backends: dict[str, ScriptedBackend] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.backends = self.backends or make_backends(self.names)
-        self.host = Host(
+        self.service = Service(
             tuple(make_contestant(name) for name in self.names),
             self.backends,
             self.store,
@@ -39,6 +41,7 @@ class Stage:
             reply_seconds=self.seconds,
             limits=self.limits,
             is_paced=self.is_paced,
+            bench=self.bench,
         )
 
     def script(self, *steps: Step, name: str | None = None) -> None:
@@ -47,7 +50,7 @@ class Stage:
 
     async def fight(self, visitor: str = "ann", prompt: str = "Why?", address: str = "") -> Battle:
         """Start a battle and wait for its end."""
-        battle = await self.host.start(visitor, prompt, address)
+        battle = await self.service.start(visitor, prompt, address)
         await settle()
         return battle
 
@@ -65,7 +68,7 @@ class Stage:
 
     @property
     def taken_places(self) -> int:
-        return len(self.host._places)
+        return len(self.service._places)
 
 
 class Dim(ScriptedBackend):
@@ -114,7 +117,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
         async with asyncio.timeout(PATIENCE * 2):
             await test
 
-    with patch.object(host_module, "LOOK_SECONDS", min(host_module.LOOK_SECONDS, 0.005)):
+    with patch.object(fight_module, "LOOK_SECONDS", min(fight_module.LOOK_SECONDS, 0.005)):
         asyncio.run(with_patience())
     gc.collect()  # which is when a task says that nobody heard of its exception
     assert complaints == []

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from arena import service as host_module
+from arena import fight as fight_module
+from arena import service as service_module
 from arena.ledger import store as store_module
 from arena.ledger.store import LedgerUnavailable, Store
 
@@ -34,8 +35,8 @@ def hasty_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store
     """Open a ledger that gives up soon, and let hosts not wait long either."""
     monkeypatch.setattr(store_module, "BUSY_SECONDS", BUSY)
     monkeypatch.setattr(store_module, "REST_SECONDS", REST)
-    monkeypatch.setattr(host_module, "STORE_PAUSE", 0.02)
-    monkeypatch.setattr(host_module, "HEALTH_SECONDS", 0.0)
+    monkeypatch.setattr(fight_module, "STORE_PAUSE", 0.02)
+    monkeypatch.setattr(service_module, "HEALTH_SECONDS", 0.0)
     with closing(Store(folder / "data" / "arena.db")) as ledger:
         yield ledger
 

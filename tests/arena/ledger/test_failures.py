@@ -94,14 +94,14 @@ def test_a_vote_that_is_not_stored_reveals_nothing_and_counts_once_when_it_is_ca
         with trouble(store):
             for _ in range(3):
                 with pytest.raises(BattleError, match="vote is not stored yet") as said:
-                    await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+                    await stage.service.vote("ann", battle.id, Outcome.A_WINS)
                 assert str(store.path.parent) not in str(said.value)
                 assert said.value.__cause__ is None
                 assert battle.state is State.READY
                 with pytest.raises(BattleError):
                     battle.reveal()
         await asyncio.sleep(REST)
-        await stage.host.vote("ann", battle.id, Outcome.B_WINS)
+        await stage.service.vote("ann", battle.id, Outcome.B_WINS)
         assert stage.votes() == [(battle.id, "ann", "model_b")]
 
     run(test())
@@ -119,13 +119,13 @@ def test_a_prompt_that_cannot_be_stored_asks_nobody_and_leaves_the_visitors_batt
         with trouble(store):
             for _ in range(3):
                 with pytest.raises(BattleError, match="no battle can begin") as said:
-                    await stage.host.start("ann", "How?")
+                    await stage.service.start("ann", "How?")
                 assert str(store.path.parent) not in str(said.value)
         assert sum(len(backend.requests) for backend in stage.backends.values()) == asked
         assert (older.state, stage.stored(older)[0]) == (State.READY, "ready")
         assert stage.taken_places == 0
         await asyncio.sleep(REST)
-        await stage.host.vote("ann", older.id, Outcome.TIE)
+        await stage.service.vote("ann", older.id, Outcome.TIE)
         assert (await stage.fight("ann", "How?")).state is State.READY
         assert stage.rows("SELECT count(*) FROM battles WHERE visitor = 'ann'") == [(2,)]
 
@@ -148,15 +148,15 @@ def test_thirty_at_once_on_a_locked_ledger_all_get_their_answer_soon(
                 await request
             waited.append(time.monotonic() - began)
 
-        votes = [stage.host.vote(b.visitor, b.id, Outcome.TIE) for b in battles]
-        prompts = [stage.host.start(f"asker {n}", "Why?") for n in range(15)]
+        votes = [stage.service.vote(b.visitor, b.id, Outcome.TIE) for b in battles]
+        prompts = [stage.service.start(f"asker {n}", "Why?") for n in range(15)]
         with locked(store):
             await asyncio.gather(*(ask(asyncio.ensure_future(each)) for each in [*votes, *prompts]))  # type: ignore[type-var]
         assert len(waited) == 30
         assert max(waited) < 2 * BUSY + 1
         assert caplog.text.count("database is locked") <= 2  # the others were refused while the ledger rested
         await asyncio.sleep(0.5)
-        await asyncio.gather(*(stage.host.vote(b.visitor, b.id, Outcome.TIE) for b in battles))
+        await asyncio.gather(*(stage.service.vote(b.visitor, b.id, Outcome.TIE) for b in battles))
         assert len(stage.votes()) == 15
 
     run(test())
@@ -196,7 +196,7 @@ def test_battles_can_be_read_while_another_process_writes(store: Store) -> None:
 
     async def test() -> None:
         with locked(store):
-            found = await stage.host.open_battle("ann")
+            found = await stage.service.open_battle("ann")
             assert found is not None
             assert found.id == battle.id
 
@@ -209,12 +209,13 @@ def test_a_battle_that_cannot_be_read_is_said_without_a_path(store: Store) -> No
 
     async def test() -> None:
         with store._lock:
-            for ask in (stage.host.find(battle.id), stage.host.open_battle("ann"), stage.host.skip("ann", battle.id),
-                        stage.host.vote("ann", battle.id, Outcome.TIE)):  # fmt: skip
+            service = stage.service
+            for ask in (service.find(battle.id), service.open_battle("ann"), service.skip("ann", battle.id),
+                        service.vote("ann", battle.id, Outcome.TIE)):  # fmt: skip
                 with pytest.raises(BattleError, match="ledger") as said:
                     await ask
                 assert str(store.path.parent) not in str(said.value)
-        found = await stage.host.open_battle("ann")
+        found = await stage.service.open_battle("ann")
         assert found is not None
 
     run(test())

@@ -167,10 +167,10 @@ def test_a_host_whose_ledger_is_gone_says_so_and_reveals_nothing(store: Store) -
         battle = await stage.fight()
         delete_all(store.path)
         with pytest.raises(BattleError, match="not stored"):
-            await stage.host.vote("ann", battle.id, Outcome.TIE)
+            await stage.service.vote("ann", battle.id, Outcome.TIE)
         with pytest.raises(BattleError):
             battle.reveal()
-        assert (await stage.host.health())["status"] == "failing"
+        assert (await stage.service.health())["status"] == "failing"
         assert not store.path.exists()
 
     run(test())

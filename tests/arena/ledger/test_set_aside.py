@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from arena.battle import prompt_key
+from arena.fight import NAMED
 from arena.ledger.store import VOTED_BEFORE, VOTER_LEFT_OUT, Store, VoteRefused
-from arena.service import NAMED, Host
+from arena.service import Service
 from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
 from tests.arena.helpers.ledgers import count, make_ready
@@ -139,12 +140,12 @@ def test_a_battle_in_which_a_reply_names_a_model_is_flagged_before_its_vote(stor
     async def test() -> None:
         contestants = (make_contestant("alder"), replace_known(make_contestant("birch"), "Old Oak"))
         stage = Stage(store, backends=make_backends(("alder", "birch")))
-        stage.host = Host(contestants, stage.backends, store)
+        stage.service = Service(contestants, stage.backends, store)
         stage.script(make_reply(text), name=side)
         battle = await stage.fight()
         assert battle.flag == NAMED
         assert stage.rows("SELECT state, flag FROM battles") == [("ready", NAMED)]
-        voted = await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+        voted = await stage.service.vote("ann", battle.id, Outcome.A_WINS)
         assert (voted.flag, count(store)) == (NAMED, (0, 1))
         assert set(voted.reveal()) == {"alder", "birch"}
 
@@ -159,7 +160,7 @@ def test_a_battle_that_names_nobody_is_not_flagged(stage: Stage) -> None:
     async def test() -> None:
         stage.script("An alderman balderdashed under birches.")
         battle = await stage.fight(prompt="Who are you, alder?")
-        voted = await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+        voted = await stage.service.vote("ann", battle.id, Outcome.A_WINS)
         assert (battle.flag, voted.flag, count(stage.store)) == ("", "", (1, 0))
 
     run(test())
@@ -170,12 +171,12 @@ def test_the_host_says_why_a_vote_does_not_count_and_still_names_both(stage: Sta
         for visitor, prompt, flag in [("ann", "Why?", ""), ("ann", "WHY ?", VOTED_BEFORE), ("bob", "Why?", "")]:
             battle = await stage.fight(visitor, prompt)
             assert battle.flag == flag  # before the vote, so that the page can say so
-            voted = await stage.host.vote(visitor, battle.id, Outcome.TIE)
+            voted = await stage.service.vote(visitor, battle.id, Outcome.TIE)
             assert voted.flag == flag
             assert set(voted.reveal()) == {"alder", "birch"}
         leave_out(stage.store, "bob")
         battle = await stage.fight("bob", "How?")
-        assert (await stage.host.vote("bob", battle.id, Outcome.TIE)).flag == VOTER_LEFT_OUT
+        assert (await stage.service.vote("bob", battle.id, Outcome.TIE)).flag == VOTER_LEFT_OUT
         assert count(stage.store) == (2, 2)
 
     run(test())

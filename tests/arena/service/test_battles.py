@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from arena import service as host_module
+from arena import fight as fight_module
 from arena.battle import SAME_REPLIES, SIDES, Battle, BattleError, State
 from arena.ledger.store import Store
 from arena.pace import HELD, KEPT_REPLIES, MARGIN, Pace
 from arena.pairing import Draw
-from arena.service import Host
+from arena.service import Service
 from ratings.outcomes import Outcome
 from tests.arena.helpers.scripted import ScriptedBackend, Signal, make_contestant, make_reply, settle
 from tests.arena.helpers.stage import Slowly, Stage, run
@@ -59,7 +59,7 @@ def test_text_can_be_looked_at_while_it_is_written(store: Store) -> None:
     async def test() -> None:
         gate = Signal()
         stage.script("So far, so good.", gate, " And on.")
-        battle = await stage.host.start("ann", "Why?")
+        battle = await stage.service.start("ann", "Why?")
         battle.pace.wait = None  # which is shown while it is written
         shown = len("So far, so good.") - HELD
         while battle.pace.letters < shown:
@@ -80,17 +80,17 @@ def test_the_vote_opens_when_both_replies_are_written_stored_and_shown(store: St
     async def test() -> None:
         gate = Signal()
         stage.script("x", gate)
-        battle = await stage.host.start("ann", "Why?")
+        battle = await stage.service.start("ann", "Why?")
         battle.pace.wait = 3600.0
         gate.set()
         while stage.stored(battle)[0] == "generating":
             await asyncio.sleep(0.01)
         assert set(battle.replies) == set(SIDES)
         for _ in range(3):
-            await asyncio.sleep(host_module.LOOK_SECONDS)
+            await asyncio.sleep(fight_module.LOOK_SECONDS)
             assert battle.state is State.GENERATING
             with pytest.raises(BattleError, match="still being written"):
-                await stage.host.vote("ann", battle.id, Outcome.TIE)
+                await stage.service.vote("ann", battle.id, Outcome.TIE)
         battle.pace.wait = 0.0
         await settle()
         assert battle.state is State.READY
@@ -103,12 +103,12 @@ def test_the_vote_does_not_open_before_the_replies_are_stored(store: Store) -> N
 
     async def test() -> None:
         with Slowly(stage.store, "finish", is_done_first=True) as storing:
-            battle = await stage.host.start("ann", "Why?")
+            battle = await stage.service.start("ann", "Why?")
             await storing.began.wait()
             while not battle.pace.is_done:
-                await asyncio.sleep(host_module.LOOK_SECONDS)
+                await asyncio.sleep(fight_module.LOOK_SECONDS)
             for _ in range(3):
-                await asyncio.sleep(host_module.LOOK_SECONDS)
+                await asyncio.sleep(fight_module.LOOK_SECONDS)
                 assert battle.state is State.GENERATING
         await settle()
         assert battle.state is State.READY
@@ -119,7 +119,7 @@ def test_the_vote_does_not_open_before_the_replies_are_stored(store: Store) -> N
 def test_both_sides_are_shown_at_the_pace_of_the_slower_contestant(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host_module, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(fight_module, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(Pace, "is_done", True)  # so that nobody waits until it is shown
     for n in range(4):
         timed = Battle(f"visitor {n}", "Why?", Draw("alder", "birch", 1.0))
@@ -154,11 +154,11 @@ def test_replies_that_are_the_same_end_the_battle_without_a_vote(stage: Stage) -
             ("void", SAME_REPLIES, 1, 1)
         ]
         with pytest.raises(BattleError, match="void"):
-            await stage.host.vote("ann", battle.id, Outcome.TIE)
+            await stage.service.vote("ann", battle.id, Outcome.TIE)
         with pytest.raises(BattleError):
             battle.reveal()
-        assert stage.host.bench.absent() == {}
-        assert await stage.host.open_battle("ann") is None
+        assert stage.service.bench.absent() == {}
+        assert await stage.service.open_battle("ann") is None
 
     run(test())
 
@@ -176,8 +176,8 @@ def test_a_battle_is_in_the_ledger_before_anybody_is_asked(store: Store) -> None
     async def test() -> None:
         stage = Stage(store)
         looking = {name: Looking() for name in stage.names}
-        host = Host(tuple(map(make_contestant, stage.names)), looking, store)
-        await host.start("ann", "Why?")
+        service = Service(tuple(map(make_contestant, stage.names)), looking, store)
+        await service.start("ann", "Why?")
         await settle()
 
     run(test())

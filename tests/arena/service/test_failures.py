@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from arena import service as host_module
+from arena import fight as fight_module
 from arena.backends.base import BackendError
 from arena.battle import SIDES, Battle, BattleError, State
 from arena.ledger.store import Store
-from arena.service import Host
+from arena.service import Service
 from ratings.outcomes import Outcome
 from tests.arena.helpers.scripted import ScriptedBackend, Signal, make_contestant, make_reply, settle
 from tests.arena.helpers.stage import Stage, run
@@ -27,7 +27,7 @@ def test_a_failing_side_voids_the_battle_and_the_other_side_is_stopped(stage: St
         assert stage.backends["alder"].abandoned.is_set()
         assert stage.rows("SELECT state, void_reason FROM battles") == [("void", reason)]
         with pytest.raises(BattleError, match="void"):
-            await stage.host.vote("ann", battle.id, Outcome.TIE)
+            await stage.service.vote("ann", battle.id, Outcome.TIE)
         with pytest.raises(BattleError):
             battle.reveal()
         assert stage.votes() == []
@@ -50,8 +50,8 @@ def test_a_stream_that_ends_without_a_record_voids_the_battle(stage: Stage) -> N
             yield "no end"
 
     async def test() -> None:
-        host = Host(tuple(map(make_contestant, stage.names)), {name: Cut() for name in stage.names}, stage.store)
-        battle = await host.start("ann", "Why?")
+        service = Service(tuple(map(make_contestant, stage.names)), {name: Cut() for name in stage.names}, stage.store)
+        battle = await service.start("ann", "Why?")
         await settle()
         assert battle.state is State.VOID
         assert stage.rows("SELECT state FROM battles") == [("void",)]
@@ -76,17 +76,17 @@ def test_a_reply_that_takes_too_long_voids_the_battle(store: Store) -> None:
 def test_each_contestant_has_the_seconds_of_its_own_and_some_grace(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host_module, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(fight_module, "GRACE_SECONDS", 0.05)
     stage = Stage(store, seconds=None)
     birch = make_contestant("birch")
     quick = birch.model_copy(update={"sampling": birch.sampling.model_copy(update={"max_seconds": 0.05})})
-    stage.host._contestants["birch"] = quick
+    stage.service._contestants["birch"] = quick
 
     async def test() -> None:
         stage.script("x", Signal())
         battle = await stage.fight()
         assert stage.stored(battle) == ("void", "birch: no reply within 0.1 s")
-        assert list(stage.host.bench.absent()) == ["birch"]
+        assert list(stage.service.bench.absent()) == ["birch"]
 
     run(test())
 
@@ -99,11 +99,11 @@ def test_what_comes_after_a_record_is_no_part_of_the_reply(stage: Stage) -> None
             raise BackendError("late")
 
     async def test() -> None:
-        stage.backends["birch"] = stage.host._backends["birch"] = Chatty()  # type: ignore[index]
+        stage.backends["birch"] = stage.service._backends["birch"] = Chatty()  # type: ignore[index]
         battle = await stage.fight()
         assert battle.state is State.READY
         assert {battle.contestant(side): battle.texts[side] for side in SIDES}["birch"] == "Done."
-        assert stage.host.bench.absent() == {}
+        assert stage.service.bench.absent() == {}
 
     run(test())
 
@@ -112,7 +112,7 @@ def test_replies_whose_battle_another_process_swept_away_void_it(stage: Stage) -
     async def test() -> None:
         gate = Signal()
         stage.script("x", gate)
-        battle = await stage.host.start("ann", "Why?")
+        battle = await stage.service.start("ann", "Why?")
         stage.store.sweep()
         gate.set()
         await settle()
@@ -147,9 +147,9 @@ def test_a_battle_that_could_not_be_begun_leaves_nothing_behind(stage: Stage, mo
             patch.setattr(stage.store, "begin", fail)
             for _ in range(5):
                 with pytest.raises(RuntimeError, match="a bug"):
-                    await stage.host.start("ann", "Why?")
+                    await stage.service.start("ann", "Why?")
         assert stage.rows("SELECT count(*) FROM battles") == [(1,)]
-        assert await stage.host.open_battle("ann") is older
+        assert await stage.service.open_battle("ann") is older
         assert [len(backend.requests) for backend in stage.backends.values()] == asked
         assert stage.taken_places == 0
         assert (await stage.fight()).state is State.READY

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from arena import service as host_module
+from arena import service as service_module
 from arena.ledger import store as store_module
 from arena.ledger.store import LedgerUnavailable, Store
 from tests.arena.helpers.ledgers import cast
@@ -29,15 +29,15 @@ def test_health_says_whether_votes_can_be_stored_and_tells_no_path(store: Store,
     stage = Stage(store)
 
     async def test() -> None:
-        assert (await stage.host.health())["status"] == "ok"
+        assert (await stage.service.health())["status"] == "ok"
         if trouble is full:  # a file that may not grow is not seen without writing; a disk without room is, see below
             return
         with trouble(store):
-            found = await stage.host.health()
+            found = await stage.service.health()
             assert (found["status"], found["ledger"]) == ("failing", "cannot be written")
             assert str(store.path.parent) not in str(found)
         await asyncio.sleep(REST)
-        assert (await stage.host.health())["status"] == "ok"
+        assert (await stage.service.health())["status"] == "ok"
 
     run(test())
 
@@ -71,7 +71,7 @@ def test_looking_after_the_ledger_writes_nothing(store: Store) -> None:
     async def test() -> None:
         for _ in range(20):
             store.check()
-            assert (await stage.host.health())["ledger"] == "ok"
+            assert (await stage.service.health())["ledger"] == "ok"
 
     with closing(sqlite3.connect(store.path)) as other:
         before = files(), other.execute("PRAGMA data_version").fetchone()
@@ -80,7 +80,7 @@ def test_looking_after_the_ledger_writes_nothing(store: Store) -> None:
 
 
 def test_health_that_is_asked_often_looks_once_in_a_while(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "HEALTH_SECONDS", 60.0)
+    monkeypatch.setattr(service_module, "HEALTH_SECONDS", 60.0)
     stage, looks, check = Stage(store), [], store.check
 
     def counted() -> None:
@@ -89,8 +89,8 @@ def test_health_that_is_asked_often_looks_once_in_a_while(store: Store, monkeypa
 
     async def test() -> None:
         monkeypatch.setattr(store, "check", counted)
-        await asyncio.gather(*(stage.host.health() for _ in range(50)))
-        await stage.host.health()
+        await asyncio.gather(*(stage.service.health() for _ in range(50)))
+        await stage.service.health()
         assert len(looks) == 1
 
     run(test())

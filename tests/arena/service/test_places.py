@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from arena import service as host_module
+from arena import service as service_module
 from arena.backends.base import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
 from arena.ledger.store import LedgerUnavailable, Store
@@ -23,10 +23,10 @@ def test_a_limit_refuses_battles_in_words_and_leaves_the_arena_to_the_others(sto
     async def test() -> None:
         assert (await stage.fight("ann", address=HOME)).state is State.READY
         with pytest.raises(BattleError, match=r"You have started many battles: try again in \d+ seconds"):
-            await stage.host.start("ann", "How?", HOME)
+            await stage.service.start("ann", "How?", HOME)
         await stage.fight("bob", address=HOME)
         with pytest.raises(BattleError, match=r"Your network has started many battles: try again in \d+ seconds"):
-            await stage.host.start("cat", "How?", f"::ffff:{HOME}")
+            await stage.service.start("cat", "How?", f"::ffff:{HOME}")
         assert (await stage.fight("cat", address=OFFICE)).state is State.READY
         assert stage.taken_places == 0
         assert stage.rows("SELECT count(*) FROM battles") == [(3,)]
@@ -35,17 +35,17 @@ def test_a_limit_refuses_battles_in_words_and_leaves_the_arena_to_the_others(sto
 
 
 def test_battles_of_one_address_leave_places_to_the_others(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "MAX_RUNNING_OF_ADDRESS", 3)
+    monkeypatch.setattr(service_module, "MAX_RUNNING_OF_ADDRESS", 3)
 
     async def test() -> None:
         gate = Signal()
         stage.script("x", gate)
         for n in range(3):
-            await stage.host.start(f"home {n}", "Why?", f"2001:db8:1:2::{n + 1}")
+            await stage.service.start(f"home {n}", "Why?", f"2001:db8:1:2::{n + 1}")
         with pytest.raises(BattleError, match="Many battles"):
-            await stage.host.start("home 3", "Why?", "2001:db8:1:2:f::")
-        await stage.host.start("office", "Why?", "2001:db8:1:3::1")
-        await stage.host.start("nowhere", "Why?")
+            await stage.service.start("home 3", "Why?", "2001:db8:1:2:f::")
+        await stage.service.start("office", "Why?", "2001:db8:1:3::1")
+        await stage.service.start("nowhere", "Why?")
         gate.set()
         await settle()
         assert (await stage.fight("home 3", address="2001:db8:1:2:f::")).state is State.READY
@@ -54,15 +54,15 @@ def test_battles_of_one_address_leave_places_to_the_others(stage: Stage, monkeyp
 
 
 def test_battles_that_wait_for_models_to_load_take_places(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "MAX_RUNNING", 3)
+    monkeypatch.setattr(service_module, "MAX_RUNNING", 3)
     alder, birch = Dim(), Dim(ending=" &nbsp;")
     stage = Stage(store, backends={"alder": alder, "birch": birch})
 
     async def test() -> None:
-        waiting = [asyncio.create_task(stage.host.start(f"visitor {n}", "Why?")) for n in range(3)]
+        waiting = [asyncio.create_task(stage.service.start(f"visitor {n}", "Why?")) for n in range(3)]
         await alder.asked.wait()
         with pytest.raises(BattleError, match="Many battles"):
-            await stage.host.start("one more", "Why?")
+            await stage.service.start("one more", "Why?")
         alder.lit.set()
         birch.lit.set()
         battles = await asyncio.gather(*waiting)
@@ -103,7 +103,7 @@ def break_begin_oddly(stage: Stage) -> None:
 
 
 def break_draw(stage: Stage) -> None:
-    stage.host._rng = None  # type: ignore[assignment]
+    stage.service._rng = None  # type: ignore[assignment]
 
 
 def break_stream(stage: Stage) -> None:
@@ -111,7 +111,7 @@ def break_stream(stage: Stage) -> None:
 
 
 def break_end(stage: Stage) -> None:
-    stage.host._backends = dict.fromkeys(stage.names, Leaving())
+    stage.backends.update(dict.fromkeys(stage.names, Leaving()))  # type: ignore[arg-type]
 
 
 def break_finish(stage: Stage) -> None:
@@ -130,7 +130,7 @@ def break_void(stage: Stage) -> None:
 
 
 def break_names(stage: Stage) -> None:
-    stage.host._names = (None,)  # type: ignore[assignment]
+    stage.service._fights._names = (None,)  # type: ignore[assignment]
 
 
 FAULTS = [break_prompt, break_check, break_begin, break_begin_oddly, break_draw, break_stream, break_end, break_finish,
@@ -144,15 +144,15 @@ def test_whatever_goes_wrong_the_place_is_free_again(store: Store, fault: Callab
 
     async def test() -> None:
         try:
-            battle = await stage.host.start("ann", "Why?", HOME)
+            battle = await stage.service.start("ann", "Why?", HOME)
         except (PromptRefused, BattleError, RuntimeError, AttributeError):
             pass
         else:
-            while stage.host._tasks:
+            while stage.service._fights.tasks:
                 await settle()
             assert battle.state is State.VOID
         await asyncio.sleep(0)
         assert stage.taken_places == 0
-        assert stage.host._starting == {}
+        assert stage.service._starting == {}
 
     run(test())

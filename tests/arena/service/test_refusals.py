@@ -1,8 +1,8 @@
-"""What a host refuses before a battle begins: bad and long prompts, too many battles."""
+"""What the service refuses before a battle begins: bad and long prompts, too many battles."""
 
 import pytest
 
-from arena import service as host_module
+from arena import service as service_module
 from arena.backends.base import PromptTooLong
 from arena.battle import BattleError, State
 from arena.ledger.store import Store
@@ -15,9 +15,9 @@ from tests.arena.helpers.stage import Stage, run
 def test_a_bad_prompt_starts_no_battle(stage: Stage, prompt: object) -> None:
     async def test() -> None:
         with pytest.raises(PromptRefused):
-            await stage.host.start("ann", prompt)
+            await stage.service.start("ann", prompt)
         assert stage.rows("SELECT * FROM battles") == []
-        assert await stage.host.open_battle("ann") is None
+        assert await stage.service.open_battle("ann") is None
 
     run(test())
 
@@ -30,7 +30,7 @@ def test_a_prompt_too_long_for_any_contestant_is_refused_whoever_would_meet(stor
         stage.backends["elm"].check_error = PromptTooLong(70)
         for _ in range(10):
             with pytest.raises(PromptRefused, match="keep it under 70 characters") as caught:
-                await stage.host.start("ann", "Why?")
+                await stage.service.start("ann", "Why?")
             assert not any(name in str(caught.value) for name in stage.names)
         assert stage.rows("SELECT * FROM battles") == []
 
@@ -44,22 +44,22 @@ def test_a_control_token_of_any_contestant_is_refused(store: Store) -> None:
         stage.backends["cedar"].check_error = PromptRefused("'<eos>' is a control token")
         for _ in range(5):
             with pytest.raises(PromptRefused, match="control token"):
-                await stage.host.start("ann", "Why?")
+                await stage.service.start("ann", "Why?")
         assert stage.rows("SELECT * FROM battles") == []
 
     run(test())
 
 
 def test_the_house_may_not_run_more_battles_than_the_limit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "MAX_RUNNING", 3)
+    monkeypatch.setattr(service_module, "MAX_RUNNING", 3)
 
     async def test() -> None:
         gate = Signal()
         stage.script(gate, "x")
         for number in range(3):
-            await stage.host.start(f"visitor {number}", "Why?")
+            await stage.service.start(f"visitor {number}", "Why?")
         with pytest.raises(BattleError, match="Many battles"):
-            await stage.host.start("one more", "Why?")
+            await stage.service.start("one more", "Why?")
         gate.set()
         await settle()
         assert (await stage.fight("one more")).state is State.READY

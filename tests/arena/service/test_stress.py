@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from arena import bench as bench_module
-from arena import service as host_module
+from arena import fight as fight_module
+from arena import service as service_module
 from arena.backends.base import BackendError, Request
 from arena.battle import Battle, BattleError, State
 from arena.ledger import store as store_module
@@ -65,7 +66,7 @@ class Crowd:
         self.said: Counter[str] = Counter()
 
     async def act(self, visitor: str) -> None:
-        host, rng = self.stage.host, self.rng
+        service, rng = self.stage.service, self.rng
         own = self.seen.setdefault(visitor, [])
         known = rng.choice(own[-3:]) if own else "none"
         foreign = rng.choice([battle_id for ids in self.seen.values() for battle_id in ids] or ["none"])
@@ -75,21 +76,21 @@ class Crowd:
             lambda: self.vote(visitor, known),
             lambda: self.vote(visitor, known),
             lambda: self.vote(visitor, foreign),
-            lambda: self.maybe(host.skip(visitor, rng.choice([known, known, foreign]))),
-            lambda: self.maybe(host.open_battle(visitor)),
-            lambda: self.maybe(host.find(foreign)),
+            lambda: self.maybe(service.skip(visitor, rng.choice([known, known, foreign]))),
+            lambda: self.maybe(service.open_battle(visitor)),
+            lambda: self.maybe(service.find(foreign)),
         ])()  # fmt: skip
         await asyncio.sleep(rng.choice([0, 0, 0.002, 0.01]))
 
     async def start(self, visitor: str) -> None:
-        battle = await self.maybe(self.stage.host.start(visitor, f"Why {self.rng.randrange(3)}?", "192.0.2.1"))
+        battle = await self.maybe(self.stage.service.start(visitor, f"Why {self.rng.randrange(3)}?", "192.0.2.1"))
         if battle:
             self.seen[visitor].append(battle.id)
             await asyncio.sleep(self.rng.choice([0, 0.03, 0.06]))
 
     async def vote(self, visitor: str, battle_id: str) -> None:
         outcome = self.rng.choice(OUTCOMES)
-        battle = await self.maybe(self.stage.host.vote(visitor, battle_id, outcome))
+        battle = await self.maybe(self.stage.service.vote(visitor, battle_id, outcome))
         if battle is None:
             return
         assert battle.visitor == visitor
@@ -147,10 +148,10 @@ def slow_down(store: Store, rng: random.Random) -> None:
 
 
 def check_all(stage: Stage, crowd: Crowd) -> None:
-    host = stage.host
-    assert (host._places, host._starting, host._being_voted, host._tasks) == ({}, {}, set(), set())
+    service = stage.service
+    assert (service._places, service._starting, service._being_voted, service._fights.tasks) == ({}, {}, set(), set())
     ledger = dict(stage.rows("SELECT id, state FROM battles"))
-    assert {battle.id: battle.state.value for battle in host._battles.values()}.items() <= ledger.items()
+    assert {battle.id: battle.state.value for battle in service._battles.values()}.items() <= ledger.items()
     assert State.GENERATING.value not in ledger.values()
     counted = dict(stage.rows("SELECT battle_id, outcome FROM votes"))
     aside = dict(stage.rows("SELECT battle_id, outcome FROM set_aside"))
@@ -159,7 +160,7 @@ def check_all(stage: Stage, crowd: Crowd) -> None:
     assert len(counted) + len(aside) == len(voted)
     assert crowd.stored.items() <= (counted | aside).items()
     assert stage.rows("SELECT visitor FROM battles WHERE state = 'ready' GROUP BY visitor HAVING count(*) > 1") == []
-    for battle in host._battles.values():
+    for battle in service._battles.values():
         if battle.state in (State.READY, State.VOTED):
             [stored] = stage.rows("SELECT reply_a, reply_b FROM battles WHERE id = ?", battle.id)
             assert stored == (battle.texts["a"], battle.texts["b"])
@@ -174,12 +175,12 @@ def test_a_crowd_on_failing_models_and_a_failing_ledger(
 ) -> None:
     rng = random.Random(seed)
     for module, name, value in [
-        (host_module, "LOOK_SECONDS", 0.002),
-        (host_module, "STORE_PAUSE", 0.05),
-        (host_module, "STORE_TRIES", 9),
-        (host_module, "LEDGER_SECONDS", 0.01),
-        (host_module, "KEPT_BATTLES", 25),
-        (host_module, "MAX_RUNNING", 10),
+        (fight_module, "LOOK_SECONDS", 0.002),
+        (fight_module, "STORE_PAUSE", 0.05),
+        (fight_module, "STORE_TRIES", 9),
+        (service_module, "LEDGER_SECONDS", 0.01),
+        (service_module, "KEPT_BATTLES", 25),
+        (service_module, "MAX_RUNNING", 10),
         (store_module, "BUSY_SECONDS", 0.04),
         (store_module, "REST_SECONDS", 0.01),
         (bench_module, "FIRST_PAUSE", 0.005),
@@ -198,7 +199,7 @@ def test_a_crowd_on_failing_models_and_a_failing_ledger(
         disturbing = asyncio.create_task(disturb(store, rng))
         await asyncio.gather(*(tab(f"visitor {n % VISITORS}") for n in range(VISITORS * TABS)))
         disturbing.cancel()
-        while stage.host._tasks:
+        while stage.service._fights.tasks:
             await settle()
         check_all(stage, crowd)
         assert len(crowd.stored) > 20  # guards the test: all of this did happen

@@ -16,7 +16,7 @@ def test_a_vote_is_stored_and_then_the_names_are_shown(stage: Stage) -> None:
         battle = await stage.fight()
         with pytest.raises(BattleError):
             battle.reveal()
-        voted = await stage.host.vote("ann", battle.id, Outcome.B_WINS)
+        voted = await stage.service.vote("ann", battle.id, Outcome.B_WINS)
         assert voted is battle
         assert set(voted.reveal()) == {"alder", "birch"}
         assert stage.votes() == [(battle.id, "ann", "model_b")]
@@ -29,13 +29,13 @@ def test_a_vote_before_both_replies_end_is_refused(stage: Stage) -> None:
     async def test() -> None:
         gate = Signal()
         stage.script("x", gate)
-        battle = await stage.host.start("ann", "Why?")
+        battle = await stage.service.start("ann", "Why?")
         with pytest.raises(BattleError, match="still being written"):
-            await stage.host.vote("ann", battle.id, Outcome.TIE)
+            await stage.service.vote("ann", battle.id, Outcome.TIE)
         gate.set()
         await settle()
         assert stage.votes() == []
-        await stage.host.vote("ann", battle.id, Outcome.TIE)
+        await stage.service.vote("ann", battle.id, Outcome.TIE)
         assert len(stage.votes()) == 1
 
     run(test())
@@ -45,7 +45,7 @@ def test_a_vote_of_another_visitor_is_refused(stage: Stage) -> None:
     async def test() -> None:
         battle = await stage.fight("ann")
         with pytest.raises(BattleError, match="another visitor"):
-            await stage.host.vote("bob", battle.id, Outcome.TIE)
+            await stage.service.vote("bob", battle.id, Outcome.TIE)
         assert stage.votes() == []
         assert battle.state is State.READY
 
@@ -55,9 +55,9 @@ def test_a_vote_of_another_visitor_is_refused(stage: Stage) -> None:
 def test_a_second_vote_is_refused(stage: Stage) -> None:
     async def test() -> None:
         battle = await stage.fight()
-        await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+        await stage.service.vote("ann", battle.id, Outcome.A_WINS)
         with pytest.raises(BattleError, match="has its vote"):
-            await stage.host.vote("ann", battle.id, Outcome.B_WINS)
+            await stage.service.vote("ann", battle.id, Outcome.B_WINS)
         assert stage.votes() == [(battle.id, "ann", "model_a")]
         assert battle.outcome is Outcome.A_WINS
 
@@ -67,7 +67,7 @@ def test_a_second_vote_is_refused(stage: Stage) -> None:
 def test_of_two_votes_at_the_same_moment_one_counts(stage: Stage) -> None:
     async def test() -> None:
         battle = await stage.fight()
-        votes = [stage.host.vote("ann", battle.id, outcome) for outcome in (Outcome.A_WINS, Outcome.B_WINS)]
+        votes = [stage.service.vote("ann", battle.id, outcome) for outcome in (Outcome.A_WINS, Outcome.B_WINS)]
         said = await asyncio.gather(*votes, return_exceptions=True)
         assert sorted(type(answer) for answer in said if answer is not battle) == [BattleError]
         [(_, _, outcome)] = stage.votes()
@@ -81,7 +81,7 @@ def test_of_two_votes_at_the_same_moment_one_counts(stage: Stage) -> None:
 def test_a_vote_on_no_battle_is_refused(stage: Stage, battle_id: str) -> None:
     async def test() -> None:
         with pytest.raises(BattleError, match="no battle to vote on"):
-            await stage.host.vote("ann", battle_id, Outcome.TIE)
+            await stage.service.vote("ann", battle_id, Outcome.TIE)
 
     run(test())
 
@@ -94,7 +94,7 @@ def test_a_vote_that_the_ledger_refuses_names_nobody(stage: Stage, monkeypatch: 
         battle = await stage.fight()
         monkeypatch.setattr(stage.store, "vote", refuse)
         with pytest.raises(BattleError, match="takes no vote any more"):
-            await stage.host.vote("ann", battle.id, Outcome.TIE)
+            await stage.service.vote("ann", battle.id, Outcome.TIE)
         with pytest.raises(BattleError):
             battle.reveal()
 
@@ -112,11 +112,11 @@ def test_a_vote_that_failed_in_a_way_of_its_own_can_be_cast_again(
         with monkeypatch.context() as patch:
             patch.setattr(stage.store, "vote", fail)
             with pytest.raises(RuntimeError, match="a bug"):
-                await stage.host.vote("ann", battle.id, Outcome.TIE)
+                await stage.service.vote("ann", battle.id, Outcome.TIE)
         assert battle.state is State.READY
         with pytest.raises(BattleError):
             battle.reveal()
-        await stage.host.vote("ann", battle.id, Outcome.TIE)
+        await stage.service.vote("ann", battle.id, Outcome.TIE)
         assert len(stage.votes()) == 1
 
     run(test())
@@ -127,11 +127,11 @@ def test_a_battle_can_be_neither_skipped_nor_voted_on_again_while_its_vote_is_st
     async def test() -> None:
         battle = await stage.fight()
         with Slowly(stage.store, "vote", is_done_first=True) as storing:
-            voting = asyncio.create_task(stage.host.vote("ann", battle.id, Outcome.TIE))
+            voting = asyncio.create_task(stage.service.vote("ann", battle.id, Outcome.TIE))
             await storing.began.wait()
-            await stage.host.skip("ann", battle.id)
+            await stage.service.skip("ann", battle.id)
             with pytest.raises(BattleError, match="being stored"):
-                await stage.host.vote("ann", battle.id, Outcome.A_WINS)
+                await stage.service.vote("ann", battle.id, Outcome.A_WINS)
             with pytest.raises(BattleError):
                 battle.reveal()  # the answer of the ledger is still on its way
         assert set((await voting).reveal()) == {"alder", "birch"}

@@ -45,7 +45,7 @@ WIDE = "\n\n".join(
 @pytest.fixture(autouse=True)
 def without_pace(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let replies be shown as fast as they are written, however long they are."""
-    monkeypatch.setattr(arena.host._speeds, "pace", lambda names: Pace(1e9))
+    monkeypatch.setattr(arena.service._speeds, "pace", lambda names: Pace(1e9))
 
 
 def test_a_short_reply_begins_as_high_as_a_long_one(arena: Arena, watch: Open) -> None:

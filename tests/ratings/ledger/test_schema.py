@@ -65,9 +65,9 @@ def test_a_host_goes_on_with_a_ledger_of_the_earlier_schema(tmp_path: Path) -> N
     make_earlier_ledger(path)
 
     async def test(stage: Stage) -> None:
-        battle = await stage.host.open_battle("visitor 1")
+        battle = await stage.service.open_battle("visitor 1")
         assert battle is not None
-        voted = await stage.host.vote("visitor 1", battle.id, Outcome.B_WINS)
+        voted = await stage.service.vote("visitor 1", battle.id, Outcome.B_WINS)
         assert voted.reveal() == ("quince", "medlar")
         assert (await stage.fight("visitor 1", "How?")).state.value == "ready"
 

@@ -1,0 +1,156 @@
+"""One battle's fight: both replies written, shown at one pace, stored, and its end whatever happens."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from arena.backends.base import Backend, BackendError, Reply, Request
+from arena.battle import SAME_REPLIES, SIDES, SKIPPED, Battle, BattleError, Side
+from arena.bench import Bench
+from arena.config import Contestant
+from arena.identity import find_name
+from arena.ledger.store import LedgerUnavailable, Store, StoreError
+from arena.pace import Speeds
+from arena.prompt_checks import PromptRefused
+
+GRACE_SECONDS = 10.0  # beyond its own limit, after which a reply is given up
+STORE_TRIES = 5  # for what has happened and cannot be stored
+STORE_PAUSE = 1.0  # seconds before the second try; it doubles with every one
+LOOK_SECONDS = 0.05  # between two advances of what is shown
+
+NAMED = "a reply names a model"
+
+FORESEEN = (BattleError, PromptRefused, StoreError)
+
+log = logging.getLogger(__name__)
+
+
+class ContestantFailed(Exception):
+    """One contestant wrote no reply."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name, self.reason = name, reason
+
+
+class Fights:
+    """The battles that are being written, each by tasks of its own. Use from one event loop."""
+
+    def __init__(
+        self,
+        contestants: Mapping[str, Contestant],
+        backends: Mapping[str, Backend],
+        store: Store,
+        *,
+        names: tuple[str, ...],
+        rng: random.Random,
+        reply_seconds: float | None,
+        bench: Bench,
+        speeds: Speeds,
+    ) -> None:
+        """Take the words that give a contestant away, and the seconds of a reply in place of each contestant's own."""
+        self._contestants, self._backends, self._store = contestants, backends, store
+        self._names, self._rng, self._reply_seconds = names, rng, reply_seconds
+        self._bench, self._speeds = bench, speeds
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Any) -> "asyncio.Task[Any]":
+        """Let something run to its end, whether anybody waits for it or not."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: "asyncio.Task[Any]") -> None:
+        self.tasks.discard(task)
+        # Whoever asked may be gone: nothing that goes wrong here may get lost.
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, FORESEEN):
+            log.error("something went wrong that was not foreseen", exc_info=error)
+
+    async def fight(self, battle: Battle) -> None:
+        """Write both replies and store them, or make the battle void."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for side in SIDES:
+                    group.create_task(self._write(battle, side))
+                group.create_task(self._show(battle))
+            if battle.has_same_replies:
+                battle.make_void(SAME_REPLIES)
+            else:
+                battle.make_ready()
+        except Exception as error:  # the edge of the task: whatever went wrong, the battle ends and says so
+            errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
+            for each in errors:
+                if isinstance(each, ContestantFailed):
+                    self._bench.fail(each.name, each.reason)
+                elif not isinstance(each, LedgerUnavailable):
+                    log.error("battle %s failed", battle.id, exc_info=each)
+            is_lost = isinstance(errors[0], LedgerUnavailable)
+            await self.void(battle, "its replies could not be stored" if is_lost else str(errors[0]))
+
+    async def _show(self, battle: Battle) -> None:
+        """Advance what is shown of both sides until they are whole; store them as soon as they are written."""
+        last, stored = time.monotonic(), None
+        while not (stored and stored.done() and battle.pace.is_done):
+            await asyncio.sleep(LOOK_SECONDS)
+            now = time.monotonic()
+            battle.advance(now - last)
+            last = now
+            if stored is None and len(battle.replies) == len(SIDES):
+                if find_name("\n\n".join(battle.texts.values()), self._names):
+                    battle.flag = NAMED
+                stored = self.spawn(self._keep_storing(battle, self._store.finish, battle))
+        await stored
+
+    async def _keep_storing(self, battle: Battle, store: Callable[..., None], *values: object) -> None:
+        for turn in range(STORE_TRIES):
+            try:
+                await asyncio.to_thread(store, *values)
+                return
+            except LedgerUnavailable as error:
+                log.error("battle %s could not be stored: %s", battle.id, error)
+                if turn == STORE_TRIES - 1:
+                    raise
+                await asyncio.sleep(STORE_PAUSE * 2**turn)
+
+    async def _write(self, battle: Battle, side: Side) -> None:
+        name = battle.contestant(side)
+        contestant = self._contestants[name]
+        request = Request(battle.prompt, contestant.prompt, contestant.sampling, self._rng.getrandbits(63))
+        limit = self._reply_seconds or contestant.sampling.max_seconds + GRACE_SECONDS
+        try:
+            async with asyncio.timeout(limit) as clock, aclosing(self._backends[name].stream(request)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if isinstance(event, Reply):
+                        battle.finish(side, event)
+                        self._speeds.learn(name, len(event.text), event.seconds, event.first_seconds)
+                        self._bench.succeed(name)
+                        break
+                    battle.extend(side, event)
+        except (Exception, asyncio.CancelledError) as error:
+            if must_stop():  # because the other side failed, or the server ends
+                raise
+            if isinstance(error, TimeoutError) and clock.expired():
+                raise ContestantFailed(name, f"no reply within {limit:g} s") from None
+            if not isinstance(error, BackendError):
+                log.error("%s failed in a way of its own", name, exc_info=error)
+            raise ContestantFailed(name, str(error) or type(error).__name__) from None
+        if side not in battle.replies:
+            raise ContestantFailed(name, "its reply never ended")
+
+    def void(self, battle: Battle, reason: str) -> "asyncio.Task[None]":
+        """Make a battle void; return the task that writes it to the ledger."""
+        level = logging.INFO if reason == SKIPPED else logging.WARNING
+        log.log(level, "battle %s is void: %s", battle.id, reason)
+        battle.make_void(reason)
+        return self.spawn(self._keep_storing(battle, self._store.void, battle.id, reason))
+
+
+def must_stop() -> bool:
+    """Say whether somebody cancels this task, rather than what it waits for having been cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -36,9 +36,9 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
     from arena.config import load_models
     from arena.ledger.claim import Claim, ClaimError
     from arena.ledger.store import Store, StoreError
-    from arena.options import parse_options
     from arena.server.listening import ListenError, listen
     from arena.server.logs import set_up_log
+    from arena.server.options import parse_options
     from arena.server.visitors import SecretError, read_secret
     from common.models_yaml import ModelsError
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from arena.ledger.claim import Claim, ClaimError
-from arena.options import Parser
+from arena.server.options import Parser
 from arena.server.stopping import Stopping
 
 PAGES = 2000  # copied between two looks at the progress

@@ -11,7 +11,7 @@ from typing import Any
 from arena.backends.base import Backend, BackendError, Reply, Request
 from arena.battle import SAME_REPLIES, SIDES, SKIPPED, Battle, BattleError, Side
 from arena.bench import Bench
-from arena.config import Contestant
+from arena.contestants import Contestant
 from arena.identity import find_name
 from arena.ledger.store import LedgerUnavailable, Store, StoreError
 from arena.pace import Speeds

@@ -13,10 +13,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from arena.config import Contestant
 
 DIGIT, LATIN = "DIGIT", "LATIN"
 UNSPACED = frozenset(("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR"))  # any letter may begin a word
@@ -24,11 +20,6 @@ MAX_GAP = 3  # characters between two parts of one name
 EMPHASIS = dict.fromkeys(map(ord, "*`~\\"))
 UNSEEN = ("Cf", "Mn", "Mc", "Me")
 FILLERS = "\u115f\u1160"  # letters to Unicode that show nothing; NFKD makes all of Hangul's fillers one of these
-
-
-def names_of(contestants: "Iterable[Contestant]") -> tuple[str, ...]:
-    """Return every word that gives a contestant away, each once: their names and what they are known as."""
-    return tuple(dict.fromkeys(word for each in contestants for word in (each.name, *each.known_as)))
 
 
 def find_name(text: str, words: Iterable[str]) -> str | None:

@@ -17,9 +17,8 @@ from typing import Any
 from arena.backends.base import Backend, PromptTooLong
 from arena.battle import LEFT, SKIPPED, VOTED_BEFORE, Battle, BattleError, State
 from arena.bench import Bench
-from arena.config import Contestant
+from arena.contestants import Contestant, names_of
 from arena.fight import Fights, must_stop
-from arena.identity import names_of
 from arena.ledger.store import LedgerUnavailable, Store, VoteRefused
 from arena.limits import Limits, TooMany, network
 from arena.pace import Pace, Speeds

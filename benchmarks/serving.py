@@ -19,7 +19,7 @@ from pathlib import Path
 
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
-from arena.config import ChatStyle, Sampling
+from arena.contestants import ChatStyle, Sampling
 
 PROMPT = "Tell me a story about Mia and a fox."
 

@@ -114,13 +114,21 @@ def validate(model: type[Checked], tree: dict[str, Any], path: Path, levels: Seq
 def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
     first = error.errors()[0]
     loc = first["loc"]
-    parts = [part for i, part in enumerate(loc) if i == 0 or loc[i - 1] != "prompt" or part not in levels]
+    parts = [part for i, part in enumerate(loc) if part not in levels or not _is_union(loc[:i])]
     where = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in parts))
     where = " ".join(where.split())
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key: remove it or mend its spelling"
+    if first["type"] == "union_tag_invalid" and first["ctx"]["discriminator"].endswith("()"):
+        key, tag = first["ctx"]["discriminator"].removesuffix("()"), first["ctx"]["tag"]
+        return f"{where}.{key}: Input should be one of {first['ctx']['expected_tags']}, got {tag!r}"
     if first["type"] == "missing":
         return f"{where}: is missing"
     if first["type"] == "value_error" and not parts:
         return str(first["msg"]).removeprefix("Value error, ")
     return f"{where}: {first['msg']}, got {first['input']!r}"
+
+
+def _is_union(place: tuple[str | int, ...]) -> bool:
+    """Say whether a union stands at a place, whose tag pydantic adds to what lies below."""
+    return bool(place) and (place[-1] == "prompt" or isinstance(place[-1], int))

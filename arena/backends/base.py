@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from arena.config import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import ChatStyle, FewShotStyle, Sampling
 
 Finish = Literal["end", "stop", "length"]
 

@@ -22,7 +22,7 @@ from arena.backends.loading import load_checkpoint
 from arena.backends.prompting import Asker, one_line
 from arena.backends.rows import Row
 from arena.backends.stop_texts import visible_text
-from arena.config import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import ChatStyle, FewShotStyle, Sampling
 from arena.prompt_checks import PromptRefused
 
 if TYPE_CHECKING:

@@ -1,13 +1,32 @@
 """Which backend writes for which contestant; contestants that share weights share the model."""
 
+from collections.abc import Sequence
+
 from arena.backends.base import Backend
-from arena.config import Contestant
+from arena.contestants import CheckpointContestant, Contestant, ScriptedContestant
 
 
-def open_backends(contestants: tuple[Contestant, ...]) -> dict[str, Backend]:
-    """Return a backend for each contestant's name; the weights load in the background."""
-    from arena.backends.local import TransformersBackend
+def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
+    """Return a backend for each contestant's name; weights load in the background.
 
-    by_path = {c.path: None for c in contestants}
-    loaded = {path: TransformersBackend(path, share_of_cores=len(by_path)) for path in by_path}
-    return {contestant.name: loaded[contestant.path] for contestant in contestants}
+    Raises:
+        TypeError: no backend writes for a contestant of this kind.
+    """
+    paths = dict.fromkeys(c.path for c in contestants if isinstance(c, CheckpointContestant))
+    loaded: dict[object, Backend] = {}
+    opened: dict[str, Backend] = {}
+    for contestant in contestants:
+        match contestant:
+            case CheckpointContestant():
+                if contestant.path not in loaded:
+                    from arena.backends.local import TransformersBackend
+
+                    loaded[contestant.path] = TransformersBackend(contestant.path, share_of_cores=len(paths))
+                opened[contestant.name] = loaded[contestant.path]
+            case ScriptedContestant():
+                from arena.backends.scripted import ScriptedBackend
+
+                opened[contestant.name] = ScriptedBackend(contestant.replies)
+            case _:
+                raise TypeError(f"no backend writes for {type(contestant).__name__}")
+    return opened

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from arena.backends.base import BackendError, PromptTooLong
-from arena.config import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import ChatStyle, FewShotStyle, Sampling
 from arena.prompt_checks import PromptRefused
 from common.few_shot import few_shot_document
 

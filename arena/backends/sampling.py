@@ -10,7 +10,7 @@ import torch
 from transformers import LogitsProcessor, StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
-from arena.config import Sampling
+from arena.contestants import Sampling
 
 if TYPE_CHECKING:
     from arena.backends.rows import Row

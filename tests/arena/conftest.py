@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from arena.ledger.store import Store
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.served import Arena, serve
 from tests.arena.helpers.stage import Stage
 from tests.paths import ROOT
@@ -94,7 +94,7 @@ def backend(checkpoint: Path) -> "Iterator[TransformersBackend]":
 def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the number of rows whenever generate is called."""
     from arena.backends import local as module
-    from arena.config import Sampling
+    from arena.contestants import Sampling
     from tests.arena.helpers.asked import CHAT, run
 
     run(backend.check("Hi", CHAT, Sampling()))

@@ -14,11 +14,11 @@ import yaml
 
 import app
 from arena.ledger.store import Store
-from arena.options import parse_options
 from arena.server.listening import DEAD_SECONDS, ListenError, address_of, listen
+from arena.server.options import parse_options
 from arena.server.site import Site
 from tests.arena.helpers.folders import make_folder
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 
 
 @pytest.fixture

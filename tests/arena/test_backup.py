@@ -18,7 +18,7 @@ from arena.ledger.claim import Claim
 from arena.ledger.store import Store
 from arena.server.stopping import Stopping
 from tests.arena.helpers.ledgers import vote
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 
 WRITER = """
 import itertools, sys

@@ -8,7 +8,7 @@ from arena.battle import REFUSALS, SIDES, Battle, BattleError, State
 from arena.pace import HELD
 from arena.pairing import Draw
 from ratings.outcomes import OUTCOMES, Outcome
-from tests.arena.helpers.scripted import make_reply
+from tests.arena.helpers.played import make_reply
 
 LEFT, RIGHT = "Left, and then some.", "Right."
 

@@ -11,7 +11,7 @@ from arena.battle import Battle, BattleError, State
 from arena.bench import FIRST_PAUSE, LONGEST_PAUSE, Bench
 from arena.ledger.store import Store
 from arena.prompt_checks import PromptRefused
-from tests.arena.helpers.scripted import ScriptedBackend, Signal, make_backends, settle
+from tests.arena.helpers.played import PlayedBackend, Signal, make_backends, settle
 from tests.arena.helpers.stage import Stage, run
 
 NAMES = ("alder", "birch", "cedar")
@@ -118,7 +118,7 @@ def test_one_that_writes_no_reply_voids_one_battle_and_is_then_not_drawn(three: 
         assert [round(b.draw.probability, 9) for b in battles] == [0.333333333] * (void + 1) + [1.0] * (5 - void)
         assert three.rows("SELECT count(DISTINCT probability) FROM battles") == [(2,)]
 
-    class Raising(ScriptedBackend):
+    class Raising(PlayedBackend):
         async def stream(self, request: object) -> object:  # type: ignore[override]
             yield "x"
             raise error
@@ -182,7 +182,7 @@ def test_both_that_failed_at_once_sit_on_the_bench(store: Store) -> None:
 
 
 def test_one_that_was_only_stopped_because_the_other_failed_is_not_blamed(store: Store) -> None:
-    class Sulking(ScriptedBackend):
+    class Sulking(PlayedBackend):
         async def stream(self, request: object) -> object:  # type: ignore[override]
             self.started.set()
             try:
@@ -192,7 +192,7 @@ def test_one_that_was_only_stopped_because_the_other_failed_is_not_blamed(store:
                 raise BackendError("abandoned")
 
     async def test() -> None:
-        backends = {"alder": Sulking(), "birch": ScriptedBackend()}
+        backends = {"alder": Sulking(), "birch": PlayedBackend()}
         backends["birch"].steps = (backends["alder"].started, BackendError("broken"))
         stage = Stage(store, backends=backends)
         battle = await stage.fight()

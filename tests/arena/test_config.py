@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from arena.config import ChatStyle, FewShotStyle, ModelsError, Sampling, load_models
+from arena.config import ModelsError, load_models
+from arena.contestants import ChatStyle, FewShotStyle, Sampling
 from tests.arena.helpers.folders import make_folder
 
 Tree = dict[str, Any]

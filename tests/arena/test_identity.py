@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.identity import can_be_looked_for, find_name, fold_name, names_of
-from tests.arena.helpers.scripted import make_contestant
+from arena.contestants import names_of
+from arena.identity import can_be_looked_for, find_name, fold_name
+from tests.arena.helpers.played import make_contestant
 
 WORDS = ("demo-sft", "SmolLM2", "Hugging Face", "alder", "Qwen", "o1", "\u9752\u6728")
 

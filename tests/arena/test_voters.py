@@ -13,7 +13,7 @@ from arena.pairing import Draw
 from ratings.fit.elo import elo
 from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import make_reply
+from tests.arena.helpers.played import make_reply
 
 
 def cast(store: Store, visitor: str, prompt: str, outcome: Outcome = Outcome.A_WINS, flag: str = "") -> str:

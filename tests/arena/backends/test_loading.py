@@ -11,9 +11,9 @@ from arena.backends.base import BackendError
 from arena.backends.local import TransformersBackend
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit
-from arena.config import Sampling
+from arena.contestants import Sampling
 from tests.arena.helpers.asked import CHAT, FEW_SHOT, ask, change_weights, copy_checkpoint, read, replies, run
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 from training.stages.tokenizer import CHAT_TEMPLATE
 
 pytestmark = pytest.mark.slow

@@ -12,9 +12,9 @@ from arena.backends import local as module
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.backends.opening import open_backends
-from arena.config import ChatStyle, Contestant, Sampling
+from arena.contestants import ChatStyle, Contestant, Sampling
 from tests.arena.helpers.asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 
 pytestmark = pytest.mark.slow
 

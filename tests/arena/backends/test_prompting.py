@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.prompting import Asker, find_control_tokens
-from arena.config import Sampling
+from arena.contestants import Sampling
 from arena.prompt_checks import PromptRefused
 from tests.arena.helpers.asked import CHAT, FEW_SHOT
 from tests.arena.helpers.tokenizers_of import (

@@ -8,7 +8,7 @@ import pytest
 
 from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.local import TransformersBackend
-from arena.config import FewShotStyle, Sampling, Shot
+from arena.contestants import FewShotStyle, Sampling, Shot
 from arena.prompt_checks import PromptRefused
 from tests.arena.helpers.asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chisquare
 
 from arena.backends.sampling import RowSampler, keep_nucleus
-from arena.config import Sampling
+from arena.contestants import Sampling
 
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -2.0])
 IDS = torch.zeros((1, 1), dtype=torch.long)

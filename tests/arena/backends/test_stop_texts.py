@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arena.backends.stop_texts import visible_text
-from arena.config import FewShotStyle, Shot
+from arena.contestants import FewShotStyle, Shot
 
 # Few letters, so that stop texts really occur in the texts, whole and in part.
 LETTERS = "ab\nQ:"

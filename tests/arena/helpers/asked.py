@@ -8,8 +8,8 @@ from typing import Any
 
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
-from arena.config import ChatStyle, FewShotStyle, Sampling, Shot
-from tests.arena.helpers.scripted import PATIENCE
+from arena.contestants import ChatStyle, FewShotStyle, Sampling, Shot
+from tests.arena.helpers.played import PATIENCE
 
 CONTEXT = 256
 CHAT = ChatStyle(style="chat")

@@ -9,7 +9,7 @@ from arena.battle import Battle
 from arena.ledger.store import Store
 from arena.pairing import Draw
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import make_reply
+from tests.arena.helpers.played import make_reply
 
 DRAW = Draw("quince", "medlar", 0.5)
 

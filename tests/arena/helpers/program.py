@@ -15,7 +15,7 @@ import httpx
 import yaml
 
 from arena.server.gate import JOIN, STREAM
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.talking import event
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 
 
 class Proxy:

@@ -11,10 +11,11 @@ from typing import Any
 
 import uvicorn
 
-from arena.config import Contestant, Models, ReadyPrompt
+from arena.config import Models, ReadyPrompt
+from arena.contestants import Contestant
 from arena.ledger.store import Store
 from arena.service import Service
-from tests.arena.helpers.scripted import PATIENCE, ScriptedBackend, make_backends, make_contestant
+from tests.arena.helpers.played import PATIENCE, PlayedBackend, make_backends, make_contestant
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Arena:
     url: str
     db: Path
     service: Service
-    backends: dict[str, ScriptedBackend]
+    backends: dict[str, PlayedBackend]
     recorder: Recorder
 
     def script(self, *steps: Any) -> None:
@@ -61,7 +62,7 @@ class Arena:
 def serve(
     folder: Path,
     contestants: tuple[Contestant, ...] | None = None,
-    backends: dict[str, ScriptedBackend] | None = None,
+    backends: dict[str, PlayedBackend] | None = None,
 ) -> Iterator[Arena]:
     """Serve the page on a free port from a thread, with scripted backends and a ledger of its own."""
     from arena.ui.page import build_page, build_server

@@ -16,7 +16,7 @@ from arena.bench import Bench
 from arena.ledger.store import Store
 from arena.limits import Limits
 from arena.service import Service
-from tests.arena.helpers.scripted import PATIENCE, ScriptedBackend, Signal, Step, make_backends, make_contestant, settle
+from tests.arena.helpers.played import PATIENCE, PlayedBackend, Signal, Step, make_backends, make_contestant, settle
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Stage:
     limits: Limits | None = None
     is_paced: bool = False
     bench: Bench | None = None
-    backends: dict[str, ScriptedBackend] = field(default_factory=dict)
+    backends: dict[str, PlayedBackend] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.backends = self.backends or make_backends(self.names)
@@ -71,7 +71,7 @@ class Stage:
         return len(self.service._places)
 
 
-class Dim(ScriptedBackend):
+class Dim(PlayedBackend):
     """A backend whose check waits until it is lit, as one does whose weights are still being loaded."""
 
     def __init__(self, *steps: Step, ending: str = "") -> None:

@@ -16,8 +16,8 @@ from arena.ledger.claim import Claim, ClaimError
 from arena.ledger.store import Store
 from benchmarks import board
 from tests.arena.helpers.folders import make_folder
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.program import arena_words, running, write_models
-from tests.arena.helpers.scripted import PATIENCE
 
 HOLDER = """
 import sys

@@ -16,7 +16,7 @@ from arena.pairing import Draw
 from ratings.ledger.reader import read_ledger
 from ratings.outcomes import Outcome
 from tests.arena.helpers.ledgers import cast, make_ready, votes
-from tests.arena.helpers.scripted import make_reply
+from tests.arena.helpers.played import make_reply
 from tests.arena.helpers.stage import Stage, run
 from tests.arena.helpers.troubles import BUSY, REST, Trouble, hasty_store, in_trouble, locked
 

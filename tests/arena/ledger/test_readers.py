@@ -13,7 +13,7 @@ from arena.pairing import Draw
 from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
 from tests.arena.helpers.ledgers import begin, make_ready, rows
-from tests.arena.helpers.scripted import make_reply
+from tests.arena.helpers.played import make_reply
 
 
 def test_an_open_battle_comes_back_with_every_field(tmp_path: Path) -> None:

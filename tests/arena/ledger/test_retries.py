@@ -12,7 +12,7 @@ from arena.backends.base import BackendError
 from arena.battle import BattleError, State
 from arena.ledger.store import Store
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import Signal, settle
+from tests.arena.helpers.played import Signal, settle
 from tests.arena.helpers.stage import Stage, run
 from tests.arena.helpers.troubles import REST, Trouble, count_failures, hasty_store, in_trouble, locked
 

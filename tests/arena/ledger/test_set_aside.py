@@ -13,7 +13,7 @@ from arena.service import Service
 from ratings.ledger.reader import read_ledger, read_ledger_votes, read_preferences
 from ratings.outcomes import Outcome
 from tests.arena.helpers.ledgers import count, make_ready
-from tests.arena.helpers.scripted import make_backends, make_contestant, make_reply
+from tests.arena.helpers.played import make_backends, make_contestant, make_reply
 from tests.arena.helpers.stage import Stage, run
 
 COLUMNS = ["battle_id", "created", "visitor", "model_a", "model_b", "outcome", "probability", "source", "category"]

@@ -11,7 +11,7 @@ from arena.battle import LEFT, SAME_REPLIES, Battle
 from arena.ledger.store import Store, StoreError, VoteRefused
 from ratings.outcomes import OUTCOMES, Outcome
 from tests.arena.helpers.ledgers import begin, make_ready, rows
-from tests.arena.helpers.scripted import make_reply
+from tests.arena.helpers.played import make_reply
 
 COLUMNS = "battle_id, created, visitor, model_a, model_b, outcome, probability, source, category"
 

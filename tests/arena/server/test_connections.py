@@ -18,8 +18,8 @@ from arena.server.connections import Connections
 from arena.server.listening import listen
 from arena.server.serving import serve
 from arena.server.stopping import Stopping
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.program import HALVES, JOIN, Visitor, arena_words, request, running, write_models
-from tests.arena.helpers.scripted import PATIENCE
 
 ROOM = 20
 Connect = Callable[..., socket.socket]

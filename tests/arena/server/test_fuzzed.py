@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from arena.server.gate import JOIN, STREAM
-from tests.arena.helpers.scripted import PATIENCE
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.served import Arena
 
 pytestmark = pytest.mark.slow

@@ -202,11 +202,11 @@ def test_the_table_of_events_is_the_pages_own(tmp_path: Any) -> None:
     from arena.ledger.store import Store
     from arena.service import Service
     from arena.ui.page import build_page, events_of
-    from tests.arena.helpers.scripted import ScriptedBackend, make_contestant
+    from tests.arena.helpers.played import PlayedBackend, make_contestant
 
     contestants = (make_contestant("alder"), make_contestant("birch"))
     with closing(Store(tmp_path / "arena.db")) as store:
-        service = Service(contestants, {c.name: ScriptedBackend() for c in contestants}, store)
+        service = Service(contestants, {c.name: PlayedBackend() for c in contestants}, store)
 
         async def build() -> dict[int, Event]:  # in a loop: outside of one, Gradio makes some and closes none
             return events_of(build_page(service, Models(contestants=contestants), tmp_path / "arena.db"))

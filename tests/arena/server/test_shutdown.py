@@ -19,8 +19,8 @@ from arena.battle import Battle
 from arena.ledger.store import Store
 from arena.pairing import Draw
 from arena.server.stopping import Stopping
+from tests.arena.helpers.played import PATIENCE, Signal
 from tests.arena.helpers.program import HALVES, Program, Visitor, arena_words, request, running, write_models
-from tests.arena.helpers.scripted import PATIENCE, Signal
 
 SECONDS = 5.0  # within which it has to end
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

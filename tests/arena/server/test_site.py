@@ -18,9 +18,9 @@ from arena.server.gate import JOIN, STREAM, Gate
 from arena.server.policy import Policy
 from arena.server.site import HOST, Origin, Site, SiteError, unmapped
 from arena.server.visitors import Visitors
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.program import Program, arena_words, running, write_models
 from tests.arena.helpers.proxied import Proxy, proxy_to
-from tests.arena.helpers.scripted import PATIENCE
 from tests.arena.helpers.served import Arena
 from tests.arena.helpers.talking import EVENTS, event, talk
 from tests.paths import ROOT

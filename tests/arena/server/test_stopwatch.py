@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from arena.backends.base import Reply, Request
-from tests.arena.helpers.scripted import ScriptedBackend, make_contestant, make_reply
+from tests.arena.helpers.played import PlayedBackend, make_contestant, make_reply
 from tests.arena.helpers.served import Arena, serve
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ BATTLES = 100
 AT_ONCE = 15
 
 
-class Writer(ScriptedBackend):
+class Writer(PlayedBackend):
     """Writes at a speed of its own: seconds to the first token, seconds per token, and how many tokens."""
 
     def __init__(self, first: float, each: float, tokens: tuple[int, int]) -> None:

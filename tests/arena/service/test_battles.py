@@ -15,7 +15,7 @@ from arena.pace import HELD, KEPT_REPLIES, MARGIN, Pace
 from arena.pairing import Draw
 from arena.service import Service
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import ScriptedBackend, Signal, make_contestant, make_reply, settle
+from tests.arena.helpers.played import PlayedBackend, Signal, make_contestant, make_reply, settle
 from tests.arena.helpers.stage import Slowly, Stage, run
 
 
@@ -166,7 +166,7 @@ def test_replies_that_are_the_same_end_the_battle_without_a_vote(stage: Stage) -
 def test_a_battle_is_in_the_ledger_before_anybody_is_asked(store: Store) -> None:
     seen: list[Any] = []
 
-    class Looking(ScriptedBackend):
+    class Looking(PlayedBackend):
         async def stream(self, request: Any) -> Any:
             with closing(sqlite3.connect(store.path)) as connection:
                 seen.append(connection.execute("SELECT state FROM battles").fetchall())

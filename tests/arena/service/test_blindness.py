@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from arena.backends.base import BackendError
-from tests.arena.helpers.scripted import PATIENCE, Signal, make_contestant
+from tests.arena.helpers.played import PATIENCE, Signal, make_contestant
 from tests.arena.helpers.served import Arena, serve
 
 if TYPE_CHECKING:

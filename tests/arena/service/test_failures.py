@@ -10,7 +10,7 @@ from arena.battle import SIDES, Battle, BattleError, State
 from arena.ledger.store import Store
 from arena.service import Service
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import ScriptedBackend, Signal, make_contestant, make_reply, settle
+from tests.arena.helpers.played import PlayedBackend, Signal, make_contestant, make_reply, settle
 from tests.arena.helpers.stage import Stage, run
 
 FAILURES = [BackendError("CUDA out of memory"), RuntimeError("a bug"), TimeoutError("its own"), ConnectionError("gone")]
@@ -45,7 +45,7 @@ def test_a_side_that_failed_after_the_other_had_ended_voids_the_battle(stage: St
 
 
 def test_a_stream_that_ends_without_a_record_voids_the_battle(stage: Stage) -> None:
-    class Cut(ScriptedBackend):
+    class Cut(PlayedBackend):
         async def stream(self, request: Any) -> Any:
             yield "no end"
 
@@ -92,7 +92,7 @@ def test_each_contestant_has_the_seconds_of_its_own_and_some_grace(
 
 
 def test_what_comes_after_a_record_is_no_part_of_the_reply(stage: Stage) -> None:
-    class Chatty(ScriptedBackend):
+    class Chatty(PlayedBackend):
         async def stream(self, request: Any) -> Any:
             yield make_reply("Done.")
             yield " And another thing."

@@ -11,7 +11,7 @@ from arena.battle import Battle, BattleError, State
 from arena.ledger.store import LedgerUnavailable, Store
 from arena.limits import Limits
 from arena.prompt_checks import PromptRefused
-from tests.arena.helpers.scripted import ScriptedBackend, Signal, settle
+from tests.arena.helpers.played import PlayedBackend, Signal, settle
 from tests.arena.helpers.stage import Dim, Stage, run
 
 HOME, OFFICE = "203.0.113.7", "198.51.100.9"
@@ -73,7 +73,7 @@ def test_battles_that_wait_for_models_to_load_take_places(store: Store, monkeypa
     run(test())
 
 
-class Leaving(ScriptedBackend):
+class Leaving(PlayedBackend):
     """Ends without a record."""
 
     async def stream(self, request: object) -> object:  # type: ignore[override]

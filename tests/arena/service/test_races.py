@@ -9,7 +9,7 @@ from arena.battle import LEFT, Battle, BattleError, State
 from arena.ledger.store import Store
 from arena.prompt_checks import PromptRefused
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import ScriptedBackend, Signal, make_backends, settle
+from tests.arena.helpers.played import PlayedBackend, Signal, make_backends, settle
 from tests.arena.helpers.stage import Dim, Slowly, Stage, run
 
 
@@ -228,7 +228,7 @@ def test_a_vote_that_another_process_stored_first_is_what_the_page_then_shows(st
 
 
 def test_a_reply_that_cancels_itself_voids_its_battle(store: Store) -> None:
-    class Cancelled(ScriptedBackend):
+    class Cancelled(PlayedBackend):
         async def stream(self, request: object) -> object:  # type: ignore[override]
             yield "It "
             raise asyncio.CancelledError  # what a future says whose executor was shut down

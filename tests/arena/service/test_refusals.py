@@ -7,7 +7,7 @@ from arena.backends.base import PromptTooLong
 from arena.battle import BattleError, State
 from arena.ledger.store import Store
 from arena.prompt_checks import PromptRefused
-from tests.arena.helpers.scripted import Signal, settle
+from tests.arena.helpers.played import Signal, settle
 from tests.arena.helpers.stage import Stage, run
 
 

@@ -25,7 +25,7 @@ from arena.ledger import store as store_module
 from arena.ledger.store import Store
 from arena.prompt_checks import PromptRefused
 from ratings.outcomes import OUTCOMES
-from tests.arena.helpers.scripted import ScriptedBackend, make_reply, settle
+from tests.arena.helpers.played import PlayedBackend, make_reply, settle
 from tests.arena.helpers.stage import Stage, run
 
 NAMES = ("alder", "birch", "cedar", "elm")
@@ -33,7 +33,7 @@ VISITORS, TABS, ACTS = 20, 2, 60
 SLOW = ("begin", "finish", "vote", "void", "battle", "open_battle")
 
 
-class Moody(ScriptedBackend):
+class Moody(PlayedBackend):
     """Writes at its own pace, fails now and then, and sometimes writes what others write."""
 
     def __init__(self, name: str, rng: random.Random) -> None:

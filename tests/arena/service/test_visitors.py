@@ -11,7 +11,7 @@ from arena import service as service_module
 from arena.battle import LEFT, Battle, BattleError, State
 from arena.ledger.store import Store
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import Signal, settle
+from tests.arena.helpers.played import Signal, settle
 from tests.arena.helpers.stage import Slowly, Stage, run
 
 

@@ -7,7 +7,7 @@ import pytest
 from arena.battle import BattleError, State
 from arena.ledger.store import VoteRefused
 from ratings.outcomes import Outcome
-from tests.arena.helpers.scripted import Signal, settle
+from tests.arena.helpers.played import Signal, settle
 from tests.arena.helpers.stage import Slowly, Stage, run
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.arena.helpers.scripted import Signal
+from tests.arena.helpers.played import Signal
 from tests.arena.helpers.served import Arena, serve
 from tests.arena.helpers.watch import VOTES, Open, Visit, Watch, expect
 

@@ -7,7 +7,7 @@ import pytest
 
 from arena.backends.base import BackendError
 from arena.ui.battle_tab import CHOICES
-from tests.arena.helpers.scripted import Signal, make_reply
+from tests.arena.helpers.played import Signal, make_reply
 from tests.arena.helpers.served import Arena
 from tests.arena.helpers.watch import VOTES, Open, Visit, expect, stored
 

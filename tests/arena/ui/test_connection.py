@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.arena.helpers.cable import Cable, cable_to
-from tests.arena.helpers.scripted import PATIENCE, Signal
+from tests.arena.helpers.played import PATIENCE, Signal
 from tests.arena.helpers.served import Arena, serve
 from tests.arena.helpers.watch import Visit, Watch, expect, stored
 

@@ -6,7 +6,7 @@ import pytest
 
 from arena.pace import Pace
 from arena.ui.render import render_reply
-from tests.arena.helpers.scripted import Signal, make_reply
+from tests.arena.helpers.played import Signal, make_reply
 from tests.arena.helpers.served import Arena
 from tests.arena.helpers.watch import VOTES, Open, Watch, expect
 

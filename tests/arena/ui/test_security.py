@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.arena.helpers.scripted import Signal
+from tests.arena.helpers.played import Signal
 from tests.arena.helpers.served import Arena
 from tests.arena.helpers.watch import Open, expect
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.backends.base import Reply, Request
-from arena.config import ChatStyle, Contestant, FewShotStyle, Sampling
+from arena.contestants import ChatStyle, CheckpointContestant, FewShotStyle, Sampling
 
 PATIENCE = 20.0  # seconds until a test that waits for something gives up
 
@@ -40,7 +40,7 @@ class Signal:
 Step = str | Signal | Exception | Reply
 
 
-class ScriptedBackend:
+class PlayedBackend:
     """Plays its script to every request. What it was asked, and what became of it, can be looked at.
 
     ending is added to a reply whose script ends without one: Markdown makes white space of it, so that two backends
@@ -93,9 +93,9 @@ class ScriptedBackend:
         self.is_closed = True
 
 
-def make_backends(names: Iterable[str]) -> dict[str, ScriptedBackend]:
+def make_backends(names: Iterable[str]) -> dict[str, PlayedBackend]:
     """Return a backend for each name; their replies to one script differ, though not in what is shown."""
-    return {name: ScriptedBackend(ending=" &nbsp;" * n) for n, name in enumerate(names)}
+    return {name: PlayedBackend(ending=" &nbsp;" * n) for n, name in enumerate(names)}
 
 
 def make_reply(text: str = "A reply.", **changes: Any) -> Reply:
@@ -111,9 +111,11 @@ def make_reply(text: str = "A reply.", **changes: Any) -> Reply:
     return Reply(text=text, **(record | changes))
 
 
-def make_contestant(name: str, *, stage: str = "sft", path: Path | None = None) -> Contestant:
+def make_contestant(name: str, *, stage: str = "sft", path: Path | None = None) -> CheckpointContestant:
     """Return a contestant that is asked in chat format."""
-    return Contestant(name=name, stage=stage, path=path or Path("weights") / name, prompt=ChatStyle(style="chat"))
+    return CheckpointContestant(
+        name=name, stage=stage, path=path or Path("weights") / name, prompt=ChatStyle(style="chat")
+    )
 
 
 async def settle() -> None:

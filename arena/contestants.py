@@ -1,0 +1,115 @@
+"""What models.yaml says of a contestant, by the kind of its backend: how it is asked, and who writes its replies.
+
+To add a kind, write its class here, put it into AnyContestant, and give its backend a line in backends/opening.py.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+
+from arena.identity import can_be_looked_for
+from common.models_yaml import Entry
+
+StopText = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of models.yaml, in which every key is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sampling(Section):
+    """How tokens are drawn, and where a reply that does not end by itself is ended.
+
+    temperature: 0 is greedy. max_tokens: a reply of that many is cut. max_seconds: from the request on, waiting
+    included. at_limit: a reply whose seconds are over is cut where it stands, or voids its battle.
+    """
+
+    temperature: float = Field(default=0.8, ge=0, le=5, strict=True)
+    top_p: float = Field(default=0.95, gt=0, le=1, strict=True)
+    max_tokens: int = Field(default=96, gt=0, strict=True)
+    max_seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False, strict=True)
+    at_limit: Literal["cut", "void"] = "cut"
+
+
+class ChatStyle(Section):
+    """Ask in the chat format that the checkpoint's own tokenizer brings."""
+
+    style: Literal["chat"]
+    stop: tuple[StopText, ...] = ()
+
+
+class Shot(Section):
+    """One example in a few-shot document."""
+
+    question: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+
+
+class FewShotStyle(Section):
+    """Ask a base model, which has no chat format: a short document of questions and answers, the last left open.
+
+    stop: texts that end a reply, so that the model does not go on to write the next question itself.
+    """
+
+    style: Literal["few-shot"]
+    examples: tuple[Shot, ...] = Field(min_length=1)
+    stop: tuple[StopText, ...] = ("\n\n", "\nQuestion:")
+
+
+def _require_findable(word: str) -> str:
+    if not can_be_looked_for(word):
+        raise ValueError("write a word with a letter and at least two letters or digits")
+    return word
+
+
+class Contestant(Entry):
+    """What every contestant has.
+
+    known_as: words that give it away beside its name, such as those for its model, its maker or a sibling.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str = Field(min_length=1, max_length=32)
+    known_as: tuple[Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_findable)], ...] = ()
+    prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")]
+    sampling: Sampling = Sampling()
+
+
+class CheckpointContestant(Contestant):
+    """A checkpoint in this process, by transformers. path is a folder, absolute after loading."""
+
+    backend: Literal["transformers"] = "transformers"
+    path: Path
+
+
+class ScriptedContestant(Contestant):
+    """No model: it writes one of its replies, drawn by the seed. To try the page, and in tests."""
+
+    backend: Literal["scripted"]
+    prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")] = ChatStyle(style="chat")
+    replies: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(min_length=1)
+
+
+def names_of(contestants: Iterable[Contestant]) -> tuple[str, ...]:
+    """Return every word that gives a contestant away, each once: their names and what they are known as."""
+    return tuple(dict.fromkeys(word for each in contestants for word in (each.name, *each.known_as)))
+
+
+def backend(contestant: Any) -> Any:
+    """Return which class of contestant an entry is of."""
+    return (
+        contestant.get("backend", "transformers")
+        if isinstance(contestant, dict)
+        else getattr(contestant, "backend", None)
+    )
+
+
+AnyContestant = Annotated[
+    Annotated[CheckpointContestant, Tag("transformers")] | Annotated[ScriptedContestant, Tag("scripted")],
+    Discriminator(backend),
+]

@@ -1,9 +1,15 @@
-"""The files of an open ledger, watched for what befalls them from outside: deleted, replaced, written over.
+"""The files of an open ledger, watched for what befalls them from outside: deleted, replaced, written over, cut.
 
 An open file that was deleted still takes writes, which nobody would ever read, and one that another was copied over
-would be made a mixture of both. Deletion and replacement show in the files' identities. Writing over shows in a stamp:
-a random number in SQLite's header (user_version), which changes whenever the log is written into the main file, so
-that the stamp on disk is known, and a file with the same stamp has the same content.
+would be made a mixture of both. What can be seen, without a lock and within microseconds:
+
+- The identities of the three files: of one that was deleted or replaced, they change.
+- A stamp in the header of the main file (SQLite's user_version), which counts up from a random number whenever the log
+  was written into it. So the file has the stamp of the log or the one before, and that of no other ledger or time.
+- When the main file was written. SQLite writes it in a checkpoint alone, which the index of the log records.
+- The size of the log, which must hold every frame that its index counts.
+
+Formats: https://sqlite.org/fileformat2.html and https://sqlite.org/walformat.html.
 """
 
 import contextlib
@@ -11,12 +17,24 @@ import os
 import secrets
 import shutil
 import sqlite3
+import struct
 from pathlib import Path
+from typing import NamedTuple
+
+from arena.ledger.log_files import LOG_HEADER, STAMP, STAMPS, WRITE_VERSION, frame_size, free_name
 
 BESIDE = ("-wal", "-shm")  # the write-ahead log and its index, which SQLite keeps by a ledger in use
-STAMP = (60, 4)  # where the header of a database has its user_version: offset and bytes, big-endian
-WRITE_VERSION = 18  # where it says whether it has a log (2) or not (1)
 WRITES_PER_CHECKPOINT = 100  # some 4 MB of log
+RESTORE = "stop the arena, put back what the ledger should be (python -m arena.backup --restore), and start again"
+
+
+class Index(NamedTuple):
+    """What the index of the log says of it: pages of bytes, frames, salts, and frames in the main file already."""
+
+    page: int
+    frames: int
+    salts: bytes
+    backfilled: int
 
 
 class LedgerFiles:
@@ -28,13 +46,15 @@ class LedgerFiles:
         self._connection = connection
         self._identities = _identities(path)
         self._rescued: Path | None = None
-        self._overwritten = ""
-        self._stamps: set[int] = set()  # those that the file may have; none before the first write
-        self._data_version = 0  # SQLite's count of what other connections have committed
+        self._overwritten = ""  # why nothing is written any more
+        self._stamp: int | None = None  # that of the log; none before the first write
+        self._written = (0, 0)  # when the main file was written last, in nanoseconds, and its size
+        self._index = Index(0, 0, b"", 0)
+        self._counts = (0, 0)
         self._writes = 0
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         # Open until close: closing any descriptor of a file drops every lock that this process has on it (POSIX).
-        self._opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._main, self._shm = (os.open(f"{path.resolve()}{end}", os.O_RDONLY | os.O_CLOEXEC) for end in ("", "-shm"))
 
     def before_write(self) -> None:
         """Check that the files are the ones that were opened, and now and then write the log into the main file.
@@ -44,29 +64,32 @@ class LedgerFiles:
             sqlite3.Error: the ledger is locked or cannot be written.
         """
         self.require_same()
-        if not self._stamps or self._writes >= WRITES_PER_CHECKPOINT:
+        if self._stamp is None or self._writes >= WRITES_PER_CHECKPOINT:
             self._checkpoint()
         self._writes += 1
 
+    def after_write(self) -> None:
+        """Remember how much there is now."""
+        self._counts = _count(self._connection)
+
     def require_same(self) -> None:
-        """Check that the files are the ones that were opened.
+        """Check that the files are the ones that were opened, and that nothing but SQLite has written into them.
 
         Raises:
             OSError: they are not; says what is kept where.
         """
+        if self._overwritten:
+            raise OSError(self._overwritten)
         try:
             is_same = _identities(self.path) == self._identities
         except FileNotFoundError:
-            is_same = self._overwritten != ""
-        if not is_same and not self._overwritten:
+            is_same = False
+        if not is_same:
             raise OSError(f"it was deleted or replaced while in use: what it held is in {self._rescue()}")
         self._rescued = None  # a file that was moved away and back goes on
-        if self._overwritten or not self._is_stamped():
-            self._overwritten = self._overwritten or self._take_log()
-            raise OSError(
-                "another file was copied over it while in use: stop the arena, put back what the ledger should be "
-                f"(python -m arena.backup --restore), start again; the log of the old one is {self._overwritten}"
-            )
+        if self._stamp is not None and (why := self._why_spoilt()):
+            self._overwritten = f"{why}: {RESTORE}; the log so far is {self._take_log()}"
+            raise OSError(self._overwritten)
 
     def close(self, busy_seconds: float) -> bool:
         """Write everything into the main file, if it is still the same, and close; say whether no log is left.
@@ -86,39 +109,68 @@ class LedgerFiles:
             self._connection.close()
             if not is_same and not self._overwritten:
                 self._move_log_aside()
-            os.close(self._opened)
+            os.close(self._main)
+            os.close(self._shm)
 
     def _checkpoint(self) -> None:
-        stamp = secrets.randbits(31)
-        before = self._stamp()
-        self._connection.execute(f"PRAGMA user_version = {stamp}")
-        self._stamps |= {before, stamp}
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        if self._stamp() == stamp:  # readers of the log may hold it back
-            self._stamps = {stamp}
-        self._data_version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if not self._read("PRAGMA user_version")[0]:  # a ledger that never had a stamp
+            self._connection.execute(f"PRAGMA user_version = {1 + secrets.randbelow(STAMPS - 1)}")
+        _, frames, backfilled = self._read("PRAGMA wal_checkpoint(PASSIVE)")
+        if frames == backfilled:  # a reader may hold back the rest of the log
+            self._stamp = (self._read("PRAGMA user_version")[0] + 1) % STAMPS
+            self._connection.execute(f"PRAGMA user_version = {self._stamp}")
+            self.after_write()
+        self._remember()
         self._writes = 0
 
-    def _is_stamped(self) -> bool:
-        if not self._stamps:
-            return True
-        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        found = self._stamp()
-        if found not in self._stamps and version == self._data_version:
-            return False
-        # Whatever changed came through SQLite, from another program, and is in order.
-        self._stamps.add(found)
-        self._data_version = version
-        return True
+    def _read(self, query: str) -> tuple[int, ...]:
+        row: tuple[int, ...] = self._connection.execute(query).fetchone()
+        return row
 
-    def _stamp(self) -> int:
-        offset, n_bytes = STAMP
-        return int.from_bytes(os.pread(self._opened, n_bytes, offset).ljust(n_bytes, b"\0"))
+    def _remember(self) -> None:
+        about = os.fstat(self._main)
+        self._written, self._index = (about.st_mtime_ns, about.st_size), self._read_index()
+
+    def _why_spoilt(self) -> str:
+        header = os.pread(self._main, 100, 0)
+        index = self._read_index()
+        if len(header) < 100 or header[WRITE_VERSION] != 2 or not self._is_ours(header):
+            return "another file was copied over it while in use"
+        log_size = os.stat(f"{self.path.resolve()}-wal").st_size
+        if index.frames and log_size < LOG_HEADER + index.frames * frame_size(index.page):
+            return "its log was cut while in use"
+        about = os.fstat(self._main)
+        if (about.st_mtime_ns, about.st_size) == self._written:
+            return ""
+        is_by_sqlite = (index.salts, index.backfilled) != (self._index.salts, self._index.backfilled)
+        if not is_by_sqlite or not self._is_whole():
+            return "another file was copied over it while in use"
+        self._remember()
+        return ""
+
+    def _is_ours(self, header: bytes) -> bool:
+        assert self._stamp is not None
+        return (self._stamp - int.from_bytes(header[STAMP])) % STAMPS in (0, 1)
+
+    def _read_index(self) -> Index:
+        # Its header, and after the two copies of that how far checkpoints have come; in this machine's byte order.
+        page, frames = struct.unpack("=HI", os.pread(self._shm, 6, 14))
+        [backfilled] = struct.unpack("=I", os.pread(self._shm, 4, 96))
+        return Index(65536 if page == 1 else page, frames, os.pread(self._shm, 8, 32), backfilled)
+
+    def _is_whole(self) -> bool:
+        """Read the ledger anew after another program's checkpoint: it must hold at least what was written here."""
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, timeout=1)) as fresh:
+                is_sound = fresh.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+                return is_sound and all(map(int.__ge__, _count(fresh), self._counts))
+        except sqlite3.DatabaseError:
+            return False
 
     def _take_log(self) -> str:
         """Copy the log away and empty it: SQLite writes it into the main file when the connection is closed."""
         real = self.path.resolve()
-        own, aside = Path(f"{real}-wal"), _free(Path(f"{real}.overwritten-wal"))
+        own, aside = Path(f"{real}-wal"), free_name(Path(f"{real}.overwritten-wal"))
         shutil.copyfile(own, aside)
         os.truncate(own, 0)
         for ending in BESIDE:
@@ -148,23 +200,15 @@ class LedgerFiles:
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
-            self._rescued = part.rename(_free(aside))
+            self._rescued = part.rename(free_name(aside))
         return self._rescued
 
 
-def require_own_log(path: Path) -> None:
-    """Check, before a ledger is opened, that a log beside it is its own: SQLite would write any into it.
-
-    Raises:
-        OSError: a copy that has no log was put beside the log of another file.
-    """
-    log = Path(f"{path.resolve()}-wal")
-    if not path.is_file() or not log.exists() or not log.stat().st_size:
-        return
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header[WRITE_VERSION : WRITE_VERSION + 1] == b"\1":
-        raise OSError(f"{log} is the log of another file that was here: move both away, then restore the copy")
+def _count(ledger: sqlite3.Connection) -> tuple[int, int]:
+    """Return the votes that were ever stored and the number of the last battle, neither of which ever falls."""
+    query = "SELECT (SELECT added FROM vote_changes), (SELECT coalesce(max(rowid), 0) FROM battles)"
+    added, last = ledger.execute(query).fetchone()
+    return added, last
 
 
 def _identities(path: Path) -> list[tuple[int, int]]:
@@ -172,12 +216,3 @@ def _identities(path: Path) -> list[tuple[int, int]]:
     real = path.resolve()  # SQLite writes the log beside the file, not beside a link to it
     found = [os.stat(f"{real}{ending}") for ending in ("", *BESIDE)]
     return [(each.st_dev, each.st_ino) for each in found]
-
-
-def _free(path: Path) -> Path:
-    """Return the path, or the first of path-2, path-3 and so on, that nothing has: what is there is never lost."""
-    free, number = path, 1
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free

@@ -34,7 +34,8 @@ from arena.battle import (
     State,
     prompt_key,
 )
-from arena.ledger.files import LedgerFiles, require_own_log
+from arena.ledger.files import LedgerFiles
+from arena.ledger.log_files import require_own_log
 from arena.pairing import Draw
 from ratings.analysis.style import measure_style
 from ratings.ledger.schema import migrations
@@ -278,6 +279,7 @@ class Store:
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self._files.after_write()
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")

@@ -205,7 +205,7 @@ def test_a_backup_moved_in_place_by_hand_takes_no_vote_and_is_not_spoilt_by_the_
 def plain_copy(path: Path) -> Path:
     """Return a copy of the three files as they stand, made without SQLite."""
     for ending in ("", "-wal", "-shm"):
-        shutil.copyfile(f"{path}{ending}", path.with_name(f"plain.db{ending}"))
+        cp(f"{path}{ending}", path.with_name(f"plain.db{ending}"))
     return path.with_name("plain.db")
 
 
@@ -222,7 +222,7 @@ def test_a_backup_copied_over_a_ledger_in_use_stops_the_votes_and_is_not_spoilt(
         ready = make_ready(store)
         copy = copy_of(path, 25)
         content = copy.read_bytes()
-        shutil.copyfile(copy, path)
+        cp(copy, path)
         for _ in range(3):
             with pytest.raises(LedgerUnavailable, match=r"copied over it while in use.*arena\.db\.overwritten-wal$"):
                 store.vote(ready.id, ready.visitor, Outcome.TIE)
@@ -243,7 +243,7 @@ def test_an_older_state_of_the_ledger_itself_copied_over_it_stops_the_votes(stor
     older = plain_copy(store.path)
     content = older.read_bytes()
     cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=10)
-    shutil.copyfile(older, store.path)
+    cp(older, store.path)
     with pytest.raises(LedgerUnavailable, match="copied over it"):
         store.check()
     store.close()
@@ -258,26 +258,121 @@ def test_a_copy_that_is_still_being_written_over_the_ledger_stops_the_votes(stor
     assert store.path.stat().st_size == 0
 
 
-def test_another_program_that_writes_through_sqlite_is_no_alarm(store: Store, tmp_path: Path) -> None:
-    kept = cast(store, ledger_files.WRITES_PER_CHECKPOINT)
-    code = (
-        "import sqlite3, sys\nledger = sqlite3.connect(sys.argv[1])\n"
-        "with ledger: ledger.execute(\"INSERT INTO voters_left_out VALUES ('x', 'y', '')\")\n"
-        "ledger.execute('PRAGMA wal_checkpoint(TRUNCATE)')\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(store.path)], check=True, timeout=60)
-    kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT, start=1000)
-    assert votes(store.path) == kept
+def cp(source: Path | str, target: Path | str) -> Path:
+    """Copy by another process, as a hand would: closing a file would drop the locks that this one has on it (POSIX)."""
+    subprocess.run(["cp", str(source), str(target)], check=True, timeout=60)
+    return Path(target)
 
 
-def test_a_backup_restored_through_sqlite_itself_is_no_alarm(store: Store) -> None:
-    cast(store, 5)
+def other_program(path: Path, *statements: str) -> None:
+    code = "import sqlite3, sys\nledger = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+    code += "for statement in sys.argv[2:]: ledger.execute(statement).fetchall()\n"
+    subprocess.run([sys.executable, "-c", code, str(path), *statements], check=True, timeout=60)
+
+
+WRITE = "INSERT INTO voters_left_out VALUES ('x', 'y', '')"
+CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
+
+
+def write_and_copy_another(store: Store) -> None:
     copy = copy_of(store.path, 25)
-    with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(store.path)) as target:
+    other_program(store.path, WRITE)
+    cp(copy, store.path)
+
+
+def write_and_copy_its_backup(store: Store) -> None:
+    copy = backup_of(store.path)
+    cast(store, 3, start=200)
+    other_program(store.path, WRITE)
+    cp(copy, store.path)
+
+
+def checkpoint_and_copy_its_backup(store: Store) -> None:
+    copy = backup_of(store.path)
+    cast(store, 10, start=200)
+    other_program(store.path, CHECKPOINT)
+    cp(copy, store.path)
+
+
+def checkpoint_vote_and_copy_its_backup(store: Store) -> None:
+    copy = backup_of(store.path)
+    cast(store, 10, start=200)
+    other_program(store.path, CHECKPOINT)
+    cast(store, 5, start=300)
+    cp(copy, store.path)
+
+
+def copy_itself_between_two_checkpoints(store: Store) -> None:
+    other_program(store.path, CHECKPOINT)
+    copy = cp(store.path, store.path.with_name("plain.db"))
+    cast(store, 10, start=200)
+    other_program(store.path, CHECKPOINT)
+    cp(copy, store.path)
+
+
+def copy_its_backup(store: Store) -> None:
+    cp(backup_of(store.path), store.path)
+
+
+def restore_through_sqlite(store: Store) -> None:
+    with closing(sqlite3.connect(copy_of(store.path, 25))) as source, closing(sqlite3.connect(store.path)) as target:
         source.backup(target)
-        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    cast(store, 2 * ledger_files.WRITES_PER_CHECKPOINT, start=1000)
-    assert len(votes(store.path)) == 25 + 2 * ledger_files.WRITES_PER_CHECKPOINT
+        target.execute(CHECKPOINT)
+
+
+def cut_the_log(store: Store) -> None:
+    with store.path.with_name("arena.db-wal").open("r+b") as log:
+        log.truncate(0)
+
+
+def cut_the_file(store: Store) -> None:
+    subprocess.run(["truncate", "--size=-4096", str(store.path)], check=True, timeout=60)
+
+
+def write_into_the_middle(store: Store) -> None:
+    words = ["dd", "if=/dev/zero", f"of={store.path}", "bs=4096", "seek=4", "count=3", "conv=notrunc", "status=none"]
+    subprocess.run(words, check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        *(write_and_copy_another, write_and_copy_its_backup, checkpoint_and_copy_its_backup, copy_its_backup),
+        *(checkpoint_vote_and_copy_its_backup, copy_itself_between_two_checkpoints, restore_through_sqlite),
+        *(cut_the_log, cut_the_file, write_into_the_middle),
+    ],
+)
+def test_whatever_writes_past_sqlite_or_over_it_stops_the_votes_and_is_left_as_it_is(
+    store: Store, deed: Callable[[Store], None]
+) -> None:
+    cast(store, 40)
+    ready = make_ready(store)
+    deed(store)
+    content = store.path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(LedgerUnavailable, match="while in use: stop the arena"):
+            store.vote(ready.id, ready.visitor, Outcome.TIE)
+        time.sleep(REST)
+    store.close()
+    assert store.path.read_bytes() == content
+    assert store.path.with_name("arena.db.overwritten-wal").exists()
+
+
+def backup_of(path: Path) -> Path:
+    assert backup(["--db", str(path), "--out", str(path.with_name("backup.db"))]) == 0
+    return path.with_name("backup.db")
+
+
+def test_everyday_work_of_other_programs_is_no_alarm(store: Store) -> None:
+    kept = cast(store, 5)
+    for number, deed in enumerate(
+        (WRITE, CHECKPOINT, "PRAGMA wal_checkpoint(PASSIVE)", "VACUUM", "ANALYZE", "SELECT * FROM votes", CHECKPOINT)
+    ):
+        other_program(store.path, deed.replace("'x'", f"'{number}'"))
+        backup_of(store.path).unlink()
+        cp(store.path, store.path.with_name("copy.db"))
+        kept |= cast(store, ledger_files.WRITES_PER_CHECKPOINT // 5, start=1000 * (number + 1))
+    assert votes(store.path) == kept
 
 
 def test_a_reader_who_holds_back_the_log_is_no_alarm(store: Store) -> None:
@@ -298,14 +393,45 @@ def test_the_log_does_not_grow_without_end(store: Store) -> None:
     assert store.path.with_name("arena.db-wal").stat().st_size < 1.5 * size
 
 
-def test_a_copy_put_beside_the_log_of_a_killed_arena_is_refused_and_both_stay_as_they_are(store: Store) -> None:
-    cast(store, 5)
-    copy = copy_of(store.path, 25)
+def in_use_elsewhere(path: Path, n: int) -> Path:
+    """Return the main file of another ledger in use, which has the mode of one with a log."""
+    with closing(Store(path.with_name("in use.db"))) as ledger:
+        cast(ledger, n)
+        other_program(ledger.path, CHECKPOINT)
+        return cp(ledger.path, path.with_name("copy.db"))
+
+
+@pytest.mark.parametrize("copied", ["a backup", "another ledger in use", "an earlier state"])
+@pytest.mark.parametrize("n", [5, 64])
+def test_a_copy_put_beside_the_log_of_a_killed_arena_is_refused_and_both_stay_as_they_are(
+    store: Store, copied: str, n: int
+) -> None:
+    cast(store, 2)
+    other_program(store.path, CHECKPOINT)
+    earlier = cp(store.path, store.path.with_name("earlier.db"))
+    cast(store, ledger_files.WRITES_PER_CHECKPOINT + n, start=100)
+    copy = {
+        "a backup": lambda: copy_of(store.path, 25),
+        "another ledger in use": lambda: in_use_elsewhere(store.path, 36),
+        "an earlier state": lambda: earlier,
+    }[copied]()
     folder = store.path.parent / "after a kill"
     folder.mkdir()
-    shutil.copyfile(f"{store.path}-wal", folder / "arena.db-wal")  # what a kill leaves
-    shutil.copyfile(copy, folder / "arena.db")
+    cp(f"{store.path}-wal", folder / "arena.db-wal")  # what a kill leaves
+    cp(copy, folder / "arena.db")
     before = [(folder / name).read_bytes() for name in ("arena.db", "arena.db-wal")]
     with pytest.raises(StoreError, match="log of another file"):
         Store(folder / "arena.db")
     assert [(folder / name).read_bytes() for name in ("arena.db", "arena.db-wal")] == before
+
+
+@pytest.mark.parametrize("n", [0, 1, 30, 40, 70])
+def test_the_log_of_a_killed_arena_is_taken_up_by_its_own_ledger(store: Store, n: int) -> None:
+    kept = cast(store, n)
+    folder = store.path.parent / "after a kill"
+    folder.mkdir()
+    for ending in ("", "-wal"):
+        cp(f"{store.path}{ending}", folder / f"arena.db{ending}")
+    with closing(Store(folder / "arena.db")) as again:
+        kept |= cast(again, 3, start=500)
+    assert votes(folder / "arena.db") == kept

@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratings.api import Board, ModelComparison, VoteSet, compare_models, next_battles, rate, read_votes
+    from ratings.api.board import Board, rate
+    from ratings.api.pairs import ModelComparison, compare_models, next_battles
+    from ratings.api.vote_set import VoteSet, read_votes
     from ratings.errors import (
         NotConvergedError,
         NoVotesError,
@@ -44,7 +46,14 @@ __all__ = [
     "read_votes",
 ]
 
-_HOMES = ("ratings.errors", "ratings.outcomes", "ratings.api", "ratings.fit.elo")
+_HOMES = (
+    "ratings.errors",
+    "ratings.outcomes",
+    "ratings.api.vote_set",
+    "ratings.api.board",
+    "ratings.api.pairs",
+    "ratings.fit.elo",
+)
 """Where these names are defined, the quickest to import first."""
 
 

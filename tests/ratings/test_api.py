@@ -240,10 +240,21 @@ def test_notebook_shows_a_table_in_which_names_are_text() -> None:
     assert "&lt;b&gt;big" in shown
     assert "<b>big" not in shown
     assert "2 votes read" in shown
-    assert all(note in shown for note in board.notes)
 
 
-def test_frame_and_page_hold_every_model(tmp_path: Path) -> None:
+def test_notebook_shows_notes_as_text() -> None:
+    columns = ("model_a", "model_b", "winner", "language")
+    rows = [(*row, "English") for row in ROWS[:3]] + [
+        ("small", "other", "tie", "<i>"),
+        ("other", "small", "tie", "<i>"),
+    ]
+    votes = {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+    board = ratings.rate(votes, category="all", anchor=("large", 1000))
+    assert "category language=<i>: large has no rating here, so this board is not anchored" in board.notes
+    assert "<p>category language=&lt;i&gt;: large has no rating" in board._repr_html_()
+
+
+def test_frame_and_page_hold_every_model() -> None:
     board = ratings.rate(VOTES)
     frame = board.to_frame()
     assert frame["model"].tolist() == [row.model for row in board.rows] == ["rlhf", "dpo", "sft", "sft-lora", "base"]
@@ -281,6 +292,7 @@ def test_comparison_is_that_of_the_command(capsys: pytest.CaptureFixture[str]) -
     assert comparison.lower < comparison.points < comparison.upper
     ratings_of = {row.model: row.rating for row in ratings.rate(VOTES).rows}
     assert comparison.points == pytest.approx(ratings_of["rlhf"] - ratings_of["base"])
+    assert f"{comparison.lower:+.0f} to {comparison.upper:+.0f}" in repr(comparison)
 
 
 def test_next_battles_are_every_pair_once_with_chances_that_sum_to_one() -> None:

@@ -172,8 +172,8 @@ def _request(options: dict[str, Any]) -> "Request":
     category, anchor, models = (options[name] for name in ("category", "anchor", "models"))
     options["category"] = [category] if isinstance(category, str) else list(category)
     options["models"] = None if models is None else Path(models)
-    if isinstance(anchor, tuple):
-        options["anchor"] = f"{anchor[0]}={float(anchor[1])!r}"
+    if anchor is not None and not isinstance(anchor, str):
+        options["anchor"] = "{}={}".format(*anchor)
     given = parser().parse_args(["--votes", ""])
     vars(given).update(options)
     try:

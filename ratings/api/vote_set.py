@@ -147,6 +147,8 @@ def _as_frame(votes: Any) -> tuple["pd.DataFrame", str]:
             f"{type(votes).__name__} is not votes ({problem}); give a file, a ledger, a frame, or rows of "
             "(model_a, model_b, outcome)"
         ) from None
+    if not frame.columns.is_unique:
+        raise VotesError(f"{origin}: column {frame.columns[frame.columns.duplicated()][0]!r} stands twice; rename one")
     if "winner" not in frame or frame["winner"].dtype != object:
         return frame, origin
     spelled = frame["winner"].map(lambda value: value.value if isinstance(value, Outcome) else value)

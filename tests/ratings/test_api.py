@@ -181,6 +181,7 @@ def test_ledger_is_read_again_at_each_use(full_ledger: Path, tmp_path: Path) -> 
         (3, ratings.VotesError, "int is not votes"),
         ([("a", "b")], ratings.VotesError, r"rows of \(model_a, model_b, outcome\)"),
         ([1, 2], ratings.VotesError, "list is not votes"),
+        (pd.DataFrame([ROWS[0]], columns=["a", "a", "winner"]), ratings.VotesError, "column 'a' stands twice"),
         ({"winner": ["model_a"]}, ratings.VotesError, "no votes in these columns: winner"),
         ([("a", "b", "a")], ratings.UnknownOutcomeError, "row 1: unknown outcome 'a'"),
         ([(1, 2, "tie")], ratings.VotesError, "model 1 is not text"),
@@ -211,6 +212,8 @@ def test_file_that_is_no_ledger_of_votes_is_refused_when_it_is_read(tmp_path: Pa
         ({"by": "month"}, "by is 'month'; choose one of day, week"),
         ({"method": "trueskill"}, "method is 'trueskill'"),
         ({"anchor": "base"}, "anchor is 'base'"),
+        ({"anchor": ("base", "high")}, "anchor is 'base=high'"),
+        ({"anchor": ["best", np.float64(1000)]}, "anchor 'best' is not a rated model"),
         ({"category": "sums"}, "no votes in a category 'sums'"),
     ],
 )

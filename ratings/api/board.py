@@ -1,0 +1,183 @@
+"""Votes to a board, with the options of ``python -m ratings.compute``: the same names, defaults and contradictions."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from ratings.api.vote_set import AnyVotes, read_votes
+from ratings.errors import SettingsError
+from ratings.outcomes import BothBad, Ties
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ratings.board.leaderboard import Leaderboard, Row
+    from ratings.report.build import Request
+    from ratings.report.report import Report
+
+
+@dataclass(frozen=True, repr=False)
+class Board:
+    """A leaderboard and all that was computed beside it, as `rate` returns them.
+
+    It prints what ``python -m ratings.compute`` prints; a notebook shows the table.
+    """
+
+    report: "Report"
+
+    @property
+    def leaderboard(self) -> "Leaderboard":
+        """Return the rows together with their settings and the numbers of votes."""
+        return self.report.board
+
+    @property
+    def rows(self) -> tuple["Row", ...]:
+        """Return one row per model: by rating, best first, then those without one by name."""
+        return self.leaderboard.rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return a sentence for each thing that could not be computed, or only in another way."""
+        return self.report.notes
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one line per model with the columns of leaderboard.csv; missing numbers are NA."""
+        return self.leaderboard.to_frame()
+
+    def win_chances(self) -> "pd.DataFrame":
+        """Return (R, R) the chance that the row's model wins against the column's in a battle that is decided."""
+        import numpy as np
+        import pandas as pd
+
+        from ratings.scale import POINTS_PER_TENFOLD
+
+        rated = {row.model: row.rating for row in self.rows if row.rating is not None}
+        points = np.array(list(rated.values()))
+        chances = 1 / (1 + 10 ** ((points - points[:, None]) / POINTS_PER_TENFOLD))
+        return pd.DataFrame(chances, index=list(rated), columns=list(rated))
+
+    def to_json(self) -> str:
+        """Return the content of leaderboard.json: the board and everything beside it, as strict JSON."""
+        from ratings.report.json import to_json
+
+        return to_json(self.report)
+
+    def to_html(self) -> str:
+        """Return the whole page, which needs no network and no other file."""
+        from ratings.report.html.page import report_html
+
+        return report_html(self.report)
+
+    def write(self, folder: str | os.PathLike[str], *, png: bool = False) -> list[Path]:
+        """Keep a snapshot under the folder as ``--out`` does: JSON, CSV and the page; return the files.
+
+        The page says what changed since the snapshot before. Raises OutputError where the folder cannot be written.
+        """
+        from ratings.report.publish import publish, since_latest
+
+        root = Path(folder)
+        return publish(since_latest(self.report, root), root, now=datetime.now(UTC), png=png)
+
+    def __repr__(self) -> str:
+        """Return the board and what stands beside it as the command prints them."""
+        from ratings.report.text import report_text
+
+        return report_text(self.report)
+
+    def _repr_html_(self) -> str:
+        """Return the board as a table for a notebook, with its summary and notes; every name is escaped."""
+        from ratings.report.html.boards import board_table
+        from ratings.report.html.elements import paragraph
+
+        below = (self.leaderboard.summary(), *self.notes)
+        return "".join([board_table(self.leaderboard), *map(paragraph, below)])
+
+
+def rate(
+    votes: AnyVotes,
+    *,
+    method: Literal["bradley-terry", "davidson", "elo"] = "bradley-terry",
+    ties: Ties | None = None,
+    choose: bool = False,
+    both_bad: BothBad = "tie",
+    prior: float | None = None,
+    weights: bool = False,
+    anchor: tuple[str, float] | str | None = None,
+    interval: Literal["sandwich", "clustered", "bootstrap", "sequence"] | None = None,
+    cluster: Literal["voter", "prompt"] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    category: str | Iterable[str] = (),
+    by: Literal["day", "week"] | None = None,
+    models: str | os.PathLike[str] | None = None,
+    style: bool = False,
+    position: bool | None = None,
+    fragility: bool | None = None,
+    voters: bool = False,
+    elo_shuffles: int = 0,
+) -> Board:
+    """Return the board of the votes, which may be anything that `read_votes` reads.
+
+    The options are those of ``python -m ratings.compute``. How votes become ratings:
+
+    - method: Bradley-Terry, Davidson's model (the same as ties "davidson"), or online Elo.
+    - ties: half a win each, not counted, or an outcome with a parameter of its own (default "half").
+    - choose: take the ties that predict held-out votes best.
+    - both_bad: "both are bad" is a tie, not counted, or a loss of both to an average model.
+    - prior: standard deviation in Elo points of a normal prior, under which every model with a vote has a rating.
+    - weights: weigh each vote by 1 / (chance of its pair when it was drawn).
+    - anchor: a model and the points it is to read, ("base", 1000) or "base=1000".
+
+    How sure they are:
+
+    - interval: from counts, by cluster, by bootstrap, or right at every look (default "sandwich").
+    - cluster: which votes belong together, with interval "clustered" (default "voter").
+    - confidence: of each interval on its own, and of all rank intervals together.
+    - seed: of all that is drawn.
+
+    What stands beside the board:
+
+    - category: names of categories to make a board of, or "all".
+    - by: the ratings at the end of every day or week.
+    - models: a models.yaml, for the gain of each step of training and each tag.
+    - style: a board with length and Markdown held equal.
+    - position: the advantage of side A, unless False; True also holds it equal with the style.
+    - fragility: how few votes hold up the first place, unless False.
+    - voters: those without whom the ratings change most.
+    - elo_shuffles: online Elo averaged over so many orders of the votes.
+
+    A model that cannot be rated is no error: its row says why. Raises NoVotesError, TooFewModelsError,
+    TooFewClustersError, NotConvergedError, VotesError where the votes lack what an option needs, and SettingsError
+    for a value out of range or two options that contradict each other.
+    """
+    options = dict(locals())
+    vote_set = read_votes(options.pop("votes"))
+    request = _request(options)
+    from ratings.report.build import make_report
+
+    return Board(make_report(vote_set.source(request.needs), request, now=datetime.now(UTC)))
+
+
+def _request(options: dict[str, Any]) -> "Request":
+    """Return what the options of `rate` ask for, read by the rules of the command."""
+    from ratings.analysis.over_time import Period
+    from ratings.cli import parser, read_request
+
+    if options["by"] not in (None, *get_args(Period)):
+        raise SettingsError(f"by is {options['by']!r}; choose one of {', '.join(get_args(Period))}")
+    category, anchor, models = (options[name] for name in ("category", "anchor", "models"))
+    options["category"] = [category] if isinstance(category, str) else list(category)
+    options["models"] = None if models is None else Path(models)
+    if anchor is not None and not isinstance(anchor, str):
+        options["anchor"] = "{}={}".format(*anchor)
+    given = parser().parse_args(["--votes", ""])
+    vars(given).update(options)
+    try:
+        return read_request(given)
+    except SettingsError as problem:
+        spelled = re.sub(r"--([a-z-]+)", lambda option: option[1].replace("-", "_"), str(problem))
+        raise SettingsError(spelled) from None

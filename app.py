@@ -41,6 +41,7 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
     from arena.server.options import parse_options
     from arena.server.visitors import SecretError, read_secret
     from common.models_yaml import ModelsError
+    from common.words import plural
 
     options = parse_options(argv)
     set_up_log()
@@ -56,7 +57,8 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 2
         if swept:
-            say(f"{swept} unfinished battles of an earlier run are void")
+            verb = "is" if swept == 1 else "are"
+            say(f"{plural(swept, 'unfinished battle')} of an earlier run {verb} void")
         opened.callback(void_running, store)
         stopping.run(lambda: serve_arena(options, models, store, secret, listener, stopping))
     return 0

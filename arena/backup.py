@@ -20,6 +20,7 @@ from tqdm import tqdm
 from arena.ledger.claim import Claim, ClaimError
 from arena.server.options import Parser
 from arena.server.stopping import Stopping
+from common.words import plural
 
 PAGES = 2000  # copied between two looks at the progress
 BESIDE = ("-wal", "-shm")  # of what SQLite keeps by a ledger in use; -journal is of other modes
@@ -82,7 +83,7 @@ def restore(backup: Path, ledger: Path, stopping: Stopping) -> str:
         with _copied(backup, ledger, stopping, like=ledger if ledger.exists() else backup) as (copy, counts):
             moved = _move_aside(ledger)
             copy.replace(ledger)
-    return f"{ledger} is {backup} again: {counts}" + (f"; what was there is {moved}" if moved else "")
+    return f"{ledger}: restored from {backup}: {counts}" + (f"; what was there is {moved}" if moved else "")
 
 
 @contextmanager
@@ -135,7 +136,8 @@ def _check(source: Path, written: sqlite3.Connection) -> str:
         aside = written.execute("SELECT count(*) FROM set_aside").fetchone()[0]
     except sqlite3.OperationalError:  # a ledger of before
         aside = 0
-    return f"{battles} battles, {votes} votes" + (f", {aside} votes set aside" if aside else "")
+    counted = f"{plural(battles, 'battle')}, {plural(votes, 'vote')}"
+    return counted + (f", {plural(aside, 'vote')} set aside" if aside else "")
 
 
 def _require_ledger(path: Path) -> None:

@@ -87,7 +87,7 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
     where = f"{file}: {contestant.name}: path {str(contestant.path)!r}"
     folder = (file.parent / contestant.path).resolve()
     if not folder.is_dir():
-        cure = "make it (python -m training run nano --out checkpoints/nano) or mend the path"
+        cure = "mend the path, or make a family first (python -m training run nano --out checkpoints/nano)"
         raise ModelsError(f"{where} is no folder: {cure}")
     try:
         config = read_checkpoint(folder, causal, is_chat=isinstance(contestant.prompt, ChatStyle))

@@ -24,6 +24,7 @@ from arena.limits import Limits, TooMany, network
 from arena.pace import Pace, Speeds
 from arena.pairing import draw_pair
 from arena.prompt_checks import PromptRefused, check_prompt
+from common.words import plural
 from ratings.outcomes import Outcome
 
 HEALTH_SECONDS = 1.0  # how long what was found about the ledger is believed
@@ -84,6 +85,7 @@ class Service:
         self._starting: dict[str, tuple[object, asyncio.Task[Battle]]] = {}
         self._places: dict[object, str] = {}  # the address of each battle that runs or is about to
         self._being_voted: set[str] = set()
+        self._known_lost: set[str] = set()
         self._begun = 0  # battles so far, by which a reader of the ledger sees that one began in the meantime
         self._health: tuple[float, asyncio.Future[str]] | None = None
 
@@ -197,8 +199,12 @@ class Service:
         return found if found and found.state is State.READY else None
 
     async def lost_battle(self, visitor: str) -> Battle | None:
-        """Return the visitor's newest battle if it failed lately, by a restart or a model, or None."""
-        return await self._read(self._store.lost_battle, visitor)
+        """Return the visitor's newest battle if it failed lately, by a restart or a model, once; else None."""
+        lost = await self._read(self._store.lost_battle, visitor)
+        if lost is None or lost.id in self._known_lost:
+            return None
+        self._known_lost.add(lost.id)
+        return lost
 
     async def find(self, battle_id: str) -> Battle | None:
         """Return a battle that is in memory or in the ledger."""
@@ -215,7 +221,7 @@ class Service:
         """Return how the arena does, for whoever watches over it; asked often, it answers with what it found lately.
 
         status is "ok" where battles can be fought and votes stored, else "failing"; benched says which contestants
-        are not drawn, for how many seconds still and after how many failures in a row.
+        are not drawn, for how many seconds still and after how many failures in a row; failed, which cannot be loaded.
         """
         if self._health is None or time.monotonic() - self._health[0] > HEALTH_SECONDS:
             self._health = time.monotonic(), asyncio.ensure_future(self._check_ledger())
@@ -224,9 +230,16 @@ class Service:
             name: {"failures": failures, "seconds": round(left)}
             for name, (failures, left) in self.bench.absent().items()
         }
-        is_ok = ledger == "ok" and len(self._contestants) - len(benched) >= 2
+        failed = sorted(name for name in self._contestants if self._backends[name].failure)
+        is_ok = ledger == "ok" and len(self._contestants.keys() - benched.keys() - set(failed)) >= 2
         models = "loading" if self.is_loading else "loaded"
-        return {"status": "ok" if is_ok else "failing", "ledger": ledger, "models": models, "benched": benched}
+        return {
+            "status": "ok" if is_ok else "failing",
+            "ledger": ledger,
+            "models": models,
+            "failed": failed,
+            "benched": benched,
+        }
 
     async def _check_ledger(self) -> str:
         try:
@@ -274,7 +287,9 @@ class Service:
                 self.limits.take(visitor, address)
         except TooMany as reached:
             who = "You have" if reached.whose == "visitor" else "Your network has"
-            raise BattleError(f"{who} started many battles: try again in {reached.seconds} seconds.") from None
+            raise BattleError(
+                f"{who} started too many battles: try again in {plural(reached.seconds, 'second')}."
+            ) from None
         place = object()
         self._places[place] = network(address)
         return place

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from arena.battle import VOTED_BEFORE, VOTER_LEFT_OUT
 from arena.ledger.store import Store, StoreError, has_voted_on, now
+from common.words import plural
 
 _COLUMNS = "battle_id, created, visitor, model_a, model_b, outcome, probability, source, category"
 _SUMMARY = """
@@ -123,9 +124,15 @@ def _run(ledger: sqlite3.Connection, options: argparse.Namespace) -> str:
     if options.command == "list":
         return _table(list_voters(ledger))
     voter = find_voter(ledger, options.voter)
+    is_left_out = ledger.execute("SELECT 1 FROM voters_left_out WHERE visitor = ?", (voter,)).fetchone() is not None
     if options.command == "leave-out":
-        return f"{leave_out(ledger, voter, options.note)} votes of {voter} are set aside, and those to come will be"
-    return f"{take_back(ledger, voter)} votes of {voter} count again"
+        moved = plural(leave_out(ledger, voter, options.note), "vote")
+        if is_left_out:
+            return f"{voter} was left out already: {moved} more set aside"
+        return f"{voter} is left out: {moved} set aside, and every later one"
+    if not is_left_out:
+        return f"{voter} was not left out: nothing has changed"
+    return f"{voter} is taken back: {plural(take_back(ledger, voter), 'vote')} counted again"
 
 
 def _table(voters: list[Voter]) -> str:

@@ -119,14 +119,17 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
     where = " ".join(where.split())
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key: remove it or mend its spelling"
-    if first["type"] == "union_tag_invalid" and first["ctx"]["discriminator"].endswith("()"):
-        key, tag = first["ctx"]["discriminator"].removesuffix("()"), first["ctx"]["tag"]
-        return f"{where}.{key}: Input should be one of {first['ctx']['expected_tags']}, got {tag!r}"
+    got = f", got {first['input']!r}"
+    if first["type"].startswith("union_tag"):
+        key = first["ctx"]["discriminator"].strip("'()")
+        return f"{where}.{key}: give one of {first['ctx'].get('expected_tags', 'the known kinds')}{got}"
+    if first["type"] == "string_pattern_mismatch" and parts[-1] == "name":
+        return f"{where}: begin with a letter or digit; then up to 63 letters, digits, spaces, or any of _.:+-{got}"
     if first["type"] == "missing":
         return f"{where}: is missing"
     if first["type"] == "value_error" and not parts:
         return str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {first['msg']}, got {first['input']!r}"
+    return f"{where}: {first['msg']}{got}"
 
 
 def _is_union(place: tuple[str | int, ...]) -> bool:

@@ -45,6 +45,8 @@ def read_yaml(path: Path, loader: Any = UniqueKeys) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), loader)  # a safe loader
     except FileNotFoundError:
         raise
+    except IsADirectoryError:
+        raise YamlError(f"{path}: cannot be read: it is a folder") from None
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise YamlError(f"{path}{line}: not YAML: {error.problem}") from None

@@ -67,6 +67,10 @@ class Backend(Protocol):
     def is_loading(self) -> bool:
         """Say whether the weights are still being loaded; one that cannot be loaded is not."""
 
+    @property
+    def failure(self) -> str:
+        """Return why no reply can ever be written, such as weights that cannot be loaded; "" where one can."""
+
     async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
         """Wait until the weights are loaded; let a prompt through that can be asked.
 

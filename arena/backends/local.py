@@ -40,8 +40,10 @@ log = logging.getLogger(__name__)
 class TransformersBackend:
     """Serves one checkpoint folder. Loading starts at once, in the worker thread, so the page need not wait for it."""
 
-    def __init__(self, path: Path, *, share_of_cores: int = 1) -> None:
+    def __init__(self, path: Path, names: tuple[str, ...] = (), *, share_of_cores: int = 1) -> None:
+        """Load a folder for the contestants with these names, which the log gives."""
         self.path = path
+        self._whose = ", ".join(names) or str(path)
         self._threads = max(1, (os.cpu_count() or 1) // share_of_cores)
         self._waiting: queue.Queue[Row | None] = queue.Queue()
         self._loaded = threading.Event()
@@ -58,6 +60,11 @@ class TransformersBackend:
     def is_loading(self) -> bool:
         """Say whether the weights are still being loaded."""
         return not self._loaded.is_set()
+
+    @property
+    def failure(self) -> str:
+        """Return why no reply can ever be written, or "" where one can."""
+        return str(self._failure or "")
 
     async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
         """Wait for the weights; raise as the protocol says."""
@@ -114,7 +121,7 @@ class TransformersBackend:
             with LOADING:
                 self._load()
         except Exception as error:  # the edge of the thread: kept, logged and raised to every request
-            log.error("%s cannot be loaded: %s", self.path, one_line(error))
+            log.error("%s: %s cannot be loaded: %s", self._whose, self.path, one_line(error))
             self._failure = BackendError(f"{self.path} cannot be loaded: {one_line(error)}")
         self._loaded.set()
         while self._failure is None:
@@ -143,7 +150,7 @@ class TransformersBackend:
         try:
             self._asker.require_template()
         except BackendError as error:  # it may still be asked in the style few-shot
-            log.error("%s cannot be asked in the style chat: %s", self.path, error)
+            log.error("%s: %s cannot be asked in the style chat: %s", self._whose, self.path, error)
             self._chat_failure = BackendError(f"{self.path} cannot be asked in the style chat: {error}")
 
     def _gather(self) -> list[Row]:

@@ -21,7 +21,8 @@ def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
                 if contestant.path not in loaded:
                     from arena.backends.local import TransformersBackend
 
-                    loaded[contestant.path] = TransformersBackend(contestant.path, share_of_cores=len(paths))
+                    names = tuple(c.name for c in contestants if getattr(c, "path", None) == contestant.path)
+                    loaded[contestant.path] = TransformersBackend(contestant.path, names, share_of_cores=len(paths))
                 opened[contestant.name] = loaded[contestant.path]
             case ScriptedContestant():
                 from arena.backends.scripted import ScriptedBackend

@@ -14,6 +14,7 @@ class ScriptedBackend:
     """Writes one of its replies to every prompt, drawn by the request's seed."""
 
     is_loading = False
+    failure = ""
 
     def __init__(self, replies: Sequence[str], *, seconds_per_word: float = SECONDS_PER_WORD) -> None:
         self._replies = tuple(replies)

@@ -55,6 +55,6 @@ def kind_of(record: logging.LogRecord) -> Kind:
 def set_up_log() -> None:
     """Write warnings and worse of every library to stderr, sparingly."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(Sparing())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

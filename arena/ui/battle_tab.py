@@ -46,6 +46,9 @@ CHOICES = {
 # check_prompt (JavaScript counts some letters as two), it gets there and is answered.
 LONGEST = 2 * MAX_LETTERS + 2
 SHORTEN = f"(text) => text.slice(0, {LONGEST})"
+# What connection.js kept of this tab before it was loaded anew.
+BOX = """document.querySelector("#prompt textarea")"""
+DRAFT = f"""() => (sessionStorage.getItem("draft") || {BOX}?.value || "").slice(0, {LONGEST})"""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 Updates = dict[Any, Any]
@@ -85,14 +88,15 @@ class BattleTab:
         gain = None if battle.flag else self.ticker.update(*battle.reveal(), outcome)
         return self.view_battle(battle, gain)
 
-    async def resume(self, request: gr.Request) -> AsyncIterator[Updates]:
+    async def resume(self, typed: str, request: gr.Request) -> AsyncIterator[Updates]:
         """Bring back the battle that this visitor had open before a reload or a restart."""
         opening = asyncio.ensure_future(self.service.open_battle(_visitor(request)))
         async for updates in self._follow(opening):
             yield updates
         if opening.done() and not opening.exception() and opening.result() is None:
             with contextlib.suppress(BattleError):
-                if lost := await self.service.lost_battle(_visitor(request)):
+                # What was typed since then is worth more than what was lost.
+                if (lost := await self.service.lost_battle(_visitor(request))) and not typed:
                     yield {self.prompt: lost.prompt, self.message: lost_html(lost)}
 
     async def look(self, battle_id: str, request: gr.Request) -> Updates:
@@ -242,11 +246,11 @@ class BattleTab:
         self.new_battle.click(self.clear, [self.battle], self._shown, **QUIET)
         self.look_again.click(self.look, [self.battle], self._shown, **QUIET)
         for button, text in ready.items():
-            button.click(None, None, [self.prompt], js=f"() => {json.dumps(text)}")
+            button.click(None, None, [self.prompt], js=f"() => {{ {BOX}.focus(); return {json.dumps(text)}; }}")
 
     def wire_resume(self, page: gr.Blocks) -> None:
         """Bring back an open battle whenever the page is loaded."""
-        page.load(self.resume, None, self._shown, **QUIET)
+        page.load(self.resume, [self.prompt], self._shown, js=DRAFT, **QUIET)
 
     @property
     def _shown(self) -> list[Any]:

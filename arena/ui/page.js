@@ -103,6 +103,6 @@ new MutationObserver(() => {
 document.addEventListener("DOMContentLoaded", async () => {
   // Browsers that block cookies do not always say so: the server does, as ours did not come back to it.
   const known = await fetch("gradio_api/app_id").then((answer) => answer.status !== 404, () => true);
-  if (!navigator.cookieEnabled || !known) $("#no-cookies").hidden = false;
+  if (!navigator.cookieEnabled || !known) $("#no-cookies").hidden = false; // style.css hides what Gradio says of it
 });
 dress();

@@ -242,7 +242,7 @@ def test_with_fewer_than_two_left_no_battle_begins_until_one_is_back(three: Stag
 
 def test_health_says_who_sits_on_the_bench(three: Stage, clock: Clock) -> None:
     async def test() -> None:
-        fine = {"status": "ok", "ledger": "ok", "models": "loaded", "benched": {}}
+        fine = {"status": "ok", "ledger": "ok", "models": "loaded", "failed": [], "benched": {}}
         assert await three.service.health() == fine
         three.service.bench.fail("cedar", "no weights")
         clock.now += 5
@@ -276,5 +276,16 @@ def test_one_broken_of_many_costs_one_round_of_battles_whatever_number_runs_at_o
         assert State.VOID in {battle.state for battle in first}
         assert {battle.state for battle in again} == {State.READY}
         assert stage.service.bench.absent()["elm"][0] == 1
+
+    run(test())
+
+
+def test_health_says_who_cannot_be_loaded_before_anybody_asks(three: Stage) -> None:
+    async def test() -> None:
+        three.backends["cedar"].failure = "no weights"
+        assert (await three.service.health())["failed"] == ["cedar"]
+        assert (await three.service.health())["status"] == "ok"
+        three.backends["birch"].failure = "no weights"
+        assert (await three.service.health())["status"] == "failing"
 
     run(test())

@@ -154,7 +154,7 @@ BAD = {
     "no stage": (drop("contestants", 0, "stage"), ["contestants[0].stage", "is missing"]),
     "no path": (drop("contestants", 0, "path"), ["contestants[0].path", "is missing"]),
     "no prompt": (drop("contestants", 0, "prompt"), ["contestants[0].prompt", "is missing"]),
-    "no style": (put("contestants", 1, "prompt", {"stop": ["x"]}), ["contestants[1].prompt", "'style'"]),
+    "no style": (put("contestants", 1, "prompt", {"stop": ["x"]}), ["contestants[1].prompt", ".style: give one of"]),
     "no examples": (drop("contestants", 0, "prompt", "examples"), ["contestants[0].prompt.examples", "is missing"]),
     "path that is not there": (put("contestants", 1, "path", "nowhere"), ["two", "'nowhere'", "no folder", "mend"]),
     "path of a file": (put("contestants", 1, "path", "letter"), ["two", "'letter'", "no folder", "mend"]),

@@ -46,7 +46,7 @@ def test_a_voter_that_is_left_out_counts_nowhere_and_is_reported_everywhere(
     ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, said = run(capsys, ledger, "leave-out", "ann", "--note", "a script")
-    assert (code, said) == (0, f"6 votes of {'ann' * 8} are set aside, and those to come will be\n")
+    assert (code, said) == (0, f"{'ann' * 8} is left out: 6 votes set aside, and every later one\n")
     counts = read_ledger(ledger)
     assert (counts.read, counts.used, counts.left_out) == (12, 6, {VOTER_LEFT_OUT: 6})
     assert {preference.outcome for preference in read_preferences(ledger)} == {Outcome.B_WINS}
@@ -63,7 +63,9 @@ def test_a_voter_that_is_taken_back_counts_as_if_never_left_out(
 ) -> None:
     before = read_ledger_votes(ledger)
     run(capsys, ledger, "leave-out", "ann")
-    assert run(capsys, ledger, "take-back", "ann") == (0, f"6 votes of {'ann' * 8} count again\n")
+    assert run(capsys, ledger, "take-back", "ann") == (0, f"{'ann' * 8} is taken back: 6 votes counted again\n")
+    again = run(capsys, ledger, "take-back", "ann")
+    assert again == (0, f"{'ann' * 8} was not left out: nothing has changed\n")
     after = read_ledger_votes(ledger)
     assert after.outcome.tolist() == before.outcome.tolist()  # in their order, so that Elo is the same too
     assert elo(after).tolist() == elo(before).tolist()

@@ -52,6 +52,7 @@ class PlayedBackend:
         self.check_error: Exception | None = None
         self.is_closed = False
         self.is_loading = False
+        self.failure = ""
         self.play(*steps or ("A reply.",))
 
     def play(self, *steps: Step) -> None:

@@ -213,6 +213,6 @@ def test_the_table_of_events_is_the_pages_own(tmp_path: Any) -> None:
 
         events = asyncio.run(build())
         assert {event.name: event.letters for event in events.values()} == {
-        "send": (4002,), "vote": (32,), "clear": (32,), "look": (32,), "resume": (), "refresh": (),
+        "send": (4002,), "vote": (32,), "clear": (32,), "look": (32,), "resume": (4002,), "refresh": (),
     }  # fmt: skip
     assert all(isinstance(event, Event) for event in events.values())

@@ -22,10 +22,10 @@ def test_a_limit_refuses_battles_in_words_and_leaves_the_arena_to_the_others(sto
 
     async def test() -> None:
         assert (await stage.fight("ann", address=HOME)).state is State.READY
-        with pytest.raises(BattleError, match=r"You have started many battles: try again in \d+ seconds"):
+        with pytest.raises(BattleError, match=r"You have started too many battles: try again in \d+ seconds"):
             await stage.service.start("ann", "How?", HOME)
         await stage.fight("bob", address=HOME)
-        with pytest.raises(BattleError, match=r"Your network has started many battles: try again in \d+ seconds"):
+        with pytest.raises(BattleError, match=r"Your network has started too many battles: try again in \d+ seconds"):
             await stage.service.start("cat", "How?", f"::ffff:{HOME}")
         assert (await stage.fight("cat", address=OFFICE)).state is State.READY
         assert stage.taken_places == 0

@@ -120,6 +120,33 @@ def test_a_restart_while_the_replies_are_written_brings_the_page_back(tmp_path: 
         cable.close()
 
 
+def test_what_was_typed_after_a_lost_battle_outlives_a_reload_and_the_lost_prompt_comes_once(
+    tmp_path: Path, visit: Visit
+) -> None:
+    gate = Signal()
+    with serve(tmp_path) as first:
+        cable = Cable(port_of(first))
+        first.script("It is as cold ", gate, "as it ever was.")
+        page = open_page(first, cable, visit)
+        page.ask("Will this be lost?")
+        expect(page["side-a"]).to_contain_text("It is")
+        cable.pull()
+    gate.set()
+    with serve(tmp_path) as second:
+        cable.plug_in(port_of(second))
+        page.page.wait_for_event("load", timeout=PATIENCE * 1000)
+        expect(page.prompt).to_have_value("Will this be lost?")
+        page.prompt.fill("My own, quite another one")
+        page.page.reload()
+        expect(page["send"]).to_be_enabled()
+        expect(page.prompt).to_have_value("My own, quite another one")
+        page.prompt.fill("")
+        page.page.reload()
+        expect(page["send"]).to_be_enabled()
+        expect(page.prompt).to_have_value("")
+        cable.close()
+
+
 def test_a_second_tab_shows_what_the_first_one_voted_once_it_is_looked_at(arena: Arena, visit: Visit) -> None:
     arena.script("It is cold.")
     context = visit()

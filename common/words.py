@@ -1,0 +1,6 @@
+"""Numbers in sentences."""
+
+
+def plural(n: int, what: str, several: str = "") -> str:
+    """Return "1 vote" or "1,200 votes"; several is the plural where it is not formed by an s."""
+    return f"{n:,} {what if n == 1 else several or what + 's'}"

@@ -44,6 +44,7 @@ from ratings.outcomes import Outcome
 Source = Literal["human", "simulated"]
 
 BUSY_SECONDS = 3.0  # how long another writer is waited for
+CHECK_SECONDS = 1.0  # the same when only asked whether it can be written
 CLOSE_SECONDS = 1.0  # the same when the ledger is closed
 REST_SECONDS = 1.0  # after a failure the next ones are refused at once for so long, so that no queue builds up
 
@@ -101,7 +102,6 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")  # another process may open it too; this also makes the log
         migrations.apply(self._db)
         self._connection.execute("COMMIT")
-        self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
     def close(self) -> None:
         """Write everything into the main file, so that it alone is whole, and close it."""
@@ -120,7 +120,7 @@ class Store:
         Raises:
             LedgerUnavailable: it cannot.
         """
-        with self._writing():
+        with self._writing(CHECK_SECONDS):
             pass
         if not os.access(self.path, os.W_OK):
             raise LedgerUnavailable(f"{self.path} is read-only")
@@ -267,13 +267,15 @@ class Store:
             self._lock.release()
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """Open a transaction, and commit it at the end; whatever goes wrong on the way, nothing of it is kept."""
+        patience = BUSY_SECONDS if patience is None else patience  # seconds for another writer, here or elsewhere
         self._require_no_rest()
-        if not self._lock.acquire(timeout=BUSY_SECONDS):
+        if not self._lock.acquire(timeout=patience):
             raise LedgerUnavailable(f"{self.path} is busy")
         try:
             self._require_no_rest()  # whoever had the lock may have waited in vain
+            self._connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
             self._files.before_write()
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -4,6 +4,7 @@
 
 const DRAFT = "draft"; // of this tab alone
 const SILENCE = 8000; // ms without a word from the server while a message counts seconds
+const UNANSWERED = 2000; // ms after a click without an effect until the server is asked whether it is there
 const SLEPT = 15000; // ms between two ticks of a clock that ticks every second
 
 const box = () => document.querySelector("#prompt textarea");
@@ -22,7 +23,9 @@ const SENT = "sent";
 const enabled = (selector) => document.querySelector(selector)?.disabled === false;
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("#votes button, #send");
-  if (button) sessionStorage.setItem(SENT, button.id === "send" ? "prompt" : "vote");
+  if (!button) return;
+  sessionStorage.setItem(SENT, button.id === "send" ? "prompt" : "vote");
+  setTimeout(async () => sessionStorage.getItem(SENT) && !(await appId().catch(() => null)) && comeBack(), UNANSWERED);
 });
 const noteWhatWasLost = () => {
   const lost = sessionStorage.getItem(SENT);
@@ -52,6 +55,10 @@ let isComingBack = false;
 const comeBack = async () => {
   if (isComingBack) return;
   isComingBack = true;
+  const note = document.createElement("p");
+  note.className = "alert lost";
+  note.textContent = "The connection is lost. The page goes on by itself as soon as it is back.";
+  document.querySelector("#message [role=alert]")?.replaceChildren(note);
   while (!(await appId().catch(() => null))) await new Promise((resolve) => setTimeout(resolve, 500));
   window.location.reload();
 };

@@ -60,7 +60,7 @@ def test_a_vote_cast_during_a_cut_can_be_cast_again_and_what_was_typed_is_kept(
     before = len(stored(arena))
     cable.pull()
     page["vote-b"].click()
-    page.page.wait_for_timeout(1000)
+    expect(page["message"]).to_contain_text("The connection is lost.")
     cable.plug_in()
     page.page.wait_for_event("load", timeout=PATIENCE * 1000)
     expect_battle(page, "It is cold.")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ratings.analysis.fragility import check_plain, refit
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, win_probability
-from ratings.fit.covariates import places, shares
+from ratings.fit.covariates import places, shares_for_either
 from ratings.intervals.sandwich import pseudo_inverse
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
@@ -61,7 +61,7 @@ def influential_voters(
     or losses to the field.
     """
     check_plain(result)
-    share_of, place = shares(both_bad), places(result)
+    share_of, place = shares_for_either(both_bad), places(result)
     if voters.shape != (votes.used,):
         raise SettingsError(f"voters have the shape {voters.shape}; give one code a vote, {(votes.used,)}")
     a, b, share = place[votes.a], place[votes.b], share_of[votes.outcome]

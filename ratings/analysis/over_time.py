@@ -28,8 +28,9 @@ from ratings.fit.existence import rated_models, reachable
 from ratings.fit.newton import MAX_ITERATIONS, TOLERANCE
 from ratings.intervals.ranks import marginal_ranks
 from ratings.intervals.sandwich import centre_on, pseudo_inverse, quantile
-from ratings.outcomes import OUTCOMES, BothBad, Outcome
+from ratings.outcomes import OUTCOMES, BothBad
 from ratings.scale import to_points
+from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
 
 Period = Literal["day", "week"]
@@ -144,9 +145,8 @@ class _Board:
         self._rated = np.zeros(0, dtype=np.int64)
 
     def add(self, cells: Floats, keep: bool) -> None:
-        """Take the (K, K, 4) votes of a period, in addition to the others where they are to be kept."""
-        wins = cells[:, :, Outcome.A_WINS.code] + cells[:, :, Outcome.B_WINS.code].T
-        ties = cells[:, :, Outcome.TIE.code] + cells[:, :, Outcome.BOTH_BAD.code]
+        """Take the (K, K, O) votes of a period, in addition to the others where they are to be kept."""
+        wins, ties = cells @ WON + (cells @ LOST).T, cells @ (TIED + BAD)
         ties = ties + ties.T
         if keep:
             self._wins += wins
@@ -226,10 +226,10 @@ def _laplacian(weights: Floats) -> Floats:
 
 
 def _steps(votes: Votes, times: Floats, by: Period, both_bad: BothBad) -> Iterator[tuple[date, Floats]]:
-    """Yield the first day of each period with a vote and its (K, K, 4) votes."""
+    """Yield the first day of each period with a vote and its (K, K, O) votes."""
     kept = np.isfinite(times)
     if both_bad == "drop":
-        kept &= votes.outcome != Outcome.BOTH_BAD.code
+        kept &= BAD[votes.outcome] == 0
     if not kept.any():
         raise NoVotesError("no vote with a time to make a series of; collect some votes first")
     days = np.floor(times[kept] / _SECONDS_PER_DAY)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ratings.fit.bradley_terry import BradleyTerryFit, fit
-from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares
+from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares_for_either
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
 
@@ -27,7 +27,7 @@ def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: BradleyT
     models, as where each of two models always kept its own, and NotConvergedError where the estimate
     does not exist.
     """
-    share = np.tile(shares(both_bad), len(counts.pairs))
+    share = np.tile(shares_for_either(both_bad), len(counts.pairs))
     if without is None:
         without = fit(replace(counts, weights=None, squared_weights=None), both_bad=both_bad)
     a, b = np.repeat(places(without)[counts.pairs], len(OUTCOMES), axis=0).T

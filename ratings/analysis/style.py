@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ratings.analysis.position import POSITION
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, fit
-from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares
+from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares_for_either
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes
@@ -103,7 +103,7 @@ def fit_style(
     Raises SettingsError where a covariate never differs or cannot be told from the others, and
     NotConvergedError where the estimate does not exist.
     """
-    share_of = shares(both_bad)
+    share_of = shares_for_either(both_bad)
     if differences.shape != (votes.used, len(names)):
         raise SettingsError(f"differences have the shape {differences.shape}; give {(votes.used, len(names))}")
     is_finite = np.isfinite(differences)

@@ -23,6 +23,7 @@ from ratings.fit.existence import NO_VOTES, ONLY_DROPPED, RATED
 from ratings.intervals.differences import anchor_shift
 from ratings.scale import POINTS_PER_NAT, to_points
 from ratings.votes.counts import Counts, count
+from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
 
 if TYPE_CHECKING:
@@ -257,9 +258,10 @@ def _row(model: str, status: str, numbers: NDArray[np.float64], tally: NDArray[n
 
 def _tallies(counts: Counts) -> NDArray[np.float64]:
     """Return (K, 5) votes, wins, losses, ties and both bad of each model."""
+    won, lost = WON > LOST, LOST > WON
     tallies = np.zeros((len(counts.models), 5))
-    for side, columns in ((0, (0, 1, 2, 3)), (1, (1, 0, 2, 3))):  # B's wins are A's losses
-        for place, column in enumerate(columns, 1):
-            tallies[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes[:, column], len(tallies))
+    for side, kinds in ((0, (won, lost, TIED, BAD)), (1, (lost, won, TIED, BAD))):  # B's wins are A's losses
+        for place, kind in enumerate(kinds, 1):
+            tallies[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes @ kind, len(tallies))
     tallies[:, 0] = tallies[:, 1:].sum(axis=1)
     return tallies

@@ -28,6 +28,7 @@ from ratings.fit.bradley_terry import BradleyTerryFit, laplacian
 from ratings.fit.newton import MAX_ITERATIONS, TOLERANCE
 from ratings.intervals.sandwich import quantile
 from ratings.outcomes import BothBad
+from ratings.votes.shares import shares
 
 Floats = NDArray[np.float64]
 
@@ -161,8 +162,8 @@ def fit_covariates(
     )
 
 
-def shares(both_bad: BothBad) -> Floats:
-    """Return (4,) side A's share of the win by outcome, NaN where such votes are dropped.
+def shares_for_either(both_bad: BothBad) -> Floats:
+    """Return (O,) side A's share of the win by `Outcome.code`, NaN where such votes are dropped.
 
     Raises SettingsError for a treatment of both-bad votes that is not a share for either side.
     """
@@ -170,7 +171,7 @@ def shares(both_bad: BothBad) -> Floats:
         raise SettingsError(
             f"both_bad is {both_bad!r}; here a vote needs a share for either side, so choose tie or drop"
         )
-    return np.array([1.0, 0.0, 0.5, np.nan if both_bad == "drop" else 0.5])  # in the order of OUTCOMES
+    return shares(both_bad)
 
 
 def places(fit: BradleyTerryFit) -> NDArray[np.int64]:

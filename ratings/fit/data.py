@@ -30,8 +30,9 @@ from ratings.fit.existence import (
     reachable,
     statuses,
 )
-from ratings.outcomes import OUTCOMES, BothBad, Outcome, Ties, check_both_bad, check_ties
+from ratings.outcomes import OUTCOMES, BothBad, Ties, check_both_bad, check_ties
 from ratings.votes.counts import Counts
+from ratings.votes.shares import BAD, LOST, TIED, WON
 
 UNRATED_OPPONENT = "battle with an unrated model"
 BOTH_BAD_DROPPED = "both bad, dropped"
@@ -124,8 +125,8 @@ def select(counts: Counts, *, ties: Ties, both_bad: BothBad, has_prior: bool) ->
     """
     evidence = gather(counts, ties=ties, both_bad=both_bad)
     is_bad_dropped = both_bad == "drop" or (both_bad == "tie" and ties == "drop")
-    dropped_ties = _dropped(counts, Outcome.TIE, ties == "drop")
-    dropped_bad = _dropped(counts, Outcome.BOTH_BAD, is_bad_dropped)
+    dropped_ties = _dropped(counts, TIED, ties == "drop")
+    dropped_bad = _dropped(counts, BAD, is_bad_dropped)
     beats = evidence.beats
     reach = reachable(beats)
     rated = rated_models(beats, reach)
@@ -160,7 +161,7 @@ def gather(counts: Counts, *, ties: Ties, both_bad: BothBad) -> Evidence:
 def _kinds(
     counts: Counts, values: NDArray[np.float64], ties: Ties, both_bad: BothBad
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return (K, K) wins, symmetric ties and symmetric losses to the field, from (n_pairs, 4) values."""
+    """Return (K, K) wins, symmetric ties and symmetric losses to the field, from (n_pairs, O) values."""
     size = len(counts.models)
     place = counts.pairs[:, 0] * size + counts.pairs[:, 1]
 
@@ -168,22 +169,21 @@ def _kinds(
         """Return (K, K) votes; rows are side a, columns side b."""
         return np.bincount(place, votes, size * size).reshape(size, size).astype(np.float64, copy=False)
 
-    won, lost, equal, both = values.T
-    wins = square(won) + square(lost).T
+    wins = square(values @ WON) + square(values @ LOST).T
     if both_bad == "tie":
-        tied = _both_ways(square(equal + both))
+        tied = _both_ways(square(values @ (TIED + BAD)))
         bad = np.zeros((size, size))
     else:
-        tied, bad = _both_ways(square(equal)), _both_ways(square(both))
+        tied, bad = _both_ways(square(values @ TIED)), _both_ways(square(values @ BAD))
     return wins, tied * (ties != "drop"), bad * (both_bad == "loss-to-the-field")
 
 
-def _dropped(counts: Counts, outcome: Outcome, is_dropped: bool) -> NDArray[np.float64]:
-    """Return (K,) votes of each model with this outcome, or none where they are not dropped."""
+def _dropped(counts: Counts, chosen: NDArray[np.float64], is_dropped: bool) -> NDArray[np.float64]:
+    """Return (K,) votes of each model with one of the (O,) chosen outcomes, or none where they are not dropped."""
     size = len(counts.models)
     if not is_dropped:
         return np.zeros(size)
-    votes = counts.outcomes[:, outcome.code]
+    votes = counts.outcomes @ chosen
     both = [np.bincount(counts.pairs[:, side], votes, size) for side in (0, 1)]
     return np.asarray(both[0] + both[1], dtype=np.float64)
 
@@ -193,7 +193,7 @@ def _both_ways(square: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _weights(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (n_pairs, 4) sums of weights and of squared weights; both the counts where there are none."""
+    """Return the (n_pairs, O) sums of weights and of squared weights; both the counts where there are none."""
     outcomes, weights, squares = counts.outcomes, counts.weights, counts.squared_weights
     if weights is None and squares is None:
         return outcomes, outcomes

@@ -145,7 +145,7 @@ class _HeldOut(NamedTuple):
 
 
 def _share(counts: Counts, outcomes: NDArray[np.float64]) -> Counts:
-    """Return the part of the counts with these (n_pairs, 4) outcomes and their share of the weights."""
+    """Return the part of the counts with these (n_pairs, O) outcomes and their share of the weights."""
     share = np.divide(outcomes, counts.outcomes, out=np.zeros_like(outcomes), where=counts.outcomes > 0)
     return replace(
         counts,

@@ -34,8 +34,9 @@ from ratings.fit.both_bad import centred
 from ratings.fit.bradley_terry import BradleyTerryFit, fit
 from ratings.fit.prior import Prior, prior_derivatives
 from ratings.intervals.sandwich import quantile, sandwich
-from ratings.outcomes import OUTCOMES, BothBad, Outcome, Ties
+from ratings.outcomes import OUTCOMES, BothBad, Ties
 from ratings.votes.counts import Counts
+from ratings.votes.shares import BAD, shares
 from ratings.votes.votes import Votes
 
 MIN_CLUSTERS = 10
@@ -175,8 +176,7 @@ def _scores(
     place = np.full(len(votes.models), -1)
     place[result.rated] = np.arange(size)
     left, right = place[votes.a], place[votes.b]
-    tied, is_bad = 0.5 if ties == "half" else np.nan, votes.outcome == Outcome.BOTH_BAD.code
-    won = np.array([1.0, 0.0, tied, tied if both_bad == "tie" else np.nan])[votes.outcome]
+    won, is_bad = shares(both_bad, ties)[votes.outcome], BAD[votes.outcome] > 0
     inside = (left >= 0) & (right >= 0)
     voted, lost = np.flatnonzero(inside & np.isfinite(won)), np.flatnonzero(inside & is_bad)
     if both_bad != "loss-to-the-field":

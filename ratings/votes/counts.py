@@ -28,7 +28,7 @@ class Counts:
     pairs: NDArray[np.int64]
     """(n_pairs, 2) indices into `models`: side a, side b as shown to the voters, each pair once."""
     outcomes: NDArray[np.float64]
-    """(n_pairs, 4) number of votes for A wins, B wins, tie, both bad."""
+    """(n_pairs, O) number of votes by `Outcome.code`, for the O outcomes."""
     read: int
     """Rows read, usable or not."""
     left_out: dict[str, int] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class Counts:
     simulated: int = 0
     """How many of the usable votes were cast by a program."""
     weights: NDArray[np.float64] | None = None
-    """(n_pairs, 4) sum of 1 / (chance of the pair when it was drawn), where asked for."""
+    """(n_pairs, O) sum of 1 / (chance of the pair when it was drawn), where asked for."""
     squared_weights: NDArray[np.float64] | None = None
-    """(n_pairs, 4) sum of the squares of the same weights."""
+    """(n_pairs, O) sum of the squares of the same weights."""
 
     @property
     def used(self) -> int:
@@ -65,9 +65,9 @@ class Groups(NamedTuple):
     b: NDArray[np.int64]
     is_simulated: NDArray[np.bool_]
     votes: NDArray[np.int64]
-    """(m, 5) number of votes by `Outcome.code`, and last of those that do not say."""
+    """(m, O + 1) number of votes by `Outcome.code`, and last of those that do not say."""
     weights: NDArray[np.float64] | None = None
-    """(m, 4) sum of 1 / probability."""
+    """(m, O) sum of 1 / probability."""
     squared_weights: NDArray[np.float64] | None = None
 
 
@@ -95,8 +95,9 @@ def _tally(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
     use = np.ones(votes.used, dtype=bool) if chosen is None else chosen
     size = len(votes.models)
     keys, to = np.unique(votes.a[use] * size + votes.b[use], return_inverse=True)
-    cells = 4 * to.reshape(-1) + votes.outcome[use]
-    outcomes = np.bincount(cells, minlength=4 * len(keys)).reshape(-1, 4).astype(np.float64)
+    kinds = len(OUTCOMES)
+    cells = kinds * to.reshape(-1) + votes.outcome[use]
+    outcomes = np.bincount(cells, minlength=kinds * len(keys)).reshape(-1, kinds).astype(np.float64)
     return Counts(votes.models, _pairs(keys, size), outcomes, int(use.sum()))
 
 

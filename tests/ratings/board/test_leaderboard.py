@@ -24,7 +24,7 @@ from ratings.votes.votes import Record, Votes, collect
 from tests.ratings.helpers.strategies import VOTES
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 MakeVotes = Callable[..., Votes]
 

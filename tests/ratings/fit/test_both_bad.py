@@ -19,7 +19,7 @@ from ratings.votes.votes import Votes
 from tests.ratings.helpers.strategies import VOTES
 
 FIELD = "loss-to-the-field"
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 LOSSES = st.lists(st.integers(0, 9), min_size=4, max_size=4).map(lambda row: np.array(row, dtype=float))
 STRENGTHS = st.lists(st.floats(-3, 3), min_size=4, max_size=4).map(np.array)

@@ -16,7 +16,7 @@ from ratings.votes.votes import Votes
 from tests.ratings.helpers.strategies import VOTES
 
 MakeVotes = Callable[..., Votes]
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 THREE = [("a", "b", A), ("b", "c", A), ("c", "a", A), ("a", "b", A)]
 TWO = [("x", "y", A), ("y", "x", A), ("x", "y", TIE), ("x", "y", A)]

@@ -20,7 +20,7 @@ from tests.ratings.helpers.examples import counts_of
 from tests.ratings.helpers.strategies import VOTES
 
 MakeVotes = Callable[..., Votes]
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 
 def test_map_of_two_models_by_hand() -> None:

@@ -19,7 +19,7 @@ from ratings.votes.votes import Record, Votes, collect
 from tests.ratings.helpers.examples import counts_of, simulated
 from tests.ratings.helpers.strategies import FEW, VOTES, WAYS, Way, joint, rated
 
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 
 def same(one: BradleyTerryFit | DavidsonFit, other: BradleyTerryFit | DavidsonFit) -> bool:

@@ -38,7 +38,7 @@ from ratings.votes.counts import count
 from ratings.votes.votes import Record, Votes, collect, keep
 
 NOW = datetime(2030, 2, 3, tzinfo=UTC)
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 LINEAGE = Lineage(
     parents={"sft": "base", "rlhf": "sft", "rlhf-int8": "rlhf"},
     stages={"base": "base", "sft": "sft", "rlhf": "rlhf", "rlhf-int8": "rlhf"},

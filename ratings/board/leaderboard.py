@@ -7,13 +7,14 @@ A rank is one more than the number of models that are surely better, by interval
 models at once (ranks.py); the worst rank a model may have stands beside it.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.board.columns import BoardRow, make_row
 from ratings.board.estimate import Estimate, estimate
 from ratings.board.settings import Settings as Settings
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
@@ -34,33 +35,6 @@ METHODS = ("bradley-terry", "davidson", "elo")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One model on the board. Votes are all its usable ones, whether or not they entered the fit."""
-
-    model: str
-    status: str
-    """"rated", or why there is no number, or what it leans on."""
-    rating: float | None
-    """Elo points."""
-    lower: float | None
-    upper: float | None
-    rank: int | None
-    """1 + the number of models that are surely better; for online Elo the position."""
-    votes: int
-    wins: int
-    losses: int
-    ties: int
-    both_bad: int
-    rank_lower: int | None = None
-    """The best rank the model may have, and below it the worst; those of all models hold at once."""
-    rank_upper: int | None = None
-    both_bad_share: float | None = None
-    """Of its votes; None without one."""
-    tie_share: float | None = None
-    """Of its votes, those that say both are bad not among them."""
-
-
-@dataclass(frozen=True)
 class Leaderboard:
     """Rows by rating, best first, then those without one by name."""
 
@@ -76,7 +50,7 @@ class Leaderboard:
     """Rows that did not, by reason."""
     simulated: int
     """Usable votes that were cast by a program."""
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of leaderboard.json: text, ints, finite floats and nulls only."""
@@ -94,12 +68,13 @@ class Leaderboard:
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row a model, with the columns of `Row`; missing numbers are NA, ranks whole."""
+        """Return one row a model, with the fields of `BoardRow`; missing numbers are NA, ranks whole."""
         import pandas as pd
 
-        frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__annotations__))
-        numbers = dict.fromkeys(("rating", "lower", "upper", "both_bad_share", "tie_share"), "Float64")
-        return frame.astype({**numbers, **dict.fromkeys(("rank", "rank_lower", "rank_upper"), "Int64")})
+        kinds: dict[Any, str] = {float | None: "Float64", int | None: "Int64"}
+        columns = {field.name: kinds.get(field.type) for field in fields(BoardRow)}
+        frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(columns))
+        return frame.astype({name: kind for name, kind in columns.items() if kind})
 
     def to_text(self) -> str:
         """Return the board as an aligned table for a terminal, with its summary line."""
@@ -220,7 +195,7 @@ def _board(
 ) -> Leaderboard:
     """Put together the rows; `numbers` is (K, 5) rating, lower, upper, best and worst rank, NaN for none."""
     lines = zip(counts.models, statuses, numbers, _tallies(counts), strict=True)
-    rows = [_row(model, status, line, tally) for model, status, line, tally in lines]
+    rows = [make_row(model, status, line, tally) for model, status, line, tally in lines]
     rows.sort(key=lambda row: (row.rating is None, -(row.rating or 0.0), row.model))
     return Leaderboard(
         created=created,
@@ -231,28 +206,6 @@ def _board(
         left_out=left_out,
         simulated=counts.simulated,
         rows=tuple(rows),
-    )
-
-
-def _row(model: str, status: str, numbers: NDArray[np.float64], tally: NDArray[np.float64]) -> Row:
-    rating, lower, upper, best, worst = (float(n) if np.isfinite(n) else None for n in numbers)
-    votes, wins, losses, ties, both_bad = (int(n) for n in tally)
-    return Row(
-        model=model,
-        status=status,
-        rating=rating,
-        lower=lower,
-        upper=upper,
-        rank=None if best is None else int(best),
-        votes=votes,
-        wins=wins,
-        losses=losses,
-        ties=ties,
-        both_bad=both_bad,
-        rank_lower=None if best is None or worst is None else int(best),
-        rank_upper=None if worst is None else int(worst),
-        both_bad_share=both_bad / votes if votes else None,
-        tie_share=ties / votes if votes else None,
     )
 
 

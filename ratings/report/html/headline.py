@@ -8,11 +8,12 @@ from collections import Counter
 from math import isfinite
 
 from ratings.analysis.fragility import Fragility
-from ratings.board.leaderboard import Leaderboard, Row
+from ratings.board.columns import BoardRow, ranks
+from ratings.board.leaderboard import Leaderboard
 from ratings.fit.existence import RATED
 from ratings.intervals.differences import Differences
 from ratings.report.html.elements import listing, number, percent, plural
-from ratings.report.html.plots import rank_words
+from ratings.report.html.plots import IN_WORDS
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT
 
@@ -63,7 +64,7 @@ def fragility_sentence(found: Fragility) -> str:
     )
 
 
-def _lead(rated: list[Row], found: Differences | None) -> str:
+def _lead(rated: list[BoardRow], found: Differences | None) -> str:
     first, second = rated[0], rated[1]
     assert first.rating is not None
     assert second.rating is not None
@@ -81,11 +82,11 @@ def _within(found: Differences | None) -> str:
     return f" [{', '.join(f'{bound:.0f}' for bound in bounds)}]".replace("-", "−") if all(map(isfinite, bounds)) else ""
 
 
-def _named(row: Row) -> str:
+def _named(row: BoardRow) -> str:
     """Return the model with its ranks, "rlhf (rank 1 to 2)", where it has an interval of them."""
     if row.rank_lower is None or row.rank_upper is None:
         return row.model
-    return f"{row.model} ({rank_words(row)})"
+    return f"{row.model} (rank {ranks(row, IN_WORDS)})"
 
 
 def _why_nobody(board: Leaderboard) -> str:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ratings.board.columns import BoardRow
 from ratings.board.estimate import TOO_EARLY
-from ratings.board.leaderboard import Leaderboard, Row, Settings, build
+from ratings.board.leaderboard import Leaderboard, Settings, build
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.davidson import fit_davidson
@@ -50,7 +51,7 @@ def test_votes_read_are_used_or_left_out_and_the_json_is_strict(votes: Votes, bo
     assert told["votes"]["read"] == told["votes"]["used"] + sum(told["votes"]["left_out"].values())
     assert {row["model"] for row in told["rows"]} == set(votes.models)
     for row in told["rows"]:
-        assert list(row) == list(Row.__annotations__)
+        assert list(row) == list(BoardRow.__annotations__)
         assert row["votes"] == row["wins"] + row["losses"] + row["ties"] + row["both_bad"]
         assert (row["status"] == "rated") == (row["rating"] is not None) == (row["rank"] is not None)
         if method == "bradley-terry" and row["rating"] is not None:
@@ -239,7 +240,7 @@ def test_status_that_does_not_fit_goes_below_its_row(make_votes: MakeVotes) -> N
 
 def test_frame_has_the_columns_of_a_row_and_whole_ranks(make_votes: MakeVotes) -> None:
     frame = board_of(make_votes(SOME)).to_frame()
-    assert list(frame.columns) == list(Row.__annotations__)
+    assert list(frame.columns) == list(BoardRow.__annotations__)
     assert str(frame["rank"].dtype) == "Int64"
 
 

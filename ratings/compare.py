@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from ratings.errors import NoVotesError, RatingsError, SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, fit, score_products, win_probability
+from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, multiplier, sequence
-from ratings.intervals.sandwich import covariance, difference_variance, pseudo_inverse
+from ratings.intervals.sandwich import covariance, difference_variance
 from ratings.ledger.reader import read_ledger
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT

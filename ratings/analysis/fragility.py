@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
-from ratings.intervals.sandwich import pseudo_inverse
+from ratings.fit.newton import pseudo_inverse
 from ratings.outcomes import OUTCOMES, Outcome
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import Counts

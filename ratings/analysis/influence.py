@@ -16,7 +16,7 @@ from ratings.analysis.fragility import check_plain, refit
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, win_probability
 from ratings.fit.covariates import places, shares_for_either
-from ratings.intervals.sandwich import pseudo_inverse
+from ratings.fit.newton import pseudo_inverse
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.votes import Votes

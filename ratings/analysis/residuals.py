@@ -23,7 +23,7 @@ from ratings.board.leaderboard import Leaderboard
 from ratings.fit.bradley_terry import BradleyTerryFit, win_probability
 from ratings.fit.data import Evidence, gather
 from ratings.fit.davidson import DavidsonFit, outcome_chances
-from ratings.fit.newton import pseudo_inverse_along
+from ratings.fit.newton import pseudo_inverse
 from ratings.outcomes import BothBad
 from ratings.votes.counts import Counts
 
@@ -104,7 +104,7 @@ def _leverage(fit: BradleyTerryFit | DavidsonFit, votes: Floats, variance: Float
     """Return (R, R) the share of each pair's residual that the fit has taken up."""
     size = len(fit.strengths)
     flat = np.append(np.ones(size), np.zeros(len(fit.hessian) - size))
-    inverse = pseudo_inverse_along(fit.hessian, flat)
+    inverse = pseudo_inverse(fit.hessian, flat)
     among = inverse[:size, :size]
     spread = np.add.outer(np.diag(among), np.diag(among)) - 2 * among
     leverage = votes * variance * spread

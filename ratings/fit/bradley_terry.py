@@ -14,18 +14,18 @@ and Newman (2023, arXiv:2207.00076) because the intervals need the Hessian anywa
 Losses to the field (both_bad.py) and a prior (prior.py) add their own terms where they are asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.fit.both_bad import field_derivatives, field_log_likelihood, field_score_products
+from ratings.fit.both_bad import field_derivatives, field_score_products
 from ratings.fit.data import BOTH_BAD_DROPPED as BOTH_BAD_DROPPED
 from ratings.fit.data import Evidence, select
-from ratings.fit.newton import maximise
-from ratings.fit.prior import Prior, prior_derivatives, prior_log_density
+from ratings.fit.newton import Place, maximise
+from ratings.fit.prior import Prior, prior_derivatives
 from ratings.outcomes import BothBad, Ties
 from ratings.votes.counts import Counts
 
@@ -97,41 +97,48 @@ def fit(
     evidence = chosen.evidence
     shares, losses = evidence.shares, evidence.field.sum(axis=1)
 
-    def log_likelihood(strengths: NDArray[np.float64]) -> float:
-        behind = strengths[None, :] - strengths[:, None]
-        # log(1 + exp(behind)), in a third of the time of logaddexp, which is most of a fit's.
-        total = -float((shares * (np.maximum(behind, 0) + np.log1p(np.exp(-np.abs(behind))))).sum())
-        return total + extra_log_likelihood(losses, prior, strengths)
-
-    def derivatives(strengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        gradient, hessian = _pair_derivatives(shares, strengths)
+    def at(strengths: NDArray[np.float64]) -> Place:
+        gradient, hessian = pair_derivatives(shares, strengths)
         more_gradient, more_hessian = extra_derivatives(losses, prior, strengths)
-        return gradient + more_gradient, hessian + more_hessian
+        return Place(gradient + more_gradient, lambda: hessian() + more_hessian)
 
     strengths, iterations = _start(counts.models, chosen.rated, start or {}), 0
     if len(strengths):
-        strengths, iterations = maximise(
-            log_likelihood,
-            derivatives,
-            strengths,
-            flat=np.ones(len(strengths)),
-            votes=evidence.used,
-            name="Bradley-Terry",
-        )
-    gradient, hessian = derivatives(strengths)
+        flat = np.ones(len(strengths))
+        top = maximise(at, strengths, flat=flat, votes=evidence.used, name="Bradley-Terry")
+        strengths, iterations = top.parameters, top.iterations
+    end = at(strengths)
     return BradleyTerryFit(
         models=counts.models,
         status=chosen.status,
         rated=chosen.rated,
         strengths=strengths,
-        hessian=hessian,
+        hessian=end.hessian(),
         evidence=evidence,
         prior=prior,
-        max_gradient=float(np.abs(gradient).max(initial=0.0)),
+        max_gradient=float(np.abs(end.gradient).max(initial=0.0)),
         iterations=iterations,
         converged=len(chosen.rated) > 0,
         left_out=chosen.left_out,
     )
+
+
+def most_likely(
+    shares: NDArray[np.float64], start: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (R,) strengths most likely for (R, R) shares of wins, and the (R, R) negative Hessian near them.
+
+    The Hessian is that of one negligible step before. Raises NotConvergedError as `fit` does.
+    """
+    if len(shares) == 0:
+        return start, shares
+
+    def at(strengths: NDArray[np.float64]) -> Place:
+        return Place(*pair_derivatives(shares, strengths))
+
+    flat = np.ones(len(shares))
+    top = maximise(at, start, flat=flat, votes=float(shares.sum()), name="Bradley-Terry")
+    return top.parameters, top.hessian
 
 
 def _start(models: tuple[str, ...], rated: NDArray[np.int64], start: Mapping[str, float]) -> NDArray[np.float64]:
@@ -145,9 +152,11 @@ def _start(models: tuple[str, ...], rated: NDArray[np.int64], start: Mapping[str
 
 def win_probability(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (R, R) probabilities that the row's model beats the column's, from (R,) nats."""
-    # Small chances keep all their digits in this form; below exp(-700), where it would overflow, they stop.
     behind = strengths[None, :] - strengths[:, None]
-    return np.asarray(1 / (1 + np.exp(np.minimum(behind, 700))))
+    with np.errstate(over="ignore"):  # small chances keep all their digits; below exp(-709) they are 0
+        np.exp(behind, out=behind)
+    behind += 1
+    return np.divide(1, behind, out=behind)
 
 
 def score_products(fit: BradleyTerryFit) -> NDArray[np.float64]:
@@ -160,7 +169,7 @@ def score_products(fit: BradleyTerryFit) -> NDArray[np.float64]:
     squared, strengths = fit.evidence.squared, fit.strengths
     if fit.prior:
         more = extra_derivatives(squared.field.sum(axis=1), fit.prior, strengths)[1]
-        return _pair_derivatives(squared.shares, strengths)[1] + more
+        return pair_derivatives(squared.shares, strengths)[1]() + more
     probability = win_probability(strengths)
     won = squared.wins * probability.T**2  # 1 - P_ij = P_ji
     products = laplacian(won + won.T + squared.ties * (0.5 - probability) ** 2)
@@ -169,19 +178,15 @@ def score_products(fit: BradleyTerryFit) -> NDArray[np.float64]:
 
 def laplacian(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (R, R) Laplacian of a graph with symmetric (R, R) edge weights."""
-    return np.asarray(np.diag(weights.sum(axis=1)) - weights)
-
-
-def extra_log_likelihood(losses: NDArray[np.float64], prior: Prior | None, strengths: NDArray[np.float64]) -> float:
-    """Return what (R,) losses to the field and a prior add to the log-likelihood."""
-    total = field_log_likelihood(losses, strengths) if losses.any() else 0.0
-    return total + (prior_log_density(prior, strengths) if prior else 0.0)
+    result = np.negative(weights)
+    result.flat[:: len(result) + 1] += weights.sum(axis=1)  # the diagonal
+    return result
 
 
 def extra_derivatives(
     losses: NDArray[np.float64], prior: Prior | None, strengths: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what they add to the (R,) gradient and the (R, R) negative Hessian."""
+    """Return what (R,) losses to the field and a prior add to the (R,) gradient and the (R, R) negative Hessian."""
     size = len(strengths)
     gradient, hessian = (
         field_derivatives(losses, strengths) if losses.any() else (np.zeros(size), np.zeros((size, size)))
@@ -192,12 +197,11 @@ def extra_derivatives(
     return gradient, hessian
 
 
-def _pair_derivatives(
+def pair_derivatives(
     shares: NDArray[np.float64], strengths: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (R,) gradient and the (R, R) negative Hessian of the likelihood of (R, R) shares."""
+) -> tuple[NDArray[np.float64], Callable[[], NDArray[np.float64]]]:
+    """Return the (R,) gradient of the likelihood of (R, R) shares, and what makes its (R, R) negative Hessian."""
     probability = win_probability(strengths)
-    votes = shares + shares.T
     # W_ij - N_ij P_ij without the difference of two large numbers, as 1 - P_ij = P_ji.
     gradient = (shares * probability.T - shares.T * probability).sum(axis=1)
-    return gradient, laplacian(votes * probability * probability.T)
+    return gradient, lambda: laplacian((shares + shares.T) * probability * probability.T)

@@ -19,22 +19,20 @@ Votes are summed per pair of models, so a step costs one pass over the votes and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import NotConvergedError, SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, laplacian
-from ratings.fit.newton import MAX_ITERATIONS, TOLERANCE
+from ratings.fit.newton import Place, filled, maximise, pseudo_inverse
 from ratings.intervals.sandwich import quantile
 from ratings.outcomes import BothBad
 from ratings.votes.shares import shares
 
 Floats = NDArray[np.float64]
 
-# Squared distance to the maximum in standard errors, as in bradley_terry.py. The step that starts
-# this close lands at machine precision, and neither Hessian nor residuals feel it.
-_NEARLY_THERE = 1e-10
 # A tie between equals has a squared score of 1e-16 or less after rounding, against 1/4 in the Hessian.
 _ROUNDING = 1e-14
 # What a direction must keep of the information it would have were every vote even. A pair decided
@@ -138,26 +136,30 @@ def fit_covariates(
     if rows.size == 0:
         raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
     even = _weigh(rows, np.full(len(rows.share), 0.25))
-    _check_told_apart(even, rows.size, names)
+    flat = np.append(np.ones(rows.size), np.zeros(len(names)))
+    _check_told_apart(even, flat, names)
     start = np.concatenate([without.strengths, np.zeros(len(names))])
-    theta, residual, hessian, max_gradient, iterations = _newton(rows, _approach(rows, start))
-    _check_exists(hessian, even, rows.size)
-    scores = _weigh(rows, residual * residual)
+    top = maximise(
+        partial(_at, rows), _approach(rows, start, flat), flat=flat, votes=rows.votes, name="a fit with covariates"
+    )
+    hessian, last = top.hessian, top.last
+    _check_exists(hessian, even, flat)
+    scores = _weigh(rows, last.residual * last.residual)
     has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
     if not has_spread[rows.size :].all():
         raise SettingsError("every vote is a tie between equals, so there is nothing to measure a spread by")
-    inverse = _pseudo_inverse(hessian, rows.size)
+    inverse = pseudo_inverse(hessian, flat)
     return CovariateFit(
         without=without,
-        strengths=theta[: rows.size],
+        strengths=top.parameters[: rows.size],
         names=tuple(names),
         sds=sds,
-        coefficients=theta[rows.size :],
+        coefficients=top.parameters[rows.size :],
         hessian=hessian,
         joint=inverse @ scores @ inverse,
         has_spread=has_spread[: rows.size],
-        max_gradient=max_gradient,
-        iterations=iterations,
+        max_gradient=float(np.abs(last.gradient).max()),
+        iterations=top.iterations,
         left_out={reason: n for reason, n in left_out.items() if n},
     )
 
@@ -181,38 +183,20 @@ def places(fit: BradleyTerryFit) -> NDArray[np.int64]:
     return place
 
 
-def _newton(rows: Rows, theta: Floats) -> tuple[Floats, Floats, Floats, float, int]:
-    """Return the (R + F,) estimates, what holds one negligible step before them, and the steps taken.
+@dataclass(frozen=True)
+class _Place(Place):
+    """The likelihood around (R + F,) strengths and coefficients, with the (n,) residuals y - p."""
 
-    That is (n,) residuals y - p, the (R + F, R + F) Hessian and the largest entry of the gradient.
-    """
-    tolerance = TOLERANCE * rows.votes
+    residual: Floats
+
+
+def _at(rows: Rows, theta: Floats) -> _Place:
     probability = _probability(rows, theta)
-    gradient = _gradient(rows, rows.share - probability)
-    for iteration in range(1, MAX_ITERATIONS + 1):
-        hessian = _weigh(rows, probability * (1 - probability))
-        step = np.linalg.solve(_filled(hessian, rows.size), gradient)
-        slope = gradient @ step
-        largest = float(np.abs(gradient).max())
-        if slope < _NEARLY_THERE and largest < tolerance:
-            return _centred(theta + step, rows.size), rows.share - probability, hessian, largest, iteration
-        for _ in range(40):
-            moved = _centred(theta + step, rows.size)
-            probability = _probability(rows, moved)
-            gradient = _gradient(rows, rows.share - probability)
-            # The log-likelihood is concave, so the slope at the end of the step tells an overshoot
-            # without another pass over the votes; a little beyond the top is no harm.
-            if gradient @ step >= -slope / 2:
-                break
-            step, slope = step / 2, slope / 2
-        theta = moved
-    raise NotConvergedError(
-        f"a fit with covariates stopped after {MAX_ITERATIONS} iterations with a gradient of "
-        f"{np.abs(gradient).max():.3g}, over the tolerance of {tolerance:.3g}; no ratings are given"
-    )
+    residual = rows.share - probability
+    return _Place(_gradient(rows, residual), lambda: _weigh(rows, probability * (1 - probability)), residual)
 
 
-def _approach(rows: Rows, start: Floats) -> Floats:
+def _approach(rows: Rows, start: Floats, flat: Floats) -> Floats:
     """Return a better start from some of the votes, or the start itself where they say nothing of it."""
     step = len(rows.share) // (_MANY // 2)
     if step < 2:
@@ -222,9 +206,8 @@ def _approach(rows: Rows, start: Floats) -> Floats:
     theta = start
     try:
         for _ in range(3):
-            probability = _probability(some, theta)
-            hessian = _weigh(some, probability * (1 - probability))
-            theta = theta + np.linalg.solve(_filled(hessian, rows.size), _gradient(some, some.share - probability))
+            place = _at(some, theta)
+            theta = theta + np.linalg.solve(filled(place.hessian(), flat), place.gradient)
     except np.linalg.LinAlgError:  # a model is missing among these votes
         return start
     # A model with few votes among these may be anywhere.
@@ -270,31 +253,14 @@ def _by_model(rows: Rows, values: Floats) -> Floats:
     return np.asarray(pairs.sum(axis=1) - pairs.sum(axis=0))
 
 
-def _centred(theta: Floats, size: int) -> Floats:
-    return np.concatenate([theta[:size] - theta[:size].mean(), theta[size:]])
-
-
-def _filled(hessian: Floats, size: int) -> Floats:
-    """Return the Hessian with its one empty direction, all strengths alike, filled by a constant."""
-    filled = hessian.copy()
-    filled[:size, :size] += np.trace(hessian[:size, :size]) / size**2
-    return filled
-
-
-def _pseudo_inverse(hessian: Floats, size: int) -> Floats:
-    inverse = np.linalg.inv(_filled(hessian, size))
-    inverse[:size, :size] -= 1 / np.trace(hessian[:size, :size])  # 1 / (c R^2)
-    return np.asarray(inverse)
-
-
-def _check_told_apart(even: Floats, size: int, names: Sequence[str]) -> None:
+def _check_told_apart(even: Floats, flat: Floats, names: Sequence[str]) -> None:
     """Raise SettingsError where a covariate is a sum of others and of strengths, before any fit."""
-    filled = _filled(even, size)
-    scale = 1 / np.sqrt(np.maximum(np.diag(filled), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(filled * np.outer(scale, scale))
+    whole = filled(even, flat)
+    scale = 1 / np.sqrt(np.maximum(np.diag(whole), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(whole * np.outer(scale, scale))
     # The first direction is the one the votes say least about.
     if values[0] < 1e-10:
-        loads = np.abs(vectors[size:, 0])
+        loads = np.abs(vectors[-len(names) :, 0])
         guilty = [name for name, load in zip(names, loads, strict=True) if load > 0.1 * loads.max()]
         raise SettingsError(
             f"{' and '.join(guilty)} cannot be told from each other or from the models themselves in these votes; "
@@ -302,10 +268,10 @@ def _check_told_apart(even: Floats, size: int, names: Sequence[str]) -> None:
         )
 
 
-def _check_exists(hessian: Floats, even: Floats, size: int) -> None:
+def _check_exists(hessian: Floats, even: Floats, flat: Floats) -> None:
     """Raise NotConvergedError where the covariates decide votes so cleanly that no coefficient is enough."""
-    root = np.linalg.inv(np.linalg.cholesky(_filled(even, size)))
-    kept = np.linalg.eigvalsh(root @ _filled(hessian, size) @ root.T)[0]
+    root = np.linalg.inv(np.linalg.cholesky(filled(even, flat)))
+    kept = np.linalg.eigvalsh(root @ filled(hessian, flat) @ root.T)[0]
     if kept < _LEAST_INFORMATION:
         raise NotConvergedError(
             "models and covariates together call every vote of some model or covariate correctly, so its strength "

@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.fit.both_bad import field_score_products
-from ratings.fit.bradley_terry import extra_derivatives, extra_log_likelihood, laplacian
+from ratings.fit.bradley_terry import extra_derivatives, laplacian
 from ratings.fit.data import Evidence, select
 from ratings.fit.existence import why_no_davidson
-from ratings.fit.newton import maximise, pseudo_inverse_along
+from ratings.fit.newton import Place, maximise, pseudo_inverse
 from ratings.fit.prior import Prior
 from ratings.outcomes import BothBad
 from ratings.votes.counts import Counts
@@ -95,28 +95,21 @@ def fit_davidson(counts: Counts, *, both_bad: BothBad = "tie", prior: Prior | No
             evidence = chosen.evidence
     size, losses = len(chosen.rated), evidence.field.sum(axis=1)
 
-    def log_likelihood(both: NDArray[np.float64]) -> float:
-        return _log_likelihood(evidence, both) + extra_log_likelihood(losses, prior, both[:-1])
-
-    def derivatives(both: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def at(both: NDArray[np.float64]) -> Place:
         gradient, hessian = _derivatives(evidence, both)
         more_gradient, more_hessian = extra_derivatives(losses, prior, both[:-1])
         gradient[:-1] += more_gradient
         hessian[:-1, :-1] += more_hessian
-        return gradient, hessian
+        return Place(gradient, lambda: hessian)
 
     both, iterations = np.full(1, np.nan), 0
     gradient, hessian = np.zeros(0), np.zeros((0, 0))
     if size:
-        both, iterations = maximise(
-            log_likelihood,
-            derivatives,
-            np.append(np.zeros(size), _log_nu_of_equals(evidence)),
-            flat=_flat(size),
-            votes=evidence.used,
-            name="Davidson",
-        )
-        gradient, hessian = derivatives(both)
+        start = np.append(np.zeros(size), _log_nu_of_equals(evidence))
+        top = maximise(at, start, flat=_flat(size), votes=evidence.used, name="Davidson")
+        both, iterations = top.parameters, top.iterations
+        end = at(both)
+        gradient, hessian = end.gradient, end.hessian()
     return DavidsonFit(
         models=counts.models,
         status=chosen.status,
@@ -138,7 +131,7 @@ def davidson_covariance(fit: DavidsonFit) -> NDArray[np.float64]:
 
     Strengths are in nats and sum to zero; the last row and column are log nu's.
     """
-    inverse = pseudo_inverse_along(fit.hessian, _flat(len(fit.strengths)))
+    inverse = pseudo_inverse(fit.hessian, _flat(len(fit.strengths)))
     return np.asarray(inverse @ davidson_score_products(fit) @ inverse)
 
 
@@ -197,16 +190,6 @@ def _chances(
     total = win + win.T + tie
     won, tied = win / total, tie / total
     return won, tied, won + tied / 2
-
-
-def _log_likelihood(evidence: Evidence, both: NDArray[np.float64]) -> float:
-    ahead = both[:-1, None] - both[None, :-1]
-    apart = np.abs(ahead) / 2
-    # log of the sum of exp(apart), exp(-apart) and nu, with the largest of them taken out.
-    largest = np.maximum(apart, both[-1])
-    total = largest + np.log1p(np.exp(np.minimum(apart, both[-1]) - largest) + np.exp(-apart - largest))
-    decided = float((evidence.wins * (ahead / 2 - total)).sum())
-    return decided + float((evidence.ties * (both[-1] - total)).sum()) / 2
 
 
 def _derivatives(evidence: Evidence, both: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

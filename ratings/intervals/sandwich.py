@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, score_products
+from ratings.fit.newton import pseudo_inverse
 
 NO_SPREAD = "no interval: every vote is a tie with an equal"
 
@@ -54,15 +55,6 @@ def sandwich(hessian: NDArray[np.float64], products: NDArray[np.float64]) -> NDA
 def has_spread(fit: BradleyTerryFit) -> NDArray[np.bool_]:
     """Return (R,) whether the votes on each rated model tell a spread, so that it has an interval."""
     return np.diag(score_products(fit)) > _ROUNDING * np.diag(fit.hessian)
-
-
-def pseudo_inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (R, R) pseudo-inverse of the Laplacian of a connected graph; (0, 0) for none."""
-    size = len(hessian)
-    if size == 0:
-        return hessian
-    c = np.trace(hessian) / size**2
-    return np.asarray(np.linalg.inv(hessian + c) - 1 / (c * size**2))
 
 
 def centre_on(

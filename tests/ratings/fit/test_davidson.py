@@ -16,7 +16,7 @@ from ratings.fit.davidson import (
     outcome_chances,
 )
 from ratings.fit.existence import NO_REVERSAL, NO_TIES, RATED
-from ratings.fit.newton import TOLERANCE, pseudo_inverse_along
+from ratings.fit.newton import TOLERANCE, pseudo_inverse
 from ratings.fit.prior import Prior
 from ratings.intervals.sandwich import difference_variance
 from ratings.votes.counts import Counts, count
@@ -56,7 +56,7 @@ def test_davidsons_chocolate_puddings() -> None:
     worths = np.exp(result.strengths) / np.exp(result.strengths).sum()
     assert worths == pytest.approx([0.1388, 0.1730, 0.1617, 0.1654, 0.1587, 0.2024], abs=6e-5)
     assert result.nu == pytest.approx(0.7468, abs=6e-5)
-    model_based = pseudo_inverse_along(result.hessian, np.append(np.ones(6), 0))
+    model_based = pseudo_inverse(result.hessian, np.append(np.ones(6), 0))
     assert np.sqrt(model_based[-1, -1]) == pytest.approx(0.0825, abs=6e-5)
     errors = np.sqrt(difference_variance(model_based[:-1, :-1])[0, 1:])
     assert errors == pytest.approx([0.1872, 0.1935, 0.1882, 0.1927, 0.1924], abs=6e-5)
@@ -148,7 +148,7 @@ def test_sandwich_is_the_inverse_hessian_where_the_model_is_exact() -> None:
     i, j = counts.pairs.T
     exact = 1000 * np.stack([won[i, j], won[j, i], tied[i, j], 0 * tied[i, j]], axis=1)
     result = fit_davidson(Counts(counts.models, counts.pairs, exact, 3000))
-    model_based = pseudo_inverse_along(result.hessian, np.append(np.ones(3), 0))
+    model_based = pseudo_inverse(result.hessian, np.append(np.ones(3), 0))
     assert davidson_covariance(result) == pytest.approx(model_based, abs=1e-12)
 
 

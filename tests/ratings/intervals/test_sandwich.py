@@ -6,6 +6,7 @@ from hypothesis import given
 
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
+from ratings.fit.newton import pseudo_inverse
 from ratings.fit.prior import Prior
 from ratings.intervals.sandwich import (
     centre_on,
@@ -13,7 +14,6 @@ from ratings.intervals.sandwich import (
     difference_variance,
     has_spread,
     intervals,
-    pseudo_inverse,
     quantile,
     variances,
 )

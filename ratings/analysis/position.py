@@ -10,15 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ratings.fit.bradley_terry import BradleyTerryFit, fit
+from ratings.fit.bradley_terry import fit
 from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares_for_either
+from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
 
 POSITION = "side A"
 
 
-def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: BradleyTerryFit | None = None) -> CovariateFit:
+def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: Fit | None = None) -> CovariateFit:
     """Return strengths with the side held equal, and side A's advantage as the only covariate.
 
     The cost depends on the number of pairs and not of votes, each of which weighs the same, also where

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from ratings.analysis.position import POSITION
 from ratings.errors import SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, fit
+from ratings.fit.bradley_terry import fit
 from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares_for_either
+from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes
@@ -140,7 +141,7 @@ def _keep(votes: Votes, kept: NDArray[np.bool_]) -> Votes:
     return replace(votes, a=votes.a[kept], b=votes.b[kept], outcome=votes.outcome[kept], left_out=dict(left_out))
 
 
-def _pairs(votes: Votes, without: BradleyTerryFit) -> NDArray[np.int64]:
+def _pairs(votes: Votes, without: Fit) -> NDArray[np.int64]:
     """Return (n,) side a times R plus side b of each vote among the R rated models, -1 where one is not."""
     place = places(without)
     numbers = np.add.outer(place * len(without.rated), place)

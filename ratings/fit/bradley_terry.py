@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from ratings.errors import SettingsError
 from ratings.fit.both_bad import field_derivatives, field_score_products
 from ratings.fit.data import BOTH_BAD_DROPPED as BOTH_BAD_DROPPED
-from ratings.fit.data import Evidence, select
+from ratings.fit.data import FitData, select
 from ratings.fit.newton import Place, maximise
 from ratings.fit.prior import Prior, prior_derivatives
+from ratings.fit.protocol import Expected
 from ratings.outcomes import BothBad, Ties
 from ratings.votes.counts import Counts
 
@@ -45,8 +46,8 @@ class BradleyTerryFit:
     hessian: NDArray[np.float64]
     """(R, R) negative Hessian of the log-likelihood at the strengths, the prior's part included; its
     rows sum to zero."""
-    evidence: Evidence
-    """What the fit was told, over the R rated models."""
+    data: FitData
+    """The votes that entered the fit, over the R rated models."""
     prior: Prior | None
     max_gradient: float
     """Largest absolute entry of the gradient at the strengths, in votes."""
@@ -57,19 +58,44 @@ class BradleyTerryFit:
     """Rows that did not enter the fit, by reason: the counts' own and the fit's."""
 
     @property
+    def log_nu(self) -> None:
+        """Return None: there is no tie parameter."""
+
+    @property
     def wins(self) -> NDArray[np.float64]:
         """Return (R, R) decided votes that entered the fit, won by the row's model over the column's."""
-        return self.evidence.wins
+        return self.data.wins
 
     @property
     def ties(self) -> NDArray[np.float64]:
         """Return (R, R) tied votes that entered the fit, symmetric: each stands in both halves."""
-        return self.evidence.ties
+        return self.data.ties
 
     @property
     def used(self) -> int:
         """Return the number of votes that entered the fit."""
-        return self.evidence.used
+        return self.data.used
+
+    def expected(self) -> Expected:
+        """Return what the fit expects of a vote on each pair."""
+        share = win_probability(self.strengths)
+        return Expected(share, share * share.T)
+
+    def score_products(self) -> NDArray[np.float64]:
+        """Return M, the (R, R) sum over the votes of the outer product of the score; its rows sum to zero.
+
+        A vote that weighs w counts w squared, and a loss to the field has its own scores. With a prior M is
+        what the model expects it to be, plus the prior's precision (prior.py).
+        `sandwich(fit.hessian, fit.score_products())` is the covariance of the strengths.
+        """
+        squared, strengths = self.data.squared, self.strengths
+        if self.prior:
+            more = extra_derivatives(squared.field.sum(axis=1), self.prior, strengths)[1]
+            return pair_derivatives(squared.shares, strengths)[1]() + more
+        probability = win_probability(strengths)
+        won = squared.wins * probability.T**2  # 1 - P_ij = P_ji
+        products = laplacian(won + won.T + squared.ties * (0.5 - probability) ** 2)
+        return products + field_score_products(squared.field, strengths) if squared.field.any() else products
 
 
 def fit(
@@ -94,8 +120,8 @@ def fit(
             "ties is 'davidson', which is another model than Bradley-Terry; fit it by ratings.fit.davidson"
         )
     chosen = select(counts, ties=ties, both_bad=both_bad, has_prior=prior is not None)
-    evidence = chosen.evidence
-    shares, losses = evidence.shares, evidence.field.sum(axis=1)
+    data = chosen.data
+    shares, losses = data.shares, data.field.sum(axis=1)
 
     def at(strengths: NDArray[np.float64]) -> Place:
         gradient, hessian = pair_derivatives(shares, strengths)
@@ -105,7 +131,7 @@ def fit(
     strengths, iterations = _start(counts.models, chosen.rated, start or {}), 0
     if len(strengths):
         flat = np.ones(len(strengths))
-        top = maximise(at, strengths, flat=flat, votes=evidence.used, name="Bradley-Terry")
+        top = maximise(at, strengths, flat=flat, votes=data.used, name="Bradley-Terry")
         strengths, iterations = top.parameters, top.iterations
     end = at(strengths)
     return BradleyTerryFit(
@@ -114,7 +140,7 @@ def fit(
         rated=chosen.rated,
         strengths=strengths,
         hessian=end.hessian(),
-        evidence=evidence,
+        data=data,
         prior=prior,
         max_gradient=float(np.abs(end.gradient).max(initial=0.0)),
         iterations=iterations,
@@ -157,23 +183,6 @@ def win_probability(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
         np.exp(behind, out=behind)
     behind += 1
     return np.divide(1, behind, out=behind)
-
-
-def score_products(fit: BradleyTerryFit) -> NDArray[np.float64]:
-    """Return M, the (R, R) sum over the votes of the outer product of the score; its rows sum to zero.
-
-    A vote that weighs w counts w squared, and a loss to the field has its own scores. With a prior M is
-    what the model expects it to be, plus the prior's precision (prior.py).
-    `sandwich(fit.hessian, score_products(fit))` is the covariance of the strengths.
-    """
-    squared, strengths = fit.evidence.squared, fit.strengths
-    if fit.prior:
-        more = extra_derivatives(squared.field.sum(axis=1), fit.prior, strengths)[1]
-        return pair_derivatives(squared.shares, strengths)[1]() + more
-    probability = win_probability(strengths)
-    won = squared.wins * probability.T**2  # 1 - P_ij = P_ji
-    products = laplacian(won + won.T + squared.ties * (0.5 - probability) ** 2)
-    return products + field_score_products(squared.field, strengths) if squared.field.any() else products
 
 
 def laplacian(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import NotConvergedError, SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, laplacian
-from ratings.fit.newton import Place, filled, maximise, pseudo_inverse
+from ratings.fit.bradley_terry import laplacian
+from ratings.fit.newton import Place, filled, flat_direction, maximise, pseudo_inverse
+from ratings.fit.protocol import Fit
 from ratings.intervals.sandwich import quantile
 from ratings.outcomes import BothBad
 from ratings.votes.shares import shares
@@ -88,7 +89,7 @@ class Covariate:
 class CovariateFit:
     """Strengths of R models with F covariates held equal."""
 
-    without: BradleyTerryFit
+    without: Fit
     """The same votes without covariates; it names the K models, their status and the R rated ones."""
     strengths: Floats
     """(R,) nats, sum to zero: who wins where both sides are alike."""
@@ -124,7 +125,7 @@ class CovariateFit:
 
 
 def fit_covariates(
-    rows: Rows, names: Sequence[str], sds: Floats, without: BradleyTerryFit, left_out: dict[str, int]
+    rows: Rows, names: Sequence[str], sds: Floats, without: Fit, left_out: dict[str, int]
 ) -> CovariateFit:
     """Return the maximum-likelihood strengths and coefficients of `rows`.
 
@@ -136,7 +137,7 @@ def fit_covariates(
     if rows.size == 0:
         raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
     even = _weigh(rows, np.full(len(rows.share), 0.25))
-    flat = np.append(np.ones(rows.size), np.zeros(len(names)))
+    flat = flat_direction(rows.size, len(even))
     _check_told_apart(even, flat, names)
     start = np.concatenate([without.strengths, np.zeros(len(names))])
     top = maximise(
@@ -176,7 +177,7 @@ def shares_for_either(both_bad: BothBad) -> Floats:
     return shares(both_bad)
 
 
-def places(fit: BradleyTerryFit) -> NDArray[np.int64]:
+def places(fit: Fit) -> NDArray[np.int64]:
     """Return (K,) the number of each model among the rated ones, or -1."""
     place = np.full(len(fit.models), -1, dtype=np.int64)
     place[fit.rated] = np.arange(len(fit.rated))

@@ -94,6 +94,11 @@ def maximise(
     )
 
 
+def flat_direction(strengths: int, parameters: int) -> NDArray[np.float64]:
+    """Return the (p,) direction that no vote informs: all strengths alike, and what follows them as it is."""
+    return np.append(np.ones(strengths), np.zeros(parameters - strengths))
+
+
 def filled(hessian: Matrix, flat: NDArray[np.float64]) -> Matrix:
     """Return the (p, p) Hessian with its one empty direction, (p,) `flat`, filled by its trace."""
     along = flat / (flat @ flat)

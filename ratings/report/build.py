@@ -20,7 +20,6 @@ from ratings.analysis.position import fit_position
 from ratings.board.estimate import Estimate, Progress, estimate, pairwise
 from ratings.board.leaderboard import Leaderboard, Settings, check_enough, elo_board, rated_board, with_method
 from ratings.errors import RatingsError, SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit
 from ratings.fit.components import counts_among
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.data import gather
@@ -196,7 +195,7 @@ class _Maker:
         """Return the fit with the side held equal."""
         # Clustered votes may be capped, so their fit is another one.
         is_same = not self.is_otherwise and self.settings.interval != "clustered"
-        without = found.fit if is_same and isinstance(found.fit, BradleyTerryFit) else None
+        without = found.fit if is_same else None
         with_side = fit_position(self.source.counts, both_bad=self.settings.both_bad, without=without)
         self.note_plain("position bias")
         return with_side

@@ -18,7 +18,6 @@ from ratings.analysis.style import FEATURES, fit_style, normalised_differences
 from ratings.board.estimate import Estimate, Progress, with_covariates_equal
 from ratings.board.leaderboard import Leaderboard, Settings, rated_board
 from ratings.errors import SettingsError, VotesError
-from ratings.fit.bradley_terry import BradleyTerryFit
 from ratings.fit.covariates import CovariateFit
 from ratings.report.sources import Source
 from ratings.votes.votes import Votes
@@ -83,7 +82,7 @@ def gains(found: Estimate, lineage: Lineage, settings: Settings) -> Attribution:
 
 def hold_on_first(found: Estimate) -> Fragility:
     """Return how few votes hold up the first place."""
-    return fragility(_bradley_terry(found))
+    return fragility(found.fit)
 
 
 def influence(found: Estimate, votes: Votes | None, settings: Settings) -> tuple[VoterInfluence, ...]:
@@ -92,7 +91,7 @@ def influence(found: Estimate, votes: Votes | None, settings: Settings) -> tuple
         raise VotesError("no vote says who cast it")
     if settings.ties == "drop":
         raise SettingsError("told only where a tie is half a win each")
-    return influential_voters(_bradley_terry(found), votes, votes.voter, both_bad=settings.both_bad)
+    return influential_voters(found.fit, votes, votes.voter, both_bad=settings.both_bad)
 
 
 def order_of_elo(votes: Votes | None, shuffles: int, settings: Settings, progress: Progress | None) -> EloShuffles:
@@ -101,9 +100,3 @@ def order_of_elo(votes: Votes | None, shuffles: int, settings: Settings, progres
         raise SettingsError("elo depends on the order of the votes and cannot be computed from counts")
     rng = np.random.default_rng(settings.seed)
     return elo_over_shuffles(votes, rng, shuffles, k=settings.k, both_bad=settings.both_bad, progress=progress)
-
-
-def _bradley_terry(found: Estimate) -> BradleyTerryFit:
-    if not isinstance(found.fit, BradleyTerryFit):
-        raise SettingsError("told with Bradley-Terry only, not with Davidson's tie parameter")
-    return found.fit

@@ -12,9 +12,8 @@ from ratings.analysis.fragility import Fragility
 from ratings.analysis.influence import VoterInfluence
 from ratings.analysis.over_time import Series
 from ratings.board.leaderboard import Leaderboard
-from ratings.fit.bradley_terry import BradleyTerryFit
 from ratings.fit.covariates import CovariateFit
-from ratings.fit.davidson import DavidsonFit
+from ratings.fit.protocol import Fit
 from ratings.fit.ties import TieChoice
 from ratings.intervals.differences import Differences
 from ratings.report.snapshots import Comparison
@@ -29,7 +28,7 @@ class Report:
     """The main board; its rows carry simultaneous rank intervals where the method has intervals."""
     counts: Counts
     """The counts the board rests on."""
-    fit: BradleyTerryFit | DavidsonFit | None = None
+    fit: Fit | None = None
     """None for Elo."""
     differences: Differences | None = None
     """All pairs of the rated models, in the order of the board's rows; None for Elo."""

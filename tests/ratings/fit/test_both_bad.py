@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ratings.fit.both_bad import centred, field_derivatives, field_score_products
-from ratings.fit.bradley_terry import fit, score_products
-from ratings.fit.davidson import davidson_covariance, davidson_strengths_covariance, fit_davidson
+from ratings.fit.bradley_terry import fit
+from ratings.fit.davidson import fit_davidson
 from ratings.fit.existence import NEVER_LOST, ONLY_FIELD, RATED
-from ratings.intervals.sandwich import sandwich
+from ratings.intervals.sandwich import covariance, joint_covariance, sandwich
 from ratings.outcomes import Outcome
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Votes
@@ -101,7 +101,7 @@ def test_newton_agrees_with_an_independent_optimiser(votes: Votes) -> None:
 
     result = fit(count(votes), both_bad=FIELD)
     assume(len(result.rated) > 1)
-    shares, losses = result.wins + result.ties / 2, result.evidence.field.sum(axis=1)
+    shares, losses = result.wins + result.ties / 2, result.data.field.sum(axis=1)
 
     def loss(s: NDArray[np.float64]) -> float:
         pairs = (shares * log_expit(s[:, None] - s[None, :])).sum()
@@ -127,10 +127,10 @@ def test_sandwich_agrees_with_resampled_votes() -> None:
     counts = Counts(tuple("abcd"), pairs, outcomes, votes)
     result, davidson = fit(counts, both_bad=FIELD), fit_davidson(counts, both_bad=FIELD)
     # 300 draws know a standard deviation to about 4%; without the both-bad votes it is 15 to 20% off.
-    spread = np.sqrt(np.diag(sandwich(result.hessian, score_products(result))))
+    spread = np.sqrt(np.diag(sandwich(result.hessian, result.score_products())))
     assert spread == pytest.approx(np.std(strengths, axis=0), rel=0.12)
-    assert np.sqrt(np.diag(davidson_covariance(davidson))) == pytest.approx(np.std(both, axis=0), rel=0.12)
-    assert davidson_strengths_covariance(davidson).sum() == pytest.approx(0, abs=1e-12)
+    assert np.sqrt(np.diag(joint_covariance(davidson))) == pytest.approx(np.std(both, axis=0), rel=0.12)
+    assert covariance(davidson).sum() == pytest.approx(0, abs=1e-12)
 
 
 def test_tie_parameter_is_told_by_the_battles_only(make_votes: Callable[..., Votes]) -> None:

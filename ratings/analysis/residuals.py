@@ -109,8 +109,7 @@ def _leverage(fit: Fit, votes: Floats, expected: Expected) -> Floats:
 
 def _told(board: Leaderboard, counts: Counts) -> FitData:
     """Return what the votes say where no fit does: ties half a win each, both-bad as the board took them."""
-    named = board.settings.get("both_bad")
-    both_bad: BothBad = "tie" if named == "tie" else "drop"
+    both_bad: BothBad = "tie" if board.settings.both_bad == "tie" else "drop"
     return gather(counts, ties="half", both_bad=both_bad)
 
 

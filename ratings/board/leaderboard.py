@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ratings.board.columns import BoardRow, make_row
 from ratings.board.estimate import Estimate, estimate
 from ratings.board.settings import Settings as Settings
+from ratings.board.words import describe
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BOTH_BAD_DROPPED
 from ratings.fit.elo import elo
@@ -41,7 +42,7 @@ class Leaderboard:
     created: str
     """ISO 8601, with its offset from UTC."""
     method: str
-    settings: dict[str, str | float]
+    settings: Settings
     read: int
     """Rows read: always used plus all that were left out."""
     used: int
@@ -51,13 +52,17 @@ class Leaderboard:
     simulated: int
     """Usable votes that were cast by a program."""
     rows: tuple[BoardRow, ...]
+    is_weighted: bool = False
+    """Whether each vote weighs 1 / (chance of its pair)."""
+    held_equal: tuple[str, ...] = ()
+    """Covariates beside the models, such as the length of the replies."""
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of leaderboard.json: text, ints, finite floats and nulls only."""
         return {
             "created": self.created,
             "method": self.method,
-            "settings": dict(self.settings),
+            "settings": describe(self),
             "votes": {
                 "read": self.read,
                 "used": self.used,
@@ -75,12 +80,6 @@ class Leaderboard:
         columns = {field.name: kinds.get(field.type) for field in fields(BoardRow)}
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(columns))
         return frame.astype({name: kind for name, kind in columns.items() if kind})
-
-    def to_text(self) -> str:
-        """Return the board as an aligned table for a terminal, with its summary line."""
-        from ratings.report.text import board_text
-
-        return board_text(self)
 
     def summary(self) -> str:
         """Return one line: method, votes read, used, left out by reason, and simulated."""
@@ -149,8 +148,7 @@ def rated_board(found: Estimate, counts: Counts, settings: Settings, created: st
     numbers[found.shown, :3] = to_points(np.stack([found.strengths, found.lower, found.upper], axis=1)) + shift
     numbers[found.shown, 3:] = np.stack([found.best, found.worst], axis=1)
     method = "davidson" if settings.ties == "davidson" else "bradley-terry"
-    told = settings.describe(is_weighted=counts.weights is not None)
-    return _board(method, created, told, counts, found.left_out, list(found.status), numbers)
+    return _board(method, created, settings, counts, found.left_out, list(found.status), numbers)
 
 
 def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: str) -> Leaderboard:
@@ -172,7 +170,7 @@ def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: 
     left_out = dict(counts.left_out)
     if dropped.any():
         left_out[BOTH_BAD_DROPPED] = int(dropped.sum()) // 2  # each stands with both its models
-    return _board("elo", created, settings.describe_elo(), counts, left_out, statuses, numbers)
+    return _board("elo", created, settings, counts, left_out, statuses, numbers)
 
 
 def _elo_shift(
@@ -187,7 +185,7 @@ def _elo_shift(
 def _board(
     method: str,
     created: str,
-    settings: dict[str, str | float],
+    settings: Settings,
     counts: Counts,
     left_out: dict[str, int],
     statuses: list[str],
@@ -206,6 +204,7 @@ def _board(
         left_out=left_out,
         simulated=counts.simulated,
         rows=tuple(rows),
+        is_weighted=counts.weights is not None and method != "elo",
     )
 
 

@@ -33,7 +33,7 @@ def to_json(report: Report) -> str:
 
 def to_json_dict(report: Report) -> dict[str, Any]:
     """Return the report as text, ints, finite floats, nulls, lists and dicts."""
-    confidence = float(report.board.settings.get("confidence", 0.95))
+    confidence = report.board.settings.confidence
     models = [row.model for row in report.board.rows if row.rating is not None]
     added = {
         "differences": _differences(report.differences, models) if report.differences else None,

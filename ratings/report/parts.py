@@ -51,7 +51,7 @@ def styled_board(style: CovariateFit, source: Source, settings: Settings, create
     if settings.anchor and settings.anchor[0] in found.names:
         plain = replace(plain, anchor=settings.anchor)
     board = rated_board(found, replace(source.counts, weights=None, squared_weights=None), plain, created)
-    return replace(board, settings={**board.settings, "held equal": ", ".join(style.names)})
+    return replace(board, held_equal=style.names)
 
 
 def over_time(votes: Votes | None, by: Period, settings: Settings) -> Series:

@@ -66,7 +66,7 @@ def shown(name: str, longest: int | None = None) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    level = float(report.board.settings.get("confidence", 0.95))
+    level = report.board.settings.confidence
     if report.tie_choice:
         yield _tie_choice(report.tie_choice)
     for board in report.components:

@@ -29,7 +29,7 @@ def board_section(report: Report) -> Part | None:
 def board_table(board: Leaderboard) -> Markup:
     """Return a board as a table: every model, or why it has no number."""
     has_interval = any(row.lower is not None for row in board.rows)
-    level = percent(float(board.settings["confidence"])) if has_interval else ""
+    level = percent(board.settings.confidence) if has_interval else ""
     columns = [column for column in COLUMNS if has_interval or column.kind != "range"]
     heads = [f"{level} interval" if column.kind == "range" else column.title for column in columns]
     kinds = ["" if column.kind == "count" else column.kind for column in columns]

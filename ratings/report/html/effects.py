@@ -229,4 +229,4 @@ def shuffles_section(report: Report) -> Part | None:
 
 
 def _confidence(report: Report) -> float:
-    return float(report.board.settings.get("confidence", 0.95))
+    return report.board.settings.confidence

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.analysis.residuals import LARGE, Pairs, pairs_of
+from ratings.board.words import TIES
 from ratings.intervals.differences import Differences
 from ratings.report.html.elements import Markup, Part, join, number, paragraph, percent, plural, section, signed, tag
 from ratings.report.report import Report
@@ -40,7 +41,7 @@ def pairs_section(report: Report) -> Part | None:
                 _block("Residuals", "standard errors seen beyond predicted", _residuals(pairs, pairs.residual))
             )
     if report.differences is not None:
-        level = percent(float(report.board.settings.get("confidence", 0.95)))
+        level = percent(report.board.settings.confidence)
         what = f"Elo points ahead, bold where sure with {level} confidence for all pairs at once"
         blocks.append(_block("Differences", what, _differences(pairs, report.differences)))
     blocks.append(_block("Votes", "battles of each pair, either way round", _battles(pairs)))
@@ -78,10 +79,9 @@ def verdict(pairs: Pairs) -> str:
 
 
 def _how_counted(report: Report) -> str:
-    ties = report.board.settings.get("ties", "half a win each")
-    bad = report.board.settings.get("both_bad", "tie")
+    settings = report.board.settings
     weighted = " Votes are weighted by the chance of their pair." if report.counts.weights is not None else ""
-    return f"Counted as the ratings count: ties: {ties}; both bad: {bad}.{weighted}"
+    return f"Counted as the ratings count: ties: {TIES[settings.ties]}; both bad: {settings.both_bad}.{weighted}"
 
 
 def _block(title: str, what: str, matrix: Markup) -> Markup:

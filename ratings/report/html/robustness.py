@@ -2,6 +2,7 @@
 
 from ratings.analysis.fragility import METHOD, Dropped, Fragility
 from ratings.analysis.influence import VoterInfluence
+from ratings.board.words import TIES, describe
 from ratings.report.html.elements import (
     NONE,
     Markup,
@@ -25,8 +26,6 @@ from ratings.report.snapshots import Comparison, Move
 
 _MOST_KINDS = 8
 """Kinds of dropped votes that are listed."""
-
-_TREATMENTS = {"half": "half a win each", "davidson": "Davidson's tie parameter", "drop": "dropped"}
 
 
 def changes_section(report: Report) -> Part | None:
@@ -146,22 +145,20 @@ def ties_section(report: Report) -> Part | None:
     best = found.scores[0].ties
     rows = [
         [
-            _TREATMENTS[score.ties],
+            TIES[score.ties],
             f"{score.loss:.4f} ± {score.standard_error:.4f}",
             NONE if score.ties == best else f"{score.behind:.5f} ± {score.behind_error:.5f}",
         ]
         for score in found.scores
     ]
     sure = "clearly" if found.is_clear else "but not clearly: another is within two standard errors"
-    kept = "" if found.ties == best else f" {_TREATMENTS[found.ties].capitalize()}, plainer and as good, is used."
-    unable = f" Not possible here: {', '.join(_TREATMENTS[ties] for ties in found.unavailable)}." * bool(
-        found.unavailable
-    )
+    kept = "" if found.ties == best else f" {TIES[found.ties].capitalize()}, plainer and as good, is used."
+    unable = f" Not possible here: {', '.join(TIES[ties] for ties in found.unavailable)}." * bool(found.unavailable)
     return section(
         "ties",
         "What a tie is",
         paragraph(
-            f"{_TREATMENTS[best].capitalize()} predicts the {plural(found.votes, 'held-out vote')} best, {sure} "
+            f"{TIES[best].capitalize()} predicts the {plural(found.votes, 'held-out vote')} best, {sure} "
             f"({found.folds} folds).{kept}{unable}"
         ),
         table([("ties", "name"), ("loss a vote, nats", "range"), ("behind the best", "range")], rows),
@@ -188,7 +185,7 @@ def settings_section(report: Report) -> Part | None:
     board = report.board
     told = [
         ("method", board.method),
-        *((name.replace("_", " "), _value(value)) for name, value in board.settings.items()),
+        *((name.replace("_", " "), _value(value)) for name, value in describe(board).items()),
     ]
     return section("settings", "How it was made", facts([*told, ("made", _when(board.created))]))
 

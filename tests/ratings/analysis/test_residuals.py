@@ -135,6 +135,6 @@ def test_pairs_without_a_fit_count_as_the_board_does() -> None:
     seen = pairs_of(board, counts, None, 9)
     assert seen.expected is None
     assert seen.observed[seen.models.index("a"), seen.models.index("b")] == (2 + 0.5 * 5) / 8
-    dropped = replace(board, settings=board.settings | {"both_bad": "drop"})
+    dropped = replace(board, settings=replace(board.settings, both_bad="drop"))
     seen = pairs_of(dropped, counts, None, 9)
     assert seen.observed[seen.models.index("a"), seen.models.index("b")] == 2.5 / 4

@@ -28,9 +28,9 @@ from ratings.fit.bradley_terry import laplacian, most_likely, win_probability
 from ratings.fit.existence import rated_models, reachable
 from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.ranks import marginal_ranks
-from ratings.intervals.sandwich import centre_on, quantile
+from ratings.intervals.sandwich import centre_on
 from ratings.outcomes import OUTCOMES, BothBad
-from ratings.scale import to_points
+from ratings.scale import quantile, to_points
 from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
 

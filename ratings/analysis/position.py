@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ratings.fit.bradley_terry import fit
-from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares_for_either
+from ratings.fit.covariates import CovariateData, CovariateFit, fit_covariates, places, shares_for_either
 from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
@@ -35,5 +35,5 @@ def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: Fit | No
     times = counts.outcomes.ravel()
     kept = (a >= 0) & (b >= 0) & (times > 0) & np.isfinite(share)
     size = len(without.rated)
-    rows = Rows(size, (a * size + b)[kept], share[kept], np.ones((1, int(kept.sum()))), times[kept])
+    rows = CovariateData(size, (a * size + b)[kept], share[kept], np.ones((1, int(kept.sum()))), times[kept])
     return fit_covariates(rows, (POSITION,), np.ones(1), without, without.left_out)

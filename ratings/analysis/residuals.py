@@ -36,7 +36,7 @@ _FOLLOWED = 1e-6
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairTable:
     """What is known of each pair of M models; the row's model against the column's."""
 
     models: tuple[str, ...]
@@ -51,7 +51,7 @@ class Pairs:
     """(M, M) standard errors the row's model won beyond that; NaN where there is nothing to compare."""
 
 
-def pairs_of(board: Leaderboard, counts: Counts, fit: Fit | None, most: int) -> Pairs:
+def pairs_of(board: Leaderboard, counts: Counts, fit: Fit | None, most: int) -> PairTable:
     """Return the pairs among the first `most` rated models, or among all where nobody is rated."""
     rows = [row for row in board.rows if row.rating is not None] or list(board.rows)
     names = tuple(row.model for row in rows[:most])
@@ -60,8 +60,8 @@ def pairs_of(board: Leaderboard, counts: Counts, fit: Fit | None, most: int) -> 
     battles = _among(total + total.T, counts.models, names)
     rated = () if fit is None else tuple(fit.models[i] for i in fit.rated)
     if fit is None or not set(names) <= set(rated):
-        return Pairs(names, battles, _among(_shares(_told(board, counts)), counts.models, names))
-    return Pairs(
+        return PairTable(names, battles, _among(_shares(_told(board, counts)), counts.models, names))
+    return PairTable(
         names,
         battles,
         _among(_shares(fit.data), rated, names),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ratings.board.columns import BoardRow, make_row
 from ratings.board.estimate import Estimate, estimate
 from ratings.board.settings import Settings as Settings
-from ratings.board.words import describe
+from ratings.board.words import Words, describe
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BOTH_BAD_DROPPED
 from ratings.fit.elo import elo
@@ -62,7 +62,7 @@ class Leaderboard:
         return {
             "created": self.created,
             "method": self.method,
-            "settings": describe(self),
+            "settings": self.words(),
             "votes": {
                 "read": self.read,
                 "used": self.used,
@@ -80,6 +80,10 @@ class Leaderboard:
         columns = {field.name: kinds.get(field.type) for field in fields(BoardRow)}
         frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(columns))
         return frame.astype({name: kind for name, kind in columns.items() if kind})
+
+    def words(self) -> Words:
+        """Return every choice that moved a number, by name, as a reader is told of it."""
+        return describe(self.method, self.settings, is_weighted=self.is_weighted, held_equal=self.held_equal)
 
     def summary(self) -> str:
         """Return one line: method, votes read, used, left out by reason, and simulated."""
@@ -156,7 +160,7 @@ def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: 
     if votes is None:
         raise SettingsError("elo depends on the order of the votes and cannot be computed from counts")
     ratings = elo(votes, k=settings.k, both_bad=settings.both_bad)
-    games, bad = _tallies(counts)[:, [0, 4]].T
+    games, bad = _votes_by_kind(counts)[:, [0, 4]].T
     dropped = bad if settings.both_bad == "drop" else 0 * bad
     is_rated = games > dropped
     if settings.anchor:
@@ -192,8 +196,8 @@ def _board(
     numbers: NDArray[np.float64],
 ) -> Leaderboard:
     """Put together the rows; `numbers` is (K, 5) rating, lower, upper, best and worst rank, NaN for none."""
-    lines = zip(counts.models, statuses, numbers, _tallies(counts), strict=True)
-    rows = [make_row(model, status, line, tally) for model, status, line, tally in lines]
+    lines = zip(counts.models, statuses, numbers, _votes_by_kind(counts), strict=True)
+    rows = [make_row(*line) for line in lines]
     rows.sort(key=lambda row: (row.rating is None, -(row.rating or 0.0), row.model))
     return Leaderboard(
         created=created,
@@ -208,12 +212,12 @@ def _board(
     )
 
 
-def _tallies(counts: Counts) -> NDArray[np.float64]:
+def _votes_by_kind(counts: Counts) -> NDArray[np.float64]:
     """Return (K, 5) votes, wins, losses, ties and both bad of each model."""
     won, lost = WON > LOST, LOST > WON
-    tallies = np.zeros((len(counts.models), 5))
+    votes = np.zeros((len(counts.models), 5))
     for side, kinds in ((0, (won, lost, TIED, BAD)), (1, (lost, won, TIED, BAD))):  # B's wins are A's losses
         for place, kind in enumerate(kinds, 1):
-            tallies[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes @ kind, len(tallies))
-    tallies[:, 0] = tallies[:, 1:].sum(axis=1)
-    return tallies
+            votes[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes @ kind, len(votes))
+    votes[:, 0] = votes[:, 1:].sum(axis=1)
+    return votes

@@ -8,8 +8,8 @@ from ratings.errors import SettingsError
 from ratings.fit.elo import K_FACTOR
 from ratings.fit.prior import Prior
 from ratings.intervals.ranks import FEWEST_DRAWS, MOST_DRAWS
-from ratings.intervals.sandwich import quantile
 from ratings.outcomes import BothBad, Ties, check_both_bad, check_ties
+from ratings.scale import quantile
 
 Interval = Literal["sandwich", "clustered", "bootstrap", "sequence"]
 """Where intervals come from: counts, votes by cluster, resampled counts, or a sequence that may be watched."""

@@ -4,13 +4,8 @@ Two snapshots are compared by them (analysis/changes.py). So they hold what was 
 changes with the votes, and what was written once stays as it is.
 """
 
-from typing import TYPE_CHECKING
-
 from ratings.board.settings import Settings
 from ratings.scale import CENTRE, POINTS_PER_TENFOLD
-
-if TYPE_CHECKING:
-    from ratings.board.leaderboard import Leaderboard
 
 Words = dict[str, str | float]
 
@@ -19,16 +14,15 @@ TIES = {"half": "half a win each", "drop": "dropped", "davidson": "Davidson's ti
 NO_INTERVAL = "none: online Elo depends on the order of the votes and has no interval"
 
 
-def describe(board: "Leaderboard") -> Words:
-    """Return every choice that moved a number on the board, by name."""
-    settings = board.settings
-    words = _of_elo(settings) if board.method == "elo" else _of_fit(settings, board.is_weighted)
+def describe(method: str, settings: Settings, *, is_weighted: bool, held_equal: tuple[str, ...]) -> Words:
+    """Return every choice that moved a number on a board, by name."""
+    words = _of_elo(settings) if method == "elo" else _of_fit(settings, is_weighted)
     words |= {"centre": CENTRE, "points for odds of ten to one": POINTS_PER_TENFOLD}
     if settings.anchor:
         name, points = settings.anchor
         words["anchor"] = f"{name} reads {points:g}; all numbers move alike and no interval widens"
-    if board.held_equal:
-        words["held equal"] = ", ".join(board.held_equal)
+    if held_equal:
+        words["held equal"] = ", ".join(held_equal)
     return words
 
 

@@ -28,8 +28,8 @@ from ratings.errors import NotConvergedError, SettingsError
 from ratings.fit.bradley_terry import laplacian
 from ratings.fit.newton import Place, filled, flat_direction, maximise, pseudo_inverse
 from ratings.fit.protocol import Fit
-from ratings.intervals.sandwich import quantile
 from ratings.outcomes import BothBad
+from ratings.scale import quantile
 from ratings.votes.shares import shares
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ _MANY = 100_000
 
 
 @dataclass(frozen=True)
-class Rows:
+class CovariateData:
     """Votes on R rated models, in a shape that a pass over them can use; rows may stand for many."""
 
     size: int
@@ -125,7 +125,7 @@ class CovariateFit:
 
 
 def fit_covariates(
-    rows: Rows, names: Sequence[str], sds: Floats, without: Fit, left_out: dict[str, int]
+    rows: CovariateData, names: Sequence[str], sds: Floats, without: Fit, left_out: dict[str, int]
 ) -> CovariateFit:
     """Return the maximum-likelihood strengths and coefficients of `rows`.
 
@@ -191,19 +191,21 @@ class _Place(Place):
     residual: Floats
 
 
-def _at(rows: Rows, theta: Floats) -> _Place:
+def _at(rows: CovariateData, theta: Floats) -> _Place:
     probability = _probability(rows, theta)
     residual = rows.share - probability
     return _Place(_gradient(rows, residual), lambda: _weigh(rows, probability * (1 - probability)), residual)
 
 
-def _approach(rows: Rows, start: Floats, flat: Floats) -> Floats:
+def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
     """Return a better start from some of the votes, or the start itself where they say nothing of it."""
     step = len(rows.share) // (_MANY // 2)
     if step < 2:
         return start
     times = None if rows.times is None else rows.times[::step]
-    some = Rows(rows.size, rows.pair[::step], rows.share[::step], np.ascontiguousarray(rows.x[:, ::step]), times)
+    some = CovariateData(
+        rows.size, rows.pair[::step], rows.share[::step], np.ascontiguousarray(rows.x[:, ::step]), times
+    )
     theta = start
     try:
         for _ in range(3):
@@ -215,7 +217,7 @@ def _approach(rows: Rows, start: Floats, flat: Floats) -> Floats:
     return np.where(np.abs(theta - start) < 1, theta, start)
 
 
-def _probability(rows: Rows, theta: Floats) -> Floats:
+def _probability(rows: CovariateData, theta: Floats) -> Floats:
     strengths, coefficients = theta[: rows.size], theta[rows.size :]
     behind = np.subtract.outer(strengths, strengths).T.ravel()[rows.pair]
     behind -= coefficients @ rows.x
@@ -225,14 +227,14 @@ def _probability(rows: Rows, theta: Floats) -> Floats:
     return np.divide(1, behind, out=behind)
 
 
-def _gradient(rows: Rows, residual: Floats) -> Floats:
+def _gradient(rows: CovariateData, residual: Floats) -> Floats:
     """Return the (R + F,) sum of residual times (e_a - e_b, x)."""
     if rows.times is not None:
         residual = residual * rows.times
     return np.concatenate([_by_model(rows, residual), rows.x @ residual])
 
 
-def _weigh(rows: Rows, weight: Floats) -> Floats:
+def _weigh(rows: CovariateData, weight: Floats) -> Floats:
     """Return the (R + F, R + F) sum of weight times z z^T, with z = (e_a - e_b, x)."""
     if rows.times is not None:
         weight = weight * rows.times
@@ -248,7 +250,7 @@ def _weigh(rows: Rows, weight: Floats) -> Floats:
     return total
 
 
-def _by_model(rows: Rows, values: Floats) -> Floats:
+def _by_model(rows: CovariateData, values: Floats) -> Floats:
     """Return the (R,) sum of values times (e_a - e_b)."""
     pairs = np.bincount(rows.pair, values, rows.size * rows.size).reshape(rows.size, rows.size)
     return np.asarray(pairs.sum(axis=1) - pairs.sum(axis=0))

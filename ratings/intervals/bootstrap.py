@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from ratings.errors import NotConvergedError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BradleyTerryFit
 from ratings.fit.existence import reachable
-from ratings.intervals.sandwich import intervals, quantile
+from ratings.intervals.sandwich import intervals
+from ratings.scale import quantile
 
 Kind = Literal["percentile", "normal"]
 

@@ -19,14 +19,12 @@ and `has_spread` is False: such a model gets a status instead of an interval.
 The sandwich is right for many votes; for a model with only a handful it is too narrow.
 """
 
-from statistics import NormalDist
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.errors import SettingsError
 from ratings.fit.newton import flat_direction, pseudo_inverse
 from ratings.fit.protocol import Fit
+from ratings.scale import quantile
 
 NO_SPREAD = "no interval: every vote is a tie with an equal"
 
@@ -98,10 +96,3 @@ def difference_variance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     variance = np.diag(covariance)
     return np.maximum(np.add.outer(variance, variance) - 2 * covariance, 0.0)
-
-
-def quantile(confidence: float) -> float:
-    """Return the z of a two-sided interval, 1.96 for 0.95; raise SettingsError outside (0, 1)."""
-    if not 0 < confidence < 1:
-        raise SettingsError(f"confidence is {confidence}; give a share between 0 and 1, such as 0.95")
-    return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -32,8 +32,8 @@ from ratings.votes.counts import ALL, Counts, Groups, count_groups, count_groups
 from ratings.votes.votes import (
     NO_OUTCOME,
     Preference,
+    RawVotes,
     Record,
-    Rows,
     Votes,
     is_blank,
     numbering,
@@ -221,7 +221,7 @@ def read_mark(ledger: sqlite3.Connection) -> Mark | None:
     return None if (row := ledger.execute(query).fetchone()) is None else Mark(*row)
 
 
-def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[Rows, NDArray[np.int64]]:
+def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[RawVotes, NDArray[np.int64]]:
     """Return all votes in the order of their rowids, and (n,) these."""
     names, voters, categories = numbering(), numbering(), numbering()
     optional: dict[str, Read] = {
@@ -237,7 +237,7 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
     _check(path, ledger, said(names), codes)
     found = dict(zip(more, rest, strict=True))
     outcome = codes & _OUTCOME
-    rows = Rows(
+    rows = RawVotes(
         names=[*said(names), None],
         a=a,
         b=b,

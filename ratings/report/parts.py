@@ -14,12 +14,13 @@ from ratings.analysis.fragility import Fragility, fragility
 from ratings.analysis.influence import VoterInfluence, influential_voters
 from ratings.analysis.lineage import Lineage
 from ratings.analysis.over_time import Period, Series, series
-from ratings.analysis.style import FEATURES, fit_style, normalised_differences
+from ratings.analysis.style import fit_style, normalised_differences
 from ratings.board.estimate import Estimate, Progress, with_covariates_equal
 from ratings.board.leaderboard import Leaderboard, Settings, rated_board
 from ratings.errors import SettingsError, VotesError
 from ratings.fit.covariates import CovariateFit
 from ratings.report.sources import Source
+from ratings.votes.markdown import FEATURES
 from ratings.votes.votes import Votes
 
 

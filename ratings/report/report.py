@@ -7,6 +7,7 @@ A part that was not asked for, or that the votes cannot tell, is None or empty; 
 from dataclasses import dataclass, field
 
 from ratings.analysis.attribution import Attribution
+from ratings.analysis.changes import Changes
 from ratings.analysis.elo_shuffles import EloShuffles
 from ratings.analysis.fragility import Fragility
 from ratings.analysis.influence import VoterInfluence
@@ -16,7 +17,6 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import TieChoice
 from ratings.intervals.differences import Differences
-from ratings.report.snapshots import Comparison
 from ratings.votes.counts import Counts
 
 
@@ -48,7 +48,7 @@ class Report:
     fragility: Fragility | None = None
     voters: tuple[VoterInfluence, ...] = ()
     """The most influential voters, most first."""
-    changes: Comparison | None = None
+    changes: Changes | None = None
     """Against the snapshot before, where there is one."""
     notes: tuple[str, ...] = ()
     """Plain sentences on what was asked for and could not be told."""

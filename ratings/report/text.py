@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ratings.analysis.attribution import Attribution
+from ratings.analysis.changes import Changes
 from ratings.analysis.elo_shuffles import EloShuffles
 from ratings.analysis.fragility import Fragility
 from ratings.analysis.influence import VoterInfluence
@@ -19,7 +20,6 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.existence import RATED
 from ratings.fit.ties import TieChoice
 from ratings.report.report import Report
-from ratings.report.snapshots import Comparison
 
 WIDTH = 100
 
@@ -158,7 +158,7 @@ def _voter(voter: VoterInfluence) -> str:
     return f"{cast}, without which {shown(voter.model)} moves by {voter.change:+.1f}, {shown(voter.first or '')} leads"
 
 
-def _changes(found: Comparison) -> Iterator[str]:
+def _changes(found: Changes) -> Iterator[str]:
     told = [move for move in found.moves if move.margin is not None]
     moved = ", ".join(f"{shown(move.model)} {move.moved:+.0f}" for move in told if move.is_more_than_noise) or "nobody"
     what = f"{moved} moved by more than noise" if told else "there is no interval to tell a move from noise by"

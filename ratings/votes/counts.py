@@ -1,7 +1,7 @@
 """Votes to counts of (side a, side b, outcome), and sums of such counts.
 
 Everything that rates models works on these counts, so its cost depends on the number of models and
-not of votes. Votes in memory are tallied by `count`. Groups of equal votes, as a ledger hands them
+not of votes. Votes in memory are counted by `count`. Groups of equal votes, as a ledger hands them
 over, are added up by `count_groups`, which leaves out what cannot be used under the same reasons as
 `votes.select`.
 """
@@ -73,7 +73,7 @@ class Groups(NamedTuple):
 
 def count(votes: Votes) -> Counts:
     """Return the counts of `votes`; their order no longer matters."""
-    return replace(_tally(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated)
+    return replace(_counted(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated)
 
 
 def count_by_category(votes: Votes) -> dict[str, Counts]:
@@ -86,11 +86,32 @@ def count_by_category(votes: Votes) -> dict[str, Counts]:
     if votes.category is not None:
         for name in sorted({name for names in votes.categories for name in names}):
             belongs = np.array([name in names for names in votes.categories])[votes.category]
-            counted[name] = _tally(votes, belongs)
+            counted[name] = _counted(votes, belongs)
     return counted
 
 
-def _tally(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
+def weighted_counts(votes: Votes, weights: NDArray[np.float64]) -> Counts:
+    """Return the counts of votes with the sums of their (n,) weights and of the squares."""
+    size, kinds = len(votes.models), len(OUTCOMES)
+    cell = (votes.a * size + votes.b) * kinds + votes.outcome
+    number, total, squares = (
+        np.bincount(cell, value, size**2 * kinds).astype(np.float64).reshape(size**2, kinds)
+        for value in (None, weights, weights**2)
+    )
+    met = np.flatnonzero(number.any(axis=1))
+    return Counts(
+        models=votes.models,
+        pairs=np.stack([met // max(size, 1), met % max(size, 1)], axis=1),
+        outcomes=number[met],
+        read=votes.read,
+        left_out=dict(votes.left_out),
+        simulated=votes.simulated,
+        weights=total[met],
+        squared_weights=squares[met],
+    )
+
+
+def _counted(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
     """Return the counts of the (n,) `chosen` votes; who was left out or simulated is not known for a part."""
     use = np.ones(votes.used, dtype=bool) if chosen is None else chosen
     size = len(votes.models)

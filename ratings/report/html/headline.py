@@ -10,7 +10,6 @@ from math import isfinite
 from ratings.analysis.fragility import Fragility
 from ratings.board.columns import BoardRow, ranks
 from ratings.board.leaderboard import Leaderboard
-from ratings.board.words import describe
 from ratings.fit.existence import RATED
 from ratings.intervals.differences import Differences
 from ratings.report.html.elements import listing, number, percent, plural
@@ -42,7 +41,7 @@ def how_sure(report: Report) -> str:
         return f"It stands at {rated[0].rating:.0f} points, and no other model is rated."
     sentences = [_lead(rated, report.differences)]
     if rated[0].rank_lower is None:
-        sentences.append(str(describe(board)["interval"]).capitalize())
+        sentences.append(str(board.words()["interval"]).capitalize())
     else:
         level = percent(board.settings.confidence)
         sentences.append(f"The ranks of all models hold at once with {level} confidence")

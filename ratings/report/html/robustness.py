@@ -1,8 +1,9 @@
 """How far to trust the board: what changed since last time, how little would tip it, and how it was made."""
 
+from ratings.analysis.changes import Changes, Move
 from ratings.analysis.fragility import METHOD, Dropped, Fragility
 from ratings.analysis.influence import VoterInfluence
-from ratings.board.words import TIES, describe
+from ratings.board.words import TIES
 from ratings.report.html.elements import (
     NONE,
     Markup,
@@ -22,7 +23,6 @@ from ratings.report.html.elements import (
 )
 from ratings.report.html.headline import fragility_sentence
 from ratings.report.report import Report
-from ratings.report.snapshots import Comparison, Move
 
 _MOST_KINDS = 8
 """Kinds of dropped votes that are listed."""
@@ -50,7 +50,7 @@ def changes_section(report: Report) -> Part | None:
     )
 
 
-def _moved(found: Comparison) -> str:
+def _moved(found: Changes) -> str:
     moved = sum(bool(move.is_more_than_noise) for move in found.moves)
     since = f"{plural(found.new_votes, 'more vote')} read since {_when(found.old)}."
     if found.new_votes < 0:
@@ -185,7 +185,7 @@ def settings_section(report: Report) -> Part | None:
     board = report.board
     told = [
         ("method", board.method),
-        *((name.replace("_", " "), _value(value)) for name, value in describe(board).items()),
+        *((name.replace("_", " "), _value(value)) for name, value in board.words().items()),
     ]
     return section("settings", "How it was made", facts([*told, ("made", _when(board.created))]))
 

@@ -9,7 +9,8 @@ from ratings.errors import SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import fit, laplacian, win_probability
 from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.ranks import simultaneous_ranks
-from ratings.intervals.sandwich import covariance, difference_variance, quantile
+from ratings.intervals.sandwich import covariance, difference_variance
+from ratings.scale import quantile
 from ratings.votes.counts import Counts
 
 STRENGTHS = np.array([0.9, 0.5, 0.35, -0.25, -1.5])

@@ -7,21 +7,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ratings.analysis.position import POSITION, fit_position
-from ratings.analysis.style import (
-    FEATURES,
-    NOT_MEASURED,
-    Style,
-    fit_style,
-    measure_style,
-    normalised_differences,
-    odds_of_double,
-)
+from ratings.analysis.style import NOT_MEASURED, fit_style, normalised_differences, odds_of_double
 from ratings.errors import NotConvergedError, SettingsError
 from ratings.fit import covariates
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.newton import filled
 from ratings.outcomes import OUTCOMES
 from ratings.votes.counts import Counts, count
+from ratings.votes.markdown import FEATURES, Style, measure_style
 from ratings.votes.votes import Votes
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ratings.board.columns import BoardRow
 from ratings.board.estimate import TOO_EARLY
 from ratings.board.leaderboard import Leaderboard, Settings, build
-from ratings.board.words import describe
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.davidson import fit_davidson
@@ -137,7 +136,7 @@ def test_anchor_moves_every_number_alike_and_widens_nothing(make_votes: MakeVote
         assert (before.model, before.rank, before.rank_upper) == (after.model, after.rank, after.rank_upper)
         if before.lower is not None and after.lower is not None:
             assert before.upper - before.lower == pytest.approx(after.upper - after.lower)  # type: ignore[operator]
-    assert "b reads 1200" in str(describe(anchored)["anchor"])
+    assert "b reads 1200" in str(anchored.words()["anchor"])
     with pytest.raises(SettingsError, match="is not a rated model"):
         board_of(votes, method, Settings(anchor=("z" if method == "elo" else "c", 1000.0)))
 
@@ -167,7 +166,7 @@ def test_elo_board_has_no_interval_and_says_so(make_votes: MakeVotes) -> None:
         ("d", 1000.0, None, None, 2),
         ("b", 998.0, None, None, 4),
     ]
-    assert str(describe(board)["interval"]).startswith("none")
+    assert str(board.words()["interval"]).startswith("none")
 
 
 def test_elo_needs_the_order_of_the_votes(make_votes: MakeVotes) -> None:

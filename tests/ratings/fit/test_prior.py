@@ -11,9 +11,9 @@ from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.existence import LEANS_ON_PRIOR, NO_VOTES, RATED
 from ratings.fit.prior import Prior
-from ratings.intervals.sandwich import quantile, sandwich
+from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import Outcome
-from ratings.scale import POINTS_PER_NAT
+from ratings.scale import POINTS_PER_NAT, quantile
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Votes
 from tests.ratings.helpers.examples import counts_of

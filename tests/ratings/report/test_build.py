@@ -17,9 +17,8 @@ from ratings.analysis.influence import influential_voters
 from ratings.analysis.lineage import Lineage
 from ratings.analysis.over_time import series
 from ratings.analysis.position import fit_position
-from ratings.analysis.style import FEATURES, fit_style, normalised_differences
+from ratings.analysis.style import fit_style, normalised_differences
 from ratings.board.leaderboard import Leaderboard, Settings, build
-from ratings.board.words import describe
 from ratings.errors import NoVotesError, SettingsError, VotesError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.ties import TieChoice, TieScore, choose_ties
@@ -36,6 +35,7 @@ from ratings.report.sources import Needs, Source, read_ledger_source
 from ratings.report.text import report_text
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import count
+from ratings.votes.markdown import FEATURES
 from ratings.votes.votes import Record, Votes, collect, keep
 
 NOW = datetime(2030, 2, 3, tzinfo=UTC)
@@ -170,7 +170,7 @@ def test_clustered_intervals_are_those_of_the_module(source: Source, cluster: st
     for k, name in enumerate(source.counts.models):
         row = next(row for row in board.rows if row.model == name)
         assert row.upper - row.rating == pytest.approx(half[k], rel=1e-5)  # type: ignore[operator]
-    assert cluster in str(describe(board)["interval"])
+    assert cluster in str(board.words()["interval"])
 
 
 def test_clustered_intervals_warn_of_few_clusters_and_need_to_know_them(source: Source) -> None:

@@ -6,7 +6,6 @@ import pytest
 from ratings.analysis.residuals import pairs_of
 from ratings.analysis.style import odds_of_double
 from ratings.board.leaderboard import build
-from ratings.board.words import describe
 from ratings.fit.bradley_terry import fit
 from ratings.outcomes import Outcome
 from ratings.report.html.headline import headline, how_sure
@@ -128,5 +127,5 @@ def test_page_tells_ranks_reasons_settings_and_what_was_left_out(report: Report,
     words = Page(full).words()
     told = ["left out: self-battle", "half a win each", "95% interval", "2–3", "poetry", *report.notes]
     assert [text for text in told if text not in words] == []
-    for name in describe(report.board):
+    for name in report.board.words():
         assert name.replace("_", " ") in words

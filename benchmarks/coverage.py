@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from common.files import write_files
 from ratings.fit.bradley_terry import BradleyTerryFit, fit
-from ratings.fit.davidson import davidson_strengths_covariance, fit_davidson
+from ratings.fit.davidson import fit_davidson
 from ratings.intervals.bootstrap import bootstrap
 from ratings.intervals.clustered import clustered
 from ratings.intervals.confidence_sequence import WARM_UP, effective_votes, sequence
@@ -194,7 +194,7 @@ def rate(cell: Cell, rng: np.random.Generator) -> tuple[NDArray[np.int64], Array
         counts = counts_of(draw_counts(cell.world, cell.votes, rng))
     if cell.method.endswith("davidson"):
         told = fit_davidson(counts)
-        return told.rated, told.strengths, davidson_strengths_covariance(told)
+        return told.rated, told.strengths, covariance(told)
     result = fit(counts)
     return result.rated, result.strengths, covariance(result)
 

@@ -51,12 +51,11 @@ _CONTRADICTIONS: tuple[tuple[str, set[str], str], ...] = (
         _NO_INTERVALS,
     ),
     ("--method elo", {"--both-bad loss-to-the-field"}, _NO_WIN),
-    ("--choose", {"--ties", "--method davidson"}, "one chooses the treatment of ties and the other names it"),
+    ("--choose", {"--ties", "--ties davidson"}, "one chooses the treatment of ties and the other names it"),
     ("--method davidson", {"--ties half", "--ties drop"}, "Davidson's model has a treatment of ties of its own"),
     ("--ties davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
-    ("--method davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
-    ("--fragility", {"--method davidson", "--ties davidson", "--prior", "--weights"}, _PLAIN),
-    ("--voters", {"--method davidson", "--ties davidson", "--ties drop", "--prior", "--weights"}, _PLAIN),
+    ("--fragility", {"--ties davidson", "--prior", "--weights"}, _PLAIN),
+    ("--voters", {"--ties davidson", "--ties drop", "--prior", "--weights"}, _PLAIN),
     (
         "--both-bad loss-to-the-field",
         {"--fragility", "--voters", "--position", "--style", "--by", "--elo-shuffles", "--interval bootstrap"},
@@ -225,9 +224,9 @@ def read_request(options: argparse.Namespace) -> "Request":
 def _check(options: argparse.Namespace) -> None:
     given = _given(options)
     for one, others, why in _CONTRADICTIONS:
-        for other in sorted(others & given):
+        for other in sorted(others & given.keys()):
             if one in given:
-                raise SettingsError(f"{one} and {other} contradict each other: {why}; leave one out")
+                raise SettingsError(f"{given[one]} and {given[other]} contradict each other: {why}; leave one out")
     if options.png and not options.out:
         raise SettingsError("--png needs a folder to write to; give --out DIR")
     if options.cluster and options.interval != "clustered":
@@ -236,13 +235,18 @@ def _check(options: argparse.Namespace) -> None:
         raise SettingsError(f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2")
 
 
-def _given(options: argparse.Namespace) -> set[str]:
-    """Return each option that says something, such as "--ties", alone and with its value, "--ties drop"."""
-    given = set()
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """Return each option that was given, such as "--ties", alone and with its value, "--ties drop", as it was given.
+
+    "--method davidson" is another way to give "--ties davidson".
+    """
+    given: dict[str, str] = {}
     for name, value in vars(options).items():
         if value not in (None, False, 0) and value != []:
             flag = f"--{name.replace('_', '-')}"
-            given |= {flag, f"{flag} {value}"}
+            given |= {option: option for option in (flag, f"{flag} {value}")}
+    if "--method davidson" in given:
+        given.setdefault("--ties davidson", "--method davidson")
     return given
 
 

@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import NoVotesError, RatingsError, SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, fit, score_products, win_probability
+from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
+from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, multiplier, sequence
-from ratings.intervals.sandwich import covariance, difference_variance, pseudo_inverse
+from ratings.intervals.sandwich import covariance, difference_variance
 from ratings.ledger.reader import read_ledger
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
@@ -113,7 +114,7 @@ def compare(
         upper=float(bounds[1]),
         answer=_answer(estimate, _reach(variance, confidence, horizon)),
         used=result.used,
-        met=round(float(result.evidence.votes[i, j])),
+        met=round(float(result.data.votes[i, j])),
         pair_votes=to_go(abs(estimate), prospect.with_pair),
         arena_votes=to_go(abs(estimate), prospect.with_arena),
         fewest_votes=to_go(abs(estimate) + error, prospect.with_pair),
@@ -219,7 +220,7 @@ class _Prospect:
 def _prospect(result: BradleyTerryFit, i: int, j: int, variance: float) -> _Prospect:
     probability = win_probability(result.strengths)
     information = float(probability[i, j] * probability[j, i])
-    noise = information * float(np.trace(score_products(result)) / np.trace(result.hessian))
+    noise = information * float(np.trace(result.score_products()) / np.trace(result.hessian))
     distance = float(difference_variance(pseudo_inverse(result.hessian))[i, j])
     return _Prospect(variance, result.used, distance, information, noise)
 

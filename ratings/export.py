@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from common.files import write_files
 from ratings.errors import ExportError, OutputError, RatingsError
@@ -73,23 +73,11 @@ def preference_pairs(votes: Iterable[Preference], round_number: int = 1) -> tupl
     pairs: list[dict[str, Any]] = []
     no_pairs: Counter[str] = Counter()
     for vote in votes:
-        reason = _why_no_pair(vote)
-        if reason:
-            no_pairs[reason] += 1
+        preferred = _preferred(vote)
+        if isinstance(preferred, str):
+            no_pairs[preferred] += 1
             continue
-        replies = (vote.reply_a, vote.reply_b)
-        chosen, rejected = replies if vote.outcome is Outcome.A_WINS else reversed(replies)
-        pairs.append(
-            {
-                "prompt": [{"role": "user", "content": vote.prompt}],
-                "chosen": [{"role": "assistant", "content": chosen}],
-                "rejected": [{"role": "assistant", "content": rejected}],
-                "margin": 0.0,
-                "battle_id": vote.battle_id,
-                "round": round_number,
-                "source": vote.source,
-            }
-        )
+        pairs.append(_row(vote, *preferred, round_number))
     return pairs, no_pairs
 
 
@@ -113,16 +101,36 @@ def split(pairs: Sequence[dict[str, Any]], test_share: float) -> tuple[list[dict
     return train, [row for row in pairs if _prompt_key(row) in held_out]
 
 
-def _why_no_pair(vote: Preference) -> str | None:
-    if vote.outcome is None:
-        return MISSING_OUTCOME
-    if vote.outcome is Outcome.TIE:
-        return TIE
-    if vote.outcome is Outcome.BOTH_BAD:
-        return BOTH_BAD
-    if any(map(is_blank, (vote.prompt, vote.reply_a, vote.reply_b))):
+def _preferred(vote: Preference) -> tuple[str | None, str | None] | str:
+    """Return the reply that was chosen and the one that was rejected, or why the vote is no pair."""
+    match vote.outcome:
+        case None:
+            return MISSING_OUTCOME
+        case Outcome.TIE:
+            return TIE
+        case Outcome.BOTH_BAD:
+            return BOTH_BAD
+        case Outcome.A_WINS:
+            chosen, rejected = vote.reply_a, vote.reply_b
+        case Outcome.B_WINS:
+            chosen, rejected = vote.reply_b, vote.reply_a
+        case unknown:
+            assert_never(unknown)
+    if any(map(is_blank, (vote.prompt, chosen, rejected))):
         return EMPTY_TEXT
-    return SAME_TEXT if vote.reply_a == vote.reply_b else None
+    return SAME_TEXT if chosen == rejected else (chosen, rejected)
+
+
+def _row(vote: Preference, chosen: str | None, rejected: str | None, round_number: int) -> dict[str, Any]:
+    return {
+        "prompt": [{"role": "user", "content": vote.prompt}],
+        "chosen": [{"role": "assistant", "content": chosen}],
+        "rejected": [{"role": "assistant", "content": rejected}],
+        "margin": 0.0,
+        "battle_id": vote.battle_id,
+        "round": round_number,
+        "source": vote.source,
+    }
 
 
 def _prompt_key(row: dict[str, Any]) -> str:

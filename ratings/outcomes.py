@@ -9,7 +9,7 @@ swaps the outcome too, with `flip`.
 """
 
 from enum import Enum
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from ratings.errors import SettingsError, UnknownOutcomeError
 
@@ -23,7 +23,7 @@ Ties = Literal["half", "drop", "davidson"]
 
 
 class Outcome(Enum):
-    """What a voter said about a battle; the value is the spelling the ledger stores."""
+    """What a voter decided about a battle; the value is the spelling the ledger stores."""
 
     A_WINS = "model_a"
     B_WINS = "model_b"
@@ -32,36 +32,50 @@ class Outcome(Enum):
 
     @property
     def code(self) -> int:
-        """Return the position in this enum, 0 to 3: the column in arrays of counts."""
+        """Return the position in this enum, from 0: the column in arrays of counts."""
         return _CODES[self]
+
+    @property
+    def share(self) -> float | None:
+        """Return side A's share of the win; None where the vote names neither a winner nor a tie (see BothBad)."""
+        return _TABLE[self].share
+
+    @property
+    def is_tie(self) -> bool:
+        """Return whether the vote calls both replies equally good."""
+        return _TABLE[self].is_tie
+
+    @property
+    def column(self) -> str:
+        """Return the name of the ledger's column that counts such votes."""
+        return _TABLE[self].column
 
     def flip(self) -> "Outcome":
         """Return the outcome of the same vote with the sides swapped."""
-        return _FLIPPED.get(self, self)
+        return _TABLE[self].swapped
 
+
+class _Facts(NamedTuple):
+    share: float | None
+    is_tie: bool
+    swapped: Outcome
+    column: str
+    spellings: tuple[str, ...]  # beside the ledger's
+
+
+_TABLE = {
+    Outcome.A_WINS: _Facts(1.0, False, Outcome.B_WINS, "a_wins", ("leftvote", "left", "winner_model_a")),
+    Outcome.B_WINS: _Facts(0.0, False, Outcome.A_WINS, "b_wins", ("rightvote", "right", "winner_model_b")),
+    Outcome.TIE: _Facts(0.5, True, Outcome.TIE, "ties", ("tievote", "winner_tie")),
+    Outcome.BOTH_BAD: _Facts(None, False, Outcome.BOTH_BAD, "both_bad", ("bothbad", "bothbad_vote", "tie (bothbad)")),
+}
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
-_FLIPPED = {Outcome.A_WINS: Outcome.B_WINS, Outcome.B_WINS: Outcome.A_WINS}
 
-SPELLINGS: dict[str, Outcome] = {
-    "model_a": Outcome.A_WINS,
-    "leftvote": Outcome.A_WINS,
-    "left": Outcome.A_WINS,
-    "winner_model_a": Outcome.A_WINS,
-    "model_b": Outcome.B_WINS,
-    "rightvote": Outcome.B_WINS,
-    "right": Outcome.B_WINS,
-    "winner_model_b": Outcome.B_WINS,
-    "tie": Outcome.TIE,
-    "tievote": Outcome.TIE,
-    "winner_tie": Outcome.TIE,
-    "both_bad": Outcome.BOTH_BAD,
-    "bothbad": Outcome.BOTH_BAD,
-    "bothbad_vote": Outcome.BOTH_BAD,
-    "tie (bothbad)": Outcome.BOTH_BAD,
-}
+SPELLINGS = {text: outcome for outcome in OUTCOMES for text in (outcome.value, *_TABLE[outcome].spellings)}
+
 
 _ONE_HOT = ("winner_model_a", "winner_model_b", "winner_tie")
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
@@ -100,11 +114,9 @@ def score(outcome: Outcome, both_bad: BothBad) -> float | None:
             "a both-bad vote lost to the field has no winner, so nothing that shares out a win, "
             "such as online Elo, can use it; choose tie or drop"
         )
-    if outcome is Outcome.A_WINS:
-        return 1.0
-    if outcome is Outcome.B_WINS:
-        return 0.0
-    return None if outcome is Outcome.BOTH_BAD and both_bad == "drop" else 0.5
+    if outcome.share is None:
+        return None if both_bad == "drop" else 0.5
+    return outcome.share
 
 
 def check_both_bad(both_bad: str) -> None:

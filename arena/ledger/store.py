@@ -37,9 +37,9 @@ from arena.battle import (
 from arena.ledger.files import LedgerFiles
 from arena.ledger.log_files import require_own_log
 from arena.pairing import Draw
-from ratings.analysis.style import measure_style
 from ratings.ledger.schema import migrations
 from ratings.outcomes import Outcome
+from ratings.votes.markdown import measure_style
 
 Source = Literal["human", "simulated"]
 

@@ -7,6 +7,7 @@ alone, which a battle answers only after its vote.
 import html
 import time
 from collections.abc import Mapping
+from typing import assert_never
 
 from arena.battle import LEFT, RESTARTED, SAME_REPLIES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, Side, State
 from arena.ui.render import GrowingReplies, render_reply
@@ -103,15 +104,24 @@ def reveal_html(battle: Battle, gain: float | None, stages: Mapping[str, str], e
         f"<small>{html.escape(stages.get(name, ''))}{_elo(elo.get(name), points)}</small></div>"
         for side, name, points in (("A", a, gain), ("B", b, None if gain is None else -gain))
     ]
-    verdict = {
-        Outcome.A_WINS: f"You preferred <strong>{html.escape(a)}</strong>.",
-        Outcome.B_WINS: f"You preferred <strong>{html.escape(b)}</strong>.",
-        Outcome.TIE: "You called it a tie.",
-        Outcome.BOTH_BAD: "You found both bad.",
-    }[battle.outcome]
+    verdict = _verdict(battle.outcome, html.escape(a), html.escape(b))
     why = WHY_NOT.get(battle.flag, battle.flag)
     stored = f"Your vote is stored, but not counted: {html.escape(why)}." if why else STORED
     return f'<p class="verdict">{verdict} {stored}</p><div class="cards">{"".join(cards)}</div>'
+
+
+def _verdict(outcome: Outcome, a: str, b: str) -> str:
+    match outcome:
+        case Outcome.A_WINS:
+            return f"You preferred <strong>{a}</strong>."
+        case Outcome.B_WINS:
+            return f"You preferred <strong>{b}</strong>."
+        case Outcome.TIE:
+            return "You called it a tie."
+        case Outcome.BOTH_BAD:
+            return "You found both bad."
+        case unknown:
+            assert_never(unknown)
 
 
 def _elo(rating: float | None, points: float | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from ratings.board.leaderboard import Leaderboard, Row, build
+from ratings.board.columns import COLUMNS, BoardRow, Column, Notation
+from ratings.board.leaderboard import Leaderboard, build
 from ratings.errors import NoVotesError, RatingsError
 from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
@@ -20,7 +21,7 @@ EXPLAINED = (
 )
 NO_VOTES = '<p class="hint">No board yet: there are no votes to rate by. Cast the first ones in a battle.</p>'
 UNREADABLE = '<p class="alert">The leaderboard cannot be read right now.</p>'
-HEADER = ("Rank", "Model", "Rating", "95% interval", "Elo now", "Votes", "Won", "Lost", "Tied", "Both bad")
+NOTATION = Notation(none="")
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class LeaderboardTab:
 
 def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
     """Return the board as a table; a model without a rating says why in its place."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in HEADER)
+    head = "".join(f'<th scope="col">{name}</th>' for column in COLUMNS for name in _heads(column))
     body = "".join(f"<tr>{_cells(row, elo)}</tr>" for row in board.rows)
     return (
         '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
@@ -67,26 +68,25 @@ def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
     )
 
 
-def _cells(row: Row, elo: dict[str, float]) -> str:
-    cells = [
-        f"<td>{_rank(row)}</td>",
-        f'<th scope="row">{html.escape(row.model)}</th>',
-        _rating(row),
-        f"<td>{elo[row.model]:.0f}</td>" if row.model in elo else "<td></td>",
-        *(f"<td>{n}</td>" for n in (row.votes, row.wins, row.losses, row.ties, row.both_bad)),
-    ]
-    return "".join(cells)
+def _heads(column: Column) -> list[str]:
+    return ["95% interval", "Elo now"] if column.kind == "range" else [column.title.capitalize()]
 
 
-def _rank(row: Row) -> str:
-    """Return the places the model can have: 2, or 1–3 where the votes do not tell yet."""
-    if row.rank_lower is None or row.rank_upper is None:
-        return ""
-    return str(row.rank_lower) if row.rank_lower == row.rank_upper else f"{row.rank_lower}–{row.rank_upper}"
+def _cells(row: BoardRow, elo: dict[str, float]) -> str:
+    return "".join(_cell(column, row, elo) for column in COLUMNS)
 
 
-def _rating(row: Row) -> str:
-    if row.rating is None:
-        return f'<td class="status" colspan="2">{html.escape(row.status)}</td>'
-    interval = "" if row.lower is None or row.upper is None else f"{row.lower:.0f} to {row.upper:.0f}"
-    return f"<td>{row.rating:.0f}</td><td>{interval}</td>"
+def _cell(column: Column, row: BoardRow, elo: dict[str, float]) -> str:
+    text = html.escape(column.text(row, NOTATION))
+    match column.kind:
+        case "name":
+            return f'<th scope="row">{text}</th>'
+        case "rank" if row.rank_lower is None:  # a position alone says nothing of how sure it is
+            return "<td></td>"
+        case "rating" if row.rating is None:
+            return f'<td class="status" colspan="2">{html.escape(row.status)}</td>'
+        case "range":
+            now = f"<td>{elo[row.model]:.0f}</td>" if row.model in elo else "<td></td>"
+            return now if row.rating is None else f"<td>{text}</td>{now}"
+        case _:
+            return f"<td>{text}</td>"

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.intervals.sandwich import NO_SPREAD, quantile
-from ratings.scale import POINTS_PER_NAT
+from ratings.intervals.sandwich import NO_SPREAD
+from ratings.scale import POINTS_PER_NAT, quantile
 
 Kind = Literal["step", "pair", "tag"]
 
@@ -35,7 +35,7 @@ MATCHED = "models that differ by this tag alone"
 CHILDREN = "children with the tag against parents without it, whatever else the step changed"
 LINEAGE = "children against their parents"
 
-Pairs = list[tuple[str, str]]
+ModelPairs = list[tuple[str, str]]
 
 # A variance below this share of what the models' own would give is rounding.
 _ROUNDING = 1e-12
@@ -95,7 +95,7 @@ def attribute(
     index = {name: number for number, name in enumerate(models)}
     left_out: dict[str, str] = {}
     lineage = _rated([(parent, child) for child, parent in parents.items()], index, left_out)
-    wanted: list[tuple[Kind, str, Pairs, str]] = []
+    wanted: list[tuple[Kind, str, ModelPairs, str]] = []
     for step, pairs in _steps(lineage, stages).items():
         wanted.append(("step", step, pairs, LINEAGE))
     for pair in lineage:
@@ -118,8 +118,8 @@ def attribute(
 
 def _measure(
     index: Mapping[str, int], strengths: NDArray[np.float64], covariance: NDArray[np.float64], reach: float
-) -> Callable[[Pairs], tuple[float, float, float] | None]:
-    def measure(pairs: Pairs) -> tuple[float, float, float] | None:
+) -> Callable[[ModelPairs], tuple[float, float, float] | None]:
+    def measure(pairs: ModelPairs) -> tuple[float, float, float] | None:
         """Return the mean gain of the pairs with its bounds, in points; None where it has no spread."""
         contrast = np.zeros(len(strengths))
         for before, after in pairs:
@@ -135,7 +135,7 @@ def _measure(
     return measure
 
 
-def _rated(pairs: Pairs, index: Mapping[str, int], left_out: dict[str, str]) -> Pairs:
+def _rated(pairs: ModelPairs, index: Mapping[str, int], left_out: dict[str, str]) -> ModelPairs:
     """Return the pairs whose models both have a rating, and note the others."""
     kept = []
     for pair in pairs:
@@ -147,8 +147,8 @@ def _rated(pairs: Pairs, index: Mapping[str, int], left_out: dict[str, str]) -> 
     return kept
 
 
-def _steps(lineage: Pairs, stages: Mapping[str, str]) -> dict[str, Pairs]:
-    steps: dict[str, Pairs] = {}
+def _steps(lineage: ModelPairs, stages: Mapping[str, str]) -> dict[str, ModelPairs]:
+    steps: dict[str, ModelPairs] = {}
     for parent, child in lineage:
         if parent in stages and child in stages and stages[parent] != stages[child]:
             steps.setdefault(f"{stages[parent]} -> {stages[child]}", []).append((parent, child))
@@ -161,7 +161,7 @@ def _tag_pairs(
     parents: Mapping[str, str],
     stages: Mapping[str, str],
     tags: Mapping[str, Collection[str]],
-) -> tuple[Pairs, str]:
+) -> tuple[ModelPairs, str]:
     """Return the rated pairs without and with the tag, and on what basis they are compared."""
     having = [model for model in index if tag in tags.get(model, ())]
     matched = [

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from ratings.errors import SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
-from ratings.intervals.sandwich import pseudo_inverse
+from ratings.fit.newton import pseudo_inverse
+from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, Outcome
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import Counts
@@ -72,7 +73,7 @@ class Fragility:
     """The needed votes by kind, the most influential first."""
 
 
-def fragility(result: BradleyTerryFit, *, challengers: int = 5) -> Fragility:
+def fragility(result: Fit, *, challengers: int = 5) -> Fragility:
     """Return how few votes hold up the first place, among the `challengers` nearest to it.
 
     Raises TooFewModelsError where no two models are rated, and SettingsError for a fit with a prior,
@@ -96,9 +97,11 @@ def fragility(result: BradleyTerryFit, *, challengers: int = 5) -> Fragility:
     return _carry_out(result, attacks[0])
 
 
-def check_plain(result: BradleyTerryFit) -> None:
-    """Raise SettingsError for a fit that rests on more than wins and ties of one vote each."""
-    told = result.evidence
+def check_plain(result: Fit) -> None:
+    """Raise SettingsError for a fit that rests on more than wins and half ties of one vote each."""
+    if result.log_nu is not None:
+        raise SettingsError("only known for Bradley-Terry, not with Davidson's tie parameter")
+    told = result.data
     is_weighted = (told.squared_wins != told.wins).any() or (told.squared_ties != told.ties).any()
     if result.prior is not None or told.field.any() or is_weighted:
         raise SettingsError(
@@ -131,7 +134,7 @@ class _Attack:
     predicted: int | None
 
 
-def _plan(result: BradleyTerryFit, cells: _Cells, inverse: Floats, first: int, challenger: int) -> _Attack:
+def _plan(result: Fit, cells: _Cells, inverse: Floats, first: int, challenger: int) -> _Attack:
     u = inverse[:, first] - inverse[:, challenger]
     effects = cells.residual * (u[cells.i] - u[cells.j])
     helpful = np.flatnonzero(effects > _ROUNDING)
@@ -141,7 +144,7 @@ def _plan(result: BradleyTerryFit, cells: _Cells, inverse: Floats, first: int, c
     return _Attack(first, challenger, cells, _predict(effects, cells.votes, lead))
 
 
-def _carry_out(result: BradleyTerryFit, attack: _Attack) -> Fragility:
+def _carry_out(result: Fit, attack: _Attack) -> Fragility:
     """Return how few votes let the challenger past the first, fitted without them."""
     needed, after = _least(result, attack)
     cells, names = attack.cells, [result.models[k] for k in result.rated]
@@ -150,7 +153,7 @@ def _carry_out(result: BradleyTerryFit, attack: _Attack) -> Fragility:
         first=names[attack.first],
         challenger=names[attack.challenger],
         lead=float(result.strengths[attack.first] - result.strengths[attack.challenger]) * POINTS_PER_NAT,
-        votes=result.used,
+        votes=result.data.used,
         predicted=attack.predicted,
         needed=needed,
         lead_after=None if after is None else after * POINTS_PER_NAT,
@@ -161,12 +164,12 @@ def _carry_out(result: BradleyTerryFit, attack: _Attack) -> Fragility:
     )
 
 
-def _cells(result: BradleyTerryFit) -> _Cells:
+def _cells(result: Fit) -> _Cells:
     """Return all votes of the fit by kind."""
-    won, tied = np.argwhere(result.wins > 0), np.argwhere(np.triu(result.ties) > 0)
+    won, tied = np.argwhere(result.data.wins > 0), np.argwhere(np.triu(result.data.ties) > 0)
     i, j = np.concatenate([won, tied]).T
     is_tie = np.arange(len(i)) >= len(won)
-    votes = np.rint(np.where(is_tie, result.ties[i, j], result.wins[i, j])).astype(np.int64)
+    votes = np.rint(np.where(is_tie, result.data.ties[i, j], result.data.wins[i, j])).astype(np.int64)
     probability = win_probability(result.strengths)
     # 1 - P_ij = P_ji, which keeps its digits where P_ij is nearly 1.
     return _Cells(i, j, is_tie, votes, np.where(is_tie, 0.5 - probability[i, j], probability[j, i]))
@@ -183,7 +186,7 @@ def _predict(effects: Floats, votes: NDArray[np.int64], lead: float) -> int | No
     return int(votes[:last].sum() + min(np.floor((lead - before) / effects[last]) + 1, votes[last]))
 
 
-def _least(result: BradleyTerryFit, attack: _Attack) -> tuple[int | None, float | None]:
+def _least(result: Fit, attack: _Attack) -> tuple[int | None, float | None]:
     """Return the least number of votes from the front that does change the first place, and the lead then.
 
     The lead falls nearly in a line, so each guess lies where the line through the two closest known leads
@@ -227,10 +230,10 @@ def _taken(votes: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     return np.asarray(np.clip(number - before, 0, votes))
 
 
-def _lead_without(result: BradleyTerryFit, attack: _Attack, taken: NDArray[np.int64]) -> float | None:
+def _lead_without(result: Fit, attack: _Attack, taken: NDArray[np.int64]) -> float | None:
     """Return the lead in nats without the votes taken; None where a model cannot be rated without them."""
     cells = attack.cells
-    wins, ties = result.wins.copy(), result.ties.copy()
+    wins, ties = result.data.wins.copy(), result.data.ties.copy()
     won = ~cells.is_tie
     wins[cells.i[won], cells.j[won]] -= taken[won]
     ties[cells.i[~won], cells.j[~won]] -= taken[~won]

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ratings.analysis.fragility import check_plain, refit
 from ratings.errors import SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, win_probability
-from ratings.fit.covariates import places, shares
-from ratings.intervals.sandwich import pseudo_inverse
+from ratings.fit.bradley_terry import win_probability
+from ratings.fit.covariates import places, shares_for_either
+from ratings.fit.newton import pseudo_inverse
+from ratings.fit.protocol import Fit
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.votes import Votes
@@ -47,7 +48,7 @@ class VoterInfluence:
 
 
 def influential_voters(
-    result: BradleyTerryFit,
+    result: Fit,
     votes: Votes,
     voters: NDArray[np.int64],
     *,
@@ -61,7 +62,7 @@ def influential_voters(
     or losses to the field.
     """
     check_plain(result)
-    share_of, place = shares(both_bad), places(result)
+    share_of, place = shares_for_either(both_bad), places(result)
     if voters.shape != (votes.used,):
         raise SettingsError(f"voters have the shape {voters.shape}; give one code a vote, {(votes.used,)}")
     a, b, share = place[votes.a], place[votes.b], share_of[votes.outcome]
@@ -87,7 +88,7 @@ class _Cast:
     start: NDArray[np.int64]
 
 
-def _one_steps(result: BradleyTerryFit, cast: _Cast) -> Floats:
+def _one_steps(result: Fit, cast: _Cast) -> Floats:
     """Return for each voter the largest change of a strength without their votes, by one Newton step."""
     size, number = len(result.rated), len(cast.start) - 1
     inverse = pseudo_inverse(result.hessian)
@@ -105,11 +106,11 @@ def _one_steps(result: BradleyTerryFit, cast: _Cast) -> Floats:
     return largest
 
 
-def _without(result: BradleyTerryFit, cast: _Cast, voter: int, code: int) -> VoterInfluence:
+def _without(result: Fit, cast: _Cast, voter: int, code: int) -> VoterInfluence:
     """Return how the board changes without one voter, by one step and fitted again."""
     own = slice(cast.start[voter], cast.start[voter + 1])
     a, b, share = cast.a[own], cast.b[own], cast.share[own]
-    wins, ties = result.wins.copy(), result.ties.copy()
+    wins, ties = result.data.wins.copy(), result.data.ties.copy()
     np.subtract.at(wins, (a[share == 1], b[share == 1]), 1)
     np.subtract.at(wins, (b[share == 0], a[share == 0]), 1)
     tied = share == 0.5

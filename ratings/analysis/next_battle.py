@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from ratings.errors import SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import laplacian, win_probability
-from ratings.intervals.sandwich import difference_variance, quantile
+from ratings.intervals.sandwich import difference_variance
+from ratings.scale import quantile
 
 EXPLORATION = 0.2
 """Share of battles that are drawn uniformly."""

@@ -23,13 +23,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.errors import NotConvergedError, NoVotesError, SettingsError
+from ratings.errors import NoVotesError, SettingsError
+from ratings.fit.bradley_terry import laplacian, most_likely, win_probability
 from ratings.fit.existence import rated_models, reachable
-from ratings.fit.newton import MAX_ITERATIONS, TOLERANCE
+from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.ranks import marginal_ranks
-from ratings.intervals.sandwich import centre_on, pseudo_inverse, quantile
-from ratings.outcomes import OUTCOMES, BothBad, Outcome
-from ratings.scale import to_points
+from ratings.intervals.sandwich import centre_on
+from ratings.outcomes import OUTCOMES, BothBad
+from ratings.scale import quantile, to_points
+from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
 
 Period = Literal["day", "week"]
@@ -39,8 +41,6 @@ Floats = NDArray[np.float64]
 _SECONDS_PER_DAY = 86_400
 _LONGEST = 2**16
 """Days or weeks a series may span, 179 years of days: beyond lies a wrong unit or date."""
-# As in bradley_terry.py: the squared distance to the maximum in standard errors.
-_NEARLY_THERE = 1e-12
 # As in intervals.py: the squared score of a tie between equals, after rounding.
 _ROUNDING = 1e-14
 
@@ -144,9 +144,8 @@ class _Board:
         self._rated = np.zeros(0, dtype=np.int64)
 
     def add(self, cells: Floats, keep: bool) -> None:
-        """Take the (K, K, 4) votes of a period, in addition to the others where they are to be kept."""
-        wins = cells[:, :, Outcome.A_WINS.code] + cells[:, :, Outcome.B_WINS.code].T
-        ties = cells[:, :, Outcome.TIE.code] + cells[:, :, Outcome.BOTH_BAD.code]
+        """Take the (K, K, O) votes of a period, in addition to the others where they are to be kept."""
+        wins, ties = cells @ WON + (cells @ LOST).T, cells @ (TIED + BAD)
         ties = ties + ties.T
         if keep:
             self._wins += wins
@@ -163,73 +162,24 @@ class _Board:
         """Return the models shown, their strengths and covariance, and the number of votes in the fit."""
         inside = np.ix_(self._rated, self._rated)
         wins, ties = self._wins[inside], self._ties[inside]
-        strengths, hessian = _climb(wins + ties / 2, self._strengths[self._rated])
+        strengths, hessian = most_likely(wins + ties / 2, self._strengths[self._rated])
         self._strengths[self._rated] = strengths
-        probability = _probability(strengths)
+        probability = win_probability(strengths)
         won = wins * probability.T**2
         squared = won + won.T + ties * (0.5 - probability) ** 2
         inverse = pseudo_inverse(hessian)
         shown = squared.sum(axis=1) > _ROUNDING * np.diag(hessian)
-        joint = inverse @ _laplacian(squared) @ inverse
+        joint = inverse @ laplacian(squared) @ inverse
         if not shown.all():
             strengths, joint = centre_on(shown, strengths, joint)
         return self._rated[shown], strengths, joint, round(float(wins.sum() + ties.sum() / 2))
 
 
-def _climb(shares: Floats, strengths: Floats) -> tuple[Floats, Floats]:
-    """Return the (R,) strengths that maximise the likelihood of (R, R) shares, and the (R, R) Hessian there."""
-    if len(shares) == 0:
-        return strengths, shares
-    votes = shares + shares.T
-    tolerance = TOLERANCE * shares.sum()
-    strengths = strengths - strengths.mean()
-    gradient, hessian = _derivatives(shares, votes, strengths)
-    for _ in range(MAX_ITERATIONS):
-        step = np.linalg.solve(hessian + np.trace(hessian) / len(shares) ** 2, gradient)
-        slope = gradient @ step
-        is_last = slope < _NEARLY_THERE and np.abs(gradient).max() < tolerance
-        if is_last:
-            return strengths + step, hessian
-        for _ in range(40):
-            moved = strengths + step
-            gradient, hessian = _derivatives(shares, votes, moved)
-            # The log-likelihood is concave, so the slope at the end of the step tells an overshoot.
-            if gradient @ step >= -slope / 2:
-                break
-            step, slope = step / 2, slope / 2
-        strengths = moved - moved.mean()
-    raise NotConvergedError(
-        f"a period's fit stopped after {MAX_ITERATIONS} iterations with a gradient of "
-        f"{np.abs(gradient).max():.3g} votes, over the tolerance of {tolerance:.3g}; no series is given"
-    )
-
-
-def _derivatives(shares: Floats, votes: Floats, strengths: Floats) -> tuple[Floats, Floats]:
-    probability = _probability(strengths)
-    # W_ij - N_ij P_ij without the difference of two large numbers, as 1 - P_ij = P_ji.
-    gradient = (shares * probability.T - shares.T * probability).sum(axis=1)
-    return gradient, _laplacian(votes * probability * probability.T)
-
-
-def _probability(strengths: Floats) -> Floats:
-    """Return what bradley_terry.win_probability does, in a third of the time."""
-    with np.errstate(over="ignore"):  # exp(710) is infinite, and the chance is then 0
-        return np.asarray(1 / (1 + np.exp(np.subtract.outer(strengths, strengths).T)))
-
-
-def _laplacian(weights: Floats) -> Floats:
-    """Return what bradley_terry.laplacian does, in the place of the weights."""
-    total = weights.sum(axis=1)
-    np.negative(weights, out=weights)
-    weights[np.diag_indices_from(weights)] += total
-    return weights
-
-
 def _steps(votes: Votes, times: Floats, by: Period, both_bad: BothBad) -> Iterator[tuple[date, Floats]]:
-    """Yield the first day of each period with a vote and its (K, K, 4) votes."""
+    """Yield the first day of each period with a vote and its (K, K, O) votes."""
     kept = np.isfinite(times)
     if both_bad == "drop":
-        kept &= votes.outcome != Outcome.BOTH_BAD.code
+        kept &= BAD[votes.outcome] == 0
     if not kept.any():
         raise NoVotesError("no vote with a time to make a series of; collect some votes first")
     days = np.floor(times[kept] / _SECONDS_PER_DAY)

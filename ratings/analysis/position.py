@@ -10,15 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ratings.fit.bradley_terry import BradleyTerryFit, fit
-from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares
+from ratings.fit.bradley_terry import fit
+from ratings.fit.covariates import CovariateData, CovariateFit, fit_covariates, places, shares_for_either
+from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
 
 POSITION = "side A"
 
 
-def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: BradleyTerryFit | None = None) -> CovariateFit:
+def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: Fit | None = None) -> CovariateFit:
     """Return strengths with the side held equal, and side A's advantage as the only covariate.
 
     The cost depends on the number of pairs and not of votes, each of which weighs the same, also where
@@ -27,12 +28,12 @@ def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: BradleyT
     models, as where each of two models always kept its own, and NotConvergedError where the estimate
     does not exist.
     """
-    share = np.tile(shares(both_bad), len(counts.pairs))
+    share = np.tile(shares_for_either(both_bad), len(counts.pairs))
     if without is None:
         without = fit(replace(counts, weights=None, squared_weights=None), both_bad=both_bad)
     a, b = np.repeat(places(without)[counts.pairs], len(OUTCOMES), axis=0).T
     times = counts.outcomes.ravel()
     kept = (a >= 0) & (b >= 0) & (times > 0) & np.isfinite(share)
     size = len(without.rated)
-    rows = Rows(size, (a * size + b)[kept], share[kept], np.ones((1, int(kept.sum()))), times[kept])
+    rows = CovariateData(size, (a * size + b)[kept], share[kept], np.ones((1, int(kept.sum()))), times[kept])
     return fit_covariates(rows, (POSITION,), np.ones(1), without, without.left_out)

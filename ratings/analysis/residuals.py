@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.board.leaderboard import Leaderboard
-from ratings.fit.bradley_terry import BradleyTerryFit, win_probability
-from ratings.fit.data import Evidence, gather
-from ratings.fit.davidson import DavidsonFit, outcome_chances
-from ratings.fit.newton import pseudo_inverse_along
+from ratings.fit.data import FitData, gather
+from ratings.fit.newton import flat_direction, pseudo_inverse
+from ratings.fit.protocol import Expected, Fit
 from ratings.outcomes import BothBad
 from ratings.votes.counts import Counts
 
@@ -37,7 +36,7 @@ _FOLLOWED = 1e-6
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairTable:
     """What is known of each pair of M models; the row's model against the column's."""
 
     models: tuple[str, ...]
@@ -52,7 +51,7 @@ class Pairs:
     """(M, M) standard errors the row's model won beyond that; NaN where there is nothing to compare."""
 
 
-def pairs_of(board: Leaderboard, counts: Counts, fit: BradleyTerryFit | DavidsonFit | None, most: int) -> Pairs:
+def pairs_of(board: Leaderboard, counts: Counts, fit: Fit | None, most: int) -> PairTable:
     """Return the pairs among the first `most` rated models, or among all where nobody is rated."""
     rows = [row for row in board.rows if row.rating is not None] or list(board.rows)
     names = tuple(row.model for row in rows[:most])
@@ -61,56 +60,46 @@ def pairs_of(board: Leaderboard, counts: Counts, fit: BradleyTerryFit | Davidson
     battles = _among(total + total.T, counts.models, names)
     rated = () if fit is None else tuple(fit.models[i] for i in fit.rated)
     if fit is None or not set(names) <= set(rated):
-        return Pairs(names, battles, _among(_shares(_told(board, counts)), counts.models, names))
-    return Pairs(
+        return PairTable(names, battles, _among(_shares(_told(board, counts)), counts.models, names))
+    return PairTable(
         names,
         battles,
-        _among(_shares(fit.evidence), rated, names),
-        _among(_off_diagonal(expected_and_variance(fit)[0]), rated, names),
+        _among(_shares(fit.data), rated, names),
+        _among(_off_diagonal(fit.expected().share), rated, names),
         _among(residuals(fit), rated, names),
     )
 
 
-def residuals(fit: BradleyTerryFit | DavidsonFit) -> Floats:
+def residuals(fit: Fit) -> Floats:
     """Return (R, R) standard errors that the row's model won beyond what the fit expects of it.
 
     Antisymmetric; NaN for a pair without a vote, or one that the fit follows whatever it says. With
     weights the variance takes their squares, and the leverage is that of the weighted fit.
     """
-    expected, variance = expected_and_variance(fit)
-    told, squared = fit.evidence, fit.evidence.squared
+    expects = fit.expected()
+    expected, variance = expects.share, expects.variance
+    told, squared = fit.data, fit.data.squared
     votes, squares = (part.wins + part.wins.T + part.ties for part in (told, squared))
     seen = squared.wins * expected.T**2
     scores = seen + seen.T + squared.ties * (0.5 - expected) ** 2
     total = float((squares * variance).sum())
     phi = float(scores.sum()) / total if total else 0.0
-    left = 1 - _leverage(fit, votes, variance, expected)
+    left = 1 - _leverage(fit, votes, expects)
     error = phi * squares * variance * left
     is_known = (votes > 0) & (left > _FOLLOWED) & (error > 0)
     beyond = told.shares * expected.T - told.shares.T * expected  # O - n p, without a difference of large numbers
     return np.where(is_known, beyond / np.sqrt(np.where(is_known, error, 1.0)), np.nan)
 
 
-def expected_and_variance(fit: BradleyTerryFit | DavidsonFit) -> tuple[Floats, Floats]:
-    """Return (R, R) the share of a win the row's model is expected to take, and the variance of one vote's."""
-    if isinstance(fit, DavidsonFit):
-        won, tied, share = outcome_chances(fit.strengths, fit.log_nu)
-        return share, won * won.T + tied * (1 - tied) / 4
-    share = win_probability(fit.strengths)
-    return share, share * share.T
-
-
-def _leverage(fit: BradleyTerryFit | DavidsonFit, votes: Floats, variance: Floats, expected: Floats) -> Floats:
+def _leverage(fit: Fit, votes: Floats, expected: Expected) -> Floats:
     """Return (R, R) the share of each pair's residual that the fit has taken up."""
-    size = len(fit.strengths)
-    flat = np.append(np.ones(size), np.zeros(len(fit.hessian) - size))
-    inverse = pseudo_inverse_along(fit.hessian, flat)
+    size, variance = len(fit.strengths), expected.variance
+    inverse = pseudo_inverse(fit.hessian, flat_direction(size, len(fit.hessian)))
     among = inverse[:size, :size]
     spread = np.add.outer(np.diag(among), np.diag(among)) - 2 * among
     leverage = votes * variance * spread
-    if isinstance(fit, DavidsonFit):  # the tie parameter follows the pair too
-        tied = outcome_chances(fit.strengths, fit.log_nu)[1]
-        both = np.divide(tied * (0.5 - expected), variance, out=np.zeros_like(variance), where=variance > 0)
+    if expected.with_tie is not None:  # the tie parameter follows the pair too
+        both = np.divide(expected.with_tie, variance, out=np.zeros_like(variance), where=variance > 0)
         lean = inverse[:size, size]
         leverage += (
             votes * both * (2 * variance * np.subtract.outer(lean, lean) + variance * both * inverse[size, size])
@@ -118,14 +107,13 @@ def _leverage(fit: BradleyTerryFit | DavidsonFit, votes: Floats, variance: Float
     return np.asarray(leverage)
 
 
-def _told(board: Leaderboard, counts: Counts) -> Evidence:
+def _told(board: Leaderboard, counts: Counts) -> FitData:
     """Return what the votes say where no fit does: ties half a win each, both-bad as the board took them."""
-    named = board.settings.get("both_bad")
-    both_bad: BothBad = "tie" if named == "tie" else "drop"
+    both_bad: BothBad = "tie" if board.settings.both_bad == "tie" else "drop"
     return gather(counts, ties="half", both_bad=both_bad)
 
 
-def _shares(told: Evidence) -> Floats:
+def _shares(told: FitData) -> Floats:
     votes = told.shares + told.shares.T
     return np.divide(told.shares, votes, out=np.full_like(votes, np.nan), where=votes > 0)
 

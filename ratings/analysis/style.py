@@ -3,77 +3,32 @@
 Voters like length, headers, bold type and lists whoever wrote them. With the style of both replies
 as covariates beside the models, the strengths say who wins where the replies look alike (Li,
 Angelopoulos and Chiang 2024, "Does style matter? Disentangling style and substance in Chatbot
-Arena"). covariates.py holds the fit; this file counts the style and turns it into covariates.
+Arena"). fit/covariates.py holds the fit and votes/markdown.py counts; this file turns counts into covariates.
 
 A covariate is the normalised difference (a - b) / (a + b) of a count, which lies between -1 and 1,
 divided by its root mean square over the votes, so its coefficient is in nats per standard deviation.
 Its mean is not taken off: zero must mean that both replies are alike, and swapping the sides must
 turn the sign and do nothing else.
-
-Markdown is counted by simple rules, line by line and outside fenced code: a header is a line that
-opens with one to six # and a space; a list item opens with -, *, + or a number with . or ) and a
-space; bold is what stands between two ** or two __ on one line. Length is in characters, without the
-white space at both ends.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.analysis.position import POSITION
 from ratings.errors import SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, fit
-from ratings.fit.covariates import CovariateFit, Rows, fit_covariates, places, shares
+from ratings.fit.bradley_terry import fit
+from ratings.fit.covariates import CovariateData, CovariateFit, fit_covariates, places, shares_for_either
+from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
+from ratings.votes.markdown import FEATURES
 from ratings.votes.votes import Votes
 
-FEATURES = ("length", "headers", "bold", "lists")
-"""The fields of `Style`, in order."""
-
 NOT_MEASURED = "style not measured"
-
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_HEADER = re.compile(r" {0,3}#{1,6}(\s|$)")
-_ITEM = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s+\S")
-_RULE = re.compile(r"\s*([-*_])\s*(\1\s*){2,}$")
-_CODE = re.compile(r"`[^`]*`")
-_MARK = re.compile(r"\*{2,}|_{2,}")
-
-
-@dataclass(frozen=True)
-class Style:
-    """What a reply looks like."""
-
-    length: int
-    """Characters."""
-    headers: int
-    bold: int
-    lists: int
-    """Items of lists, numbered or not."""
-
-
-def measure_style(text: str) -> Style:
-    """Return the style of a Markdown text; its cost grows with the length of the text alone."""
-    headers = bold = lists = 0
-    fence = ""
-    for line in text.splitlines():
-        mark = _FENCE.match(line)
-        if fence:
-            # A fence closes at a bare line of at least as many of the same character.
-            if mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
-                fence = ""
-        elif mark:
-            fence = mark[1]
-        elif not _RULE.match(line):
-            headers += bool(_HEADER.match(line))
-            lists += bool(_ITEM.match(line))
-            bold += _count_bold(line)
-    return Style(len(text.strip()), headers, bold, lists)
 
 
 def normalised_differences(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -103,7 +58,7 @@ def fit_style(
     Raises SettingsError where a covariate never differs or cannot be told from the others, and
     NotConvergedError where the estimate does not exist.
     """
-    share_of = shares(both_bad)
+    share_of = shares_for_either(both_bad)
     if differences.shape != (votes.used, len(names)):
         raise SettingsError(f"differences have the shape {differences.shape}; give {(votes.used, len(names))}")
     is_finite = np.isfinite(differences)
@@ -123,7 +78,7 @@ def fit_style(
     x = np.ones((len(sds), len(share)))
     np.divide(differences.T, sds[: len(names), None], out=x[: len(names)])
     titles = (*names, POSITION) if position else tuple(names)
-    return fit_covariates(Rows(len(without.rated), pair, share, x), titles, sds, without, without.left_out)
+    return fit_covariates(CovariateData(len(without.rated), pair, share, x), titles, sds, without, without.left_out)
 
 
 def odds_of_double(coefficient: float, sd: float) -> float:
@@ -140,7 +95,7 @@ def _keep(votes: Votes, kept: NDArray[np.bool_]) -> Votes:
     return replace(votes, a=votes.a[kept], b=votes.b[kept], outcome=votes.outcome[kept], left_out=dict(left_out))
 
 
-def _pairs(votes: Votes, without: BradleyTerryFit) -> NDArray[np.int64]:
+def _pairs(votes: Votes, without: Fit) -> NDArray[np.int64]:
     """Return (n,) side a times R plus side b of each vote among the R rated models, -1 where one is not."""
     place = places(without)
     numbers = np.add.outer(place * len(without.rated), place)
@@ -157,21 +112,3 @@ def _count(votes: Votes) -> Counts:
     used = np.flatnonzero(cells.any(axis=1))
     pairs = np.stack(np.divmod(used, size), axis=1)
     return Counts(votes.models, pairs, cells[used].astype(np.float64), votes.read, dict(votes.left_out))
-
-
-def _count_bold(line: str) -> int:
-    """Return the pairs of ** or __ on a line; one pass, so no reply can make it slow."""
-    line = _CODE.sub("", line)
-    bold = 0
-    opened: dict[str, int] = {}
-    for mark in _MARK.finditer(line):
-        kind, start, end = mark[0][0], mark.start(), mark.end()
-        before, after = line[start - 1 : start], line[end : end + 1]
-        if kind == "_" and before.isalnum() and after.isalnum():
-            continue  # snake__case
-        if kind in opened and before.strip() and start > opened[kind]:
-            bold += 1
-            del opened[kind]
-        elif kind not in opened and after.strip():
-            opened[kind] = end
-    return bold

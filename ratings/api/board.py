@@ -15,7 +15,8 @@ from ratings.outcomes import BothBad, Ties
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ratings.board.leaderboard import Leaderboard, Row
+    from ratings.board.columns import BoardRow
+    from ratings.board.leaderboard import Leaderboard
     from ratings.report.build import Request
     from ratings.report.report import Report
 
@@ -35,7 +36,7 @@ class Board:
         return self.report.board
 
     @property
-    def rows(self) -> tuple["Row", ...]:
+    def rows(self) -> tuple["BoardRow", ...]:
         """Return one row per model: by rating, best first, then those without one by name."""
         return self.leaderboard.rows
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from ratings.board.settings import Interval, Settings
 from ratings.errors import SettingsError, VotesError
-from ratings.fit.bradley_terry import BradleyTerryFit
+from ratings.fit.bradley_terry import fit
 from ratings.fit.covariates import CovariateFit
-from ratings.fit.davidson import DavidsonFit, davidson_has_spread, davidson_strengths_covariance
+from ratings.fit.protocol import Fit
 from ratings.fit.ties import fit_with
 from ratings.intervals.bootstrap import REPLICATES, bootstrap
 from ratings.intervals.clustered import clustered
@@ -44,7 +44,7 @@ TOO_EARLY = "too early for an interval that may be watched"
 class Estimate:
     """Strengths of the S models shown out of the K of the counts; in nats, summing to zero over the shown."""
 
-    fit: BradleyTerryFit | DavidsonFit
+    fit: Fit
     status: tuple[str, ...]
     """(K,) "rated", or why there is no number."""
     shown: NDArray[np.int64]
@@ -74,7 +74,7 @@ class Estimate:
 class _Spread(NamedTuple):
     """What a kind of interval finds out, over the R rated models."""
 
-    fit: BradleyTerryFit | DavidsonFit
+    fit: Fit
     has_spread: NDArray[np.bool_]
     covariance: Floats
     bounds: Callable[[NDArray[np.bool_]], tuple[Floats, Floats]] | None = None
@@ -111,10 +111,10 @@ def estimate(
     return _finish(found, found.fit.strengths, found.fit.left_out, settings)
 
 
-def with_covariates_equal(fit: CovariateFit, settings: Settings) -> Estimate:
+def with_covariates_equal(fitted: CovariateFit, settings: Settings) -> Estimate:
     """Return the strengths of a fit with covariates, with sandwich intervals and ranks."""
-    found = _Spread(fit.without, fit.has_spread, fit.covariance)
-    return _finish(found, fit.strengths, fit.left_out, replace(settings, interval="sandwich"))
+    found = _Spread(fitted.without, fitted.has_spread, fitted.covariance)
+    return _finish(found, fitted.strengths, fitted.left_out, replace(settings, interval="sandwich"))
 
 
 def pairwise(found: Estimate, order: NDArray[np.int64], settings: Settings) -> Differences:
@@ -177,8 +177,6 @@ def _watched(strengths: Floats, variance: Floats, confidence: float) -> tuple[Fl
 def _sandwich(given: _Given) -> _Spread:
     settings = given.settings
     result = fit_with(given.counts, settings.ties, both_bad=settings.both_bad, prior=settings.prior, start=given.start)
-    if isinstance(result, DavidsonFit):
-        return _Spread(result, davidson_has_spread(result), davidson_strengths_covariance(result))
     return _Spread(result, has_spread(result), covariance(result))
 
 
@@ -212,13 +210,15 @@ def _clustered(given: _Given) -> _Spread:
 
 
 def _bootstrap(given: _Given) -> _Spread:
-    plain, settings = _sandwich(given), given.settings
-    if isinstance(plain.fit, DavidsonFit) or len(plain.fit.rated) == 0:
-        return plain  # Davidson's was refused by the settings
+    settings = given.settings
+    result = fit(given.counts, ties=settings.ties, both_bad=settings.both_bad, prior=settings.prior, start=given.start)
+    plain = _Spread(result, has_spread(result), covariance(result))
+    if len(result.rated) == 0:
+        return plain
     # Ten replicates in each tail at least, for the percentiles.
     replicates = max(REPLICATES, int(np.ceil(20 / (1 - settings.confidence))))
     rng = np.random.default_rng(settings.seed)
-    drawn = bootstrap(plain.fit, rng=rng, replicates=replicates, progress=given.progress)
+    drawn = bootstrap(result, rng=rng, replicates=replicates, progress=given.progress)
 
     def bounds(kept: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         strengths = drawn.strengths[:, kept]
@@ -227,7 +227,7 @@ def _bootstrap(given: _Given) -> _Spread:
 
     lost = drawn.drawn - len(drawn.strengths)
     notes = (f"{lost} of {drawn.drawn} bootstrap replicates had no strengths and were left out",) if lost else ()
-    return _Spread(plain.fit, plain.has_spread, drawn.covariance(), bounds, notes)
+    return _Spread(result, plain.has_spread, drawn.covariance(), bounds, notes)
 
 
 _SPREADS: dict[Interval, Callable[[_Given], _Spread]] = {

@@ -7,15 +7,17 @@ A rank is one more than the number of models that are surely better, by interval
 models at once (ranks.py); the worst rank a model may have stands beside it.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.board.columns import BoardRow, make_row
 from ratings.board.estimate import Estimate, estimate
 from ratings.board.settings import Settings as Settings
+from ratings.board.words import Words, describe
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BOTH_BAD_DROPPED
 from ratings.fit.elo import elo
@@ -23,6 +25,7 @@ from ratings.fit.existence import NO_VOTES, ONLY_DROPPED, RATED
 from ratings.intervals.differences import anchor_shift
 from ratings.scale import POINTS_PER_NAT, to_points
 from ratings.votes.counts import Counts, count
+from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
 
 if TYPE_CHECKING:
@@ -33,40 +36,13 @@ METHODS = ("bradley-terry", "davidson", "elo")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One model on the board. Votes are all its usable ones, whether or not they entered the fit."""
-
-    model: str
-    status: str
-    """"rated", or why there is no number, or what it leans on."""
-    rating: float | None
-    """Elo points."""
-    lower: float | None
-    upper: float | None
-    rank: int | None
-    """1 + the number of models that are surely better; for online Elo the position."""
-    votes: int
-    wins: int
-    losses: int
-    ties: int
-    both_bad: int
-    rank_lower: int | None = None
-    """The best rank the model may have, and below it the worst; those of all models hold at once."""
-    rank_upper: int | None = None
-    both_bad_share: float | None = None
-    """Of its votes; None without one."""
-    tie_share: float | None = None
-    """Of its votes, those that say both are bad not among them."""
-
-
-@dataclass(frozen=True)
 class Leaderboard:
     """Rows by rating, best first, then those without one by name."""
 
     created: str
     """ISO 8601, with its offset from UTC."""
     method: str
-    settings: dict[str, str | float]
+    settings: Settings
     read: int
     """Rows read: always used plus all that were left out."""
     used: int
@@ -75,14 +51,18 @@ class Leaderboard:
     """Rows that did not, by reason."""
     simulated: int
     """Usable votes that were cast by a program."""
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
+    is_weighted: bool = False
+    """Whether each vote weighs 1 / (chance of its pair)."""
+    held_equal: tuple[str, ...] = ()
+    """Covariates beside the models, such as the length of the replies."""
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of leaderboard.json: text, ints, finite floats and nulls only."""
         return {
             "created": self.created,
             "method": self.method,
-            "settings": dict(self.settings),
+            "settings": self.words(),
             "votes": {
                 "read": self.read,
                 "used": self.used,
@@ -93,18 +73,17 @@ class Leaderboard:
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row a model, with the columns of `Row`; missing numbers are NA, ranks whole."""
+        """Return one row a model, with the fields of `BoardRow`; missing numbers are NA, ranks whole."""
         import pandas as pd
 
-        frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__annotations__))
-        numbers = dict.fromkeys(("rating", "lower", "upper", "both_bad_share", "tie_share"), "Float64")
-        return frame.astype({**numbers, **dict.fromkeys(("rank", "rank_lower", "rank_upper"), "Int64")})
+        kinds: dict[Any, str] = {float | None: "Float64", int | None: "Int64"}
+        columns = {field.name: kinds.get(field.type) for field in fields(BoardRow)}
+        frame = pd.DataFrame([asdict(row) for row in self.rows], columns=list(columns))
+        return frame.astype({name: kind for name, kind in columns.items() if kind})
 
-    def to_text(self) -> str:
-        """Return the board as an aligned table for a terminal, with its summary line."""
-        from ratings.report.text import board_text
-
-        return board_text(self)
+    def words(self) -> Words:
+        """Return every choice that moved a number, by name, as a reader is told of it."""
+        return describe(self.method, self.settings, is_weighted=self.is_weighted, held_equal=self.held_equal)
 
     def summary(self) -> str:
         """Return one line: method, votes read, used, left out by reason, and simulated."""
@@ -173,8 +152,7 @@ def rated_board(found: Estimate, counts: Counts, settings: Settings, created: st
     numbers[found.shown, :3] = to_points(np.stack([found.strengths, found.lower, found.upper], axis=1)) + shift
     numbers[found.shown, 3:] = np.stack([found.best, found.worst], axis=1)
     method = "davidson" if settings.ties == "davidson" else "bradley-terry"
-    told = settings.describe(is_weighted=counts.weights is not None)
-    return _board(method, created, told, counts, found.left_out, list(found.status), numbers)
+    return _board(method, created, settings, counts, found.left_out, list(found.status), numbers)
 
 
 def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: str) -> Leaderboard:
@@ -182,7 +160,7 @@ def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: 
     if votes is None:
         raise SettingsError("elo depends on the order of the votes and cannot be computed from counts")
     ratings = elo(votes, k=settings.k, both_bad=settings.both_bad)
-    games, bad = _tallies(counts)[:, [0, 4]].T
+    games, bad = _votes_by_kind(counts)[:, [0, 4]].T
     dropped = bad if settings.both_bad == "drop" else 0 * bad
     is_rated = games > dropped
     if settings.anchor:
@@ -196,7 +174,7 @@ def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: 
     left_out = dict(counts.left_out)
     if dropped.any():
         left_out[BOTH_BAD_DROPPED] = int(dropped.sum()) // 2  # each stands with both its models
-    return _board("elo", created, settings.describe_elo(), counts, left_out, statuses, numbers)
+    return _board("elo", created, settings, counts, left_out, statuses, numbers)
 
 
 def _elo_shift(
@@ -211,15 +189,15 @@ def _elo_shift(
 def _board(
     method: str,
     created: str,
-    settings: dict[str, str | float],
+    settings: Settings,
     counts: Counts,
     left_out: dict[str, int],
     statuses: list[str],
     numbers: NDArray[np.float64],
 ) -> Leaderboard:
     """Put together the rows; `numbers` is (K, 5) rating, lower, upper, best and worst rank, NaN for none."""
-    lines = zip(counts.models, statuses, numbers, _tallies(counts), strict=True)
-    rows = [_row(model, status, line, tally) for model, status, line, tally in lines]
+    lines = zip(counts.models, statuses, numbers, _votes_by_kind(counts), strict=True)
+    rows = [make_row(*line) for line in lines]
     rows.sort(key=lambda row: (row.rating is None, -(row.rating or 0.0), row.model))
     return Leaderboard(
         created=created,
@@ -230,36 +208,16 @@ def _board(
         left_out=left_out,
         simulated=counts.simulated,
         rows=tuple(rows),
+        is_weighted=counts.weights is not None and method != "elo",
     )
 
 
-def _row(model: str, status: str, numbers: NDArray[np.float64], tally: NDArray[np.float64]) -> Row:
-    rating, lower, upper, best, worst = (float(n) if np.isfinite(n) else None for n in numbers)
-    votes, wins, losses, ties, both_bad = (int(n) for n in tally)
-    return Row(
-        model=model,
-        status=status,
-        rating=rating,
-        lower=lower,
-        upper=upper,
-        rank=None if best is None else int(best),
-        votes=votes,
-        wins=wins,
-        losses=losses,
-        ties=ties,
-        both_bad=both_bad,
-        rank_lower=None if best is None or worst is None else int(best),
-        rank_upper=None if worst is None else int(worst),
-        both_bad_share=both_bad / votes if votes else None,
-        tie_share=ties / votes if votes else None,
-    )
-
-
-def _tallies(counts: Counts) -> NDArray[np.float64]:
+def _votes_by_kind(counts: Counts) -> NDArray[np.float64]:
     """Return (K, 5) votes, wins, losses, ties and both bad of each model."""
-    tallies = np.zeros((len(counts.models), 5))
-    for side, columns in ((0, (0, 1, 2, 3)), (1, (1, 0, 2, 3))):  # B's wins are A's losses
-        for place, column in enumerate(columns, 1):
-            tallies[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes[:, column], len(tallies))
-    tallies[:, 0] = tallies[:, 1:].sum(axis=1)
-    return tallies
+    won, lost = WON > LOST, LOST > WON
+    votes = np.zeros((len(counts.models), 5))
+    for side, kinds in ((0, (won, lost, TIED, BAD)), (1, (lost, won, TIED, BAD))):  # B's wins are A's losses
+        for place, kind in enumerate(kinds, 1):
+            votes[:, place] += np.bincount(counts.pairs[:, side], counts.outcomes @ kind, len(votes))
+    votes[:, 0] = votes[:, 1:].sum(axis=1)
+    return votes

@@ -1,8 +1,4 @@
-"""Every choice that moves a number on a board, in one frozen object, and how a reader is told of it.
-
-The words of `describe` stand beside the numbers, and two snapshots are compared by them (snapshots.py). So they
-hold what was chosen and nothing that changes with the votes.
-"""
+"""Every choice that moves a number on a board, in one frozen object; words.py says them to a reader."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -12,9 +8,8 @@ from ratings.errors import SettingsError
 from ratings.fit.elo import K_FACTOR
 from ratings.fit.prior import Prior
 from ratings.intervals.ranks import FEWEST_DRAWS, MOST_DRAWS
-from ratings.intervals.sandwich import quantile
 from ratings.outcomes import BothBad, Ties, check_both_bad, check_ties
-from ratings.scale import CENTRE, POINTS_PER_TENFOLD
+from ratings.scale import quantile
 
 Interval = Literal["sandwich", "clustered", "bootstrap", "sequence"]
 """Where intervals come from: counts, votes by cluster, resampled counts, or a sequence that may be watched."""
@@ -24,8 +19,6 @@ Cluster = Literal["voter", "prompt"]
 
 MOST_CONFIDENCE = 0.9999
 """Beyond it the ranks would need more draws than is sensible."""
-
-_TIES = {"half": "half a win each", "drop": "dropped", "davidson": "Davidson's tie parameter"}
 
 
 @dataclass(frozen=True)
@@ -73,42 +66,3 @@ class Settings:
     def draws(self) -> int | None:
         """Return how many normal draws the ranks need to see a thin tail; None for as many as is usual."""
         return 2 * MOST_DRAWS if (1 - self.confidence) * FEWEST_DRAWS < 2 else None
-
-    def describe(self, is_weighted: bool = False) -> dict[str, str | float]:
-        """Return the choices behind a board with intervals, by name."""
-        interval = {
-            "sandwich": "sandwich, each model on its own",
-            "clustered": f"clustered by {self.cluster}, each model on its own",
-            "bootstrap": "Poisson bootstrap, each model on its own",
-            "sequence": "confidence sequence, each model on its own; may be looked at any time",
-        }[self.interval]
-        told: dict[str, str | float] = {
-            "ties": _TIES[self.ties],
-            "both_bad": self.both_bad,
-            "confidence": self.confidence,
-            "interval": interval,
-            "rank": "1 + models surely better; the rank intervals of all models hold at once",
-        }
-        if self.prior:
-            told["prior"] = f"normal around the mean, standard deviation {self.prior.sd_points:g} Elo points"
-        if is_weighted:
-            told["weights"] = "each vote by 1 / (chance of its pair when it was drawn)"
-        return told | self._scale()
-
-    def describe_elo(self) -> dict[str, str | float]:
-        """Return the choices behind a board of online Elo, by name."""
-        told: dict[str, str | float] = {
-            "ties": _TIES["half"],
-            "both_bad": self.both_bad,
-            "k": self.k,
-            "interval": "none: online Elo depends on the order of the votes and has no interval",
-            "rank": "position by rating, as there is no interval",
-        }
-        return told | self._scale()
-
-    def _scale(self) -> dict[str, str | float]:
-        scale: dict[str, str | float] = {"centre": CENTRE, "points for odds of ten to one": POINTS_PER_TENFOLD}
-        if self.anchor:
-            name, points = self.anchor
-            scale["anchor"] = f"{name} reads {points:g}; all numbers move alike and no interval widens"
-        return scale

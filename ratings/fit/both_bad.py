@@ -26,11 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def field_log_likelihood(losses: NDArray[np.float64], strengths: NDArray[np.float64]) -> float:
-    """Return the log-likelihood of (R,) losses to the field, at (R,) strengths in nats."""
-    return -float(losses @ np.logaddexp(0, strengths - strengths.mean()))
-
-
 def field_derivatives(
     losses: NDArray[np.float64], strengths: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

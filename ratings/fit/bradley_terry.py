@@ -14,18 +14,19 @@ and Newman (2023, arXiv:2207.00076) because the intervals need the Hessian anywa
 Losses to the field (both_bad.py) and a prior (prior.py) add their own terms where they are asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.fit.both_bad import field_derivatives, field_log_likelihood, field_score_products
+from ratings.fit.both_bad import field_derivatives, field_score_products
 from ratings.fit.data import BOTH_BAD_DROPPED as BOTH_BAD_DROPPED
-from ratings.fit.data import Evidence, select
-from ratings.fit.newton import maximise
-from ratings.fit.prior import Prior, prior_derivatives, prior_log_density
+from ratings.fit.data import FitData, select
+from ratings.fit.newton import Place, maximise
+from ratings.fit.prior import Prior, prior_derivatives
+from ratings.fit.protocol import Expected
 from ratings.outcomes import BothBad, Ties
 from ratings.votes.counts import Counts
 
@@ -45,8 +46,8 @@ class BradleyTerryFit:
     hessian: NDArray[np.float64]
     """(R, R) negative Hessian of the log-likelihood at the strengths, the prior's part included; its
     rows sum to zero."""
-    evidence: Evidence
-    """What the fit was told, over the R rated models."""
+    data: FitData
+    """The votes that entered the fit, over the R rated models."""
     prior: Prior | None
     max_gradient: float
     """Largest absolute entry of the gradient at the strengths, in votes."""
@@ -57,19 +58,44 @@ class BradleyTerryFit:
     """Rows that did not enter the fit, by reason: the counts' own and the fit's."""
 
     @property
+    def log_nu(self) -> None:
+        """Return None: there is no tie parameter."""
+
+    @property
     def wins(self) -> NDArray[np.float64]:
         """Return (R, R) decided votes that entered the fit, won by the row's model over the column's."""
-        return self.evidence.wins
+        return self.data.wins
 
     @property
     def ties(self) -> NDArray[np.float64]:
         """Return (R, R) tied votes that entered the fit, symmetric: each stands in both halves."""
-        return self.evidence.ties
+        return self.data.ties
 
     @property
     def used(self) -> int:
         """Return the number of votes that entered the fit."""
-        return self.evidence.used
+        return self.data.used
+
+    def expected(self) -> Expected:
+        """Return what the fit expects of a vote on each pair."""
+        share = win_probability(self.strengths)
+        return Expected(share, share * share.T)
+
+    def score_products(self) -> NDArray[np.float64]:
+        """Return M, the (R, R) sum over the votes of the outer product of the score; its rows sum to zero.
+
+        A vote that weighs w counts w squared, and a loss to the field has its own scores. With a prior M is
+        what the model expects it to be, plus the prior's precision (prior.py).
+        `sandwich(fit.hessian, fit.score_products())` is the covariance of the strengths.
+        """
+        squared, strengths = self.data.squared, self.strengths
+        if self.prior:
+            more = extra_derivatives(squared.field.sum(axis=1), self.prior, strengths)[1]
+            return pair_derivatives(squared.shares, strengths)[1]() + more
+        probability = win_probability(strengths)
+        won = squared.wins * probability.T**2  # 1 - P_ij = P_ji
+        products = laplacian(won + won.T + squared.ties * (0.5 - probability) ** 2)
+        return products + field_score_products(squared.field, strengths) if squared.field.any() else products
 
 
 def fit(
@@ -94,44 +120,51 @@ def fit(
             "ties is 'davidson', which is another model than Bradley-Terry; fit it by ratings.fit.davidson"
         )
     chosen = select(counts, ties=ties, both_bad=both_bad, has_prior=prior is not None)
-    evidence = chosen.evidence
-    shares, losses = evidence.shares, evidence.field.sum(axis=1)
+    data = chosen.data
+    shares, losses = data.shares, data.field.sum(axis=1)
 
-    def log_likelihood(strengths: NDArray[np.float64]) -> float:
-        behind = strengths[None, :] - strengths[:, None]
-        # log(1 + exp(behind)), in a third of the time of logaddexp, which is most of a fit's.
-        total = -float((shares * (np.maximum(behind, 0) + np.log1p(np.exp(-np.abs(behind))))).sum())
-        return total + extra_log_likelihood(losses, prior, strengths)
-
-    def derivatives(strengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        gradient, hessian = _pair_derivatives(shares, strengths)
+    def at(strengths: NDArray[np.float64]) -> Place:
+        gradient, hessian = pair_derivatives(shares, strengths)
         more_gradient, more_hessian = extra_derivatives(losses, prior, strengths)
-        return gradient + more_gradient, hessian + more_hessian
+        return Place(gradient + more_gradient, lambda: hessian() + more_hessian)
 
     strengths, iterations = _start(counts.models, chosen.rated, start or {}), 0
     if len(strengths):
-        strengths, iterations = maximise(
-            log_likelihood,
-            derivatives,
-            strengths,
-            flat=np.ones(len(strengths)),
-            votes=evidence.used,
-            name="Bradley-Terry",
-        )
-    gradient, hessian = derivatives(strengths)
+        flat = np.ones(len(strengths))
+        top = maximise(at, strengths, flat=flat, votes=data.used, name="Bradley-Terry")
+        strengths, iterations = top.parameters, top.iterations
+    end = at(strengths)
     return BradleyTerryFit(
         models=counts.models,
         status=chosen.status,
         rated=chosen.rated,
         strengths=strengths,
-        hessian=hessian,
-        evidence=evidence,
+        hessian=end.hessian(),
+        data=data,
         prior=prior,
-        max_gradient=float(np.abs(gradient).max(initial=0.0)),
+        max_gradient=float(np.abs(end.gradient).max(initial=0.0)),
         iterations=iterations,
         converged=len(chosen.rated) > 0,
         left_out=chosen.left_out,
     )
+
+
+def most_likely(
+    shares: NDArray[np.float64], start: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (R,) strengths most likely for (R, R) shares of wins, and the (R, R) negative Hessian near them.
+
+    The Hessian is that of one negligible step before. Raises NotConvergedError as `fit` does.
+    """
+    if len(shares) == 0:
+        return start, shares
+
+    def at(strengths: NDArray[np.float64]) -> Place:
+        return Place(*pair_derivatives(shares, strengths))
+
+    flat = np.ones(len(shares))
+    top = maximise(at, start, flat=flat, votes=float(shares.sum()), name="Bradley-Terry")
+    return top.parameters, top.hessian
 
 
 def _start(models: tuple[str, ...], rated: NDArray[np.int64], start: Mapping[str, float]) -> NDArray[np.float64]:
@@ -145,43 +178,24 @@ def _start(models: tuple[str, ...], rated: NDArray[np.int64], start: Mapping[str
 
 def win_probability(strengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (R, R) probabilities that the row's model beats the column's, from (R,) nats."""
-    # Small chances keep all their digits in this form; below exp(-700), where it would overflow, they stop.
     behind = strengths[None, :] - strengths[:, None]
-    return np.asarray(1 / (1 + np.exp(np.minimum(behind, 700))))
-
-
-def score_products(fit: BradleyTerryFit) -> NDArray[np.float64]:
-    """Return M, the (R, R) sum over the votes of the outer product of the score; its rows sum to zero.
-
-    A vote that weighs w counts w squared, and a loss to the field has its own scores. With a prior M is
-    what the model expects it to be, plus the prior's precision (prior.py).
-    `sandwich(fit.hessian, score_products(fit))` is the covariance of the strengths.
-    """
-    squared, strengths = fit.evidence.squared, fit.strengths
-    if fit.prior:
-        more = extra_derivatives(squared.field.sum(axis=1), fit.prior, strengths)[1]
-        return _pair_derivatives(squared.shares, strengths)[1] + more
-    probability = win_probability(strengths)
-    won = squared.wins * probability.T**2  # 1 - P_ij = P_ji
-    products = laplacian(won + won.T + squared.ties * (0.5 - probability) ** 2)
-    return products + field_score_products(squared.field, strengths) if squared.field.any() else products
+    with np.errstate(over="ignore"):  # small chances keep all their digits; below exp(-709) they are 0
+        np.exp(behind, out=behind)
+    behind += 1
+    return np.divide(1, behind, out=behind)
 
 
 def laplacian(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (R, R) Laplacian of a graph with symmetric (R, R) edge weights."""
-    return np.asarray(np.diag(weights.sum(axis=1)) - weights)
-
-
-def extra_log_likelihood(losses: NDArray[np.float64], prior: Prior | None, strengths: NDArray[np.float64]) -> float:
-    """Return what (R,) losses to the field and a prior add to the log-likelihood."""
-    total = field_log_likelihood(losses, strengths) if losses.any() else 0.0
-    return total + (prior_log_density(prior, strengths) if prior else 0.0)
+    result = np.negative(weights)
+    result.flat[:: len(result) + 1] += weights.sum(axis=1)  # the diagonal
+    return result
 
 
 def extra_derivatives(
     losses: NDArray[np.float64], prior: Prior | None, strengths: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what they add to the (R,) gradient and the (R, R) negative Hessian."""
+    """Return what (R,) losses to the field and a prior add to the (R,) gradient and the (R, R) negative Hessian."""
     size = len(strengths)
     gradient, hessian = (
         field_derivatives(losses, strengths) if losses.any() else (np.zeros(size), np.zeros((size, size)))
@@ -192,12 +206,11 @@ def extra_derivatives(
     return gradient, hessian
 
 
-def _pair_derivatives(
+def pair_derivatives(
     shares: NDArray[np.float64], strengths: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (R,) gradient and the (R, R) negative Hessian of the likelihood of (R, R) shares."""
+) -> tuple[NDArray[np.float64], Callable[[], NDArray[np.float64]]]:
+    """Return the (R,) gradient of the likelihood of (R, R) shares, and what makes its (R, R) negative Hessian."""
     probability = win_probability(strengths)
-    votes = shares + shares.T
     # W_ij - N_ij P_ij without the difference of two large numbers, as 1 - P_ij = P_ji.
     gradient = (shares * probability.T - shares.T * probability).sum(axis=1)
-    return gradient, laplacian(votes * probability * probability.T)
+    return gradient, lambda: laplacian((shares + shares.T) * probability * probability.T)

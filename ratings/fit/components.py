@@ -1,13 +1,12 @@
-"""A board for each set of models that can be compared, where no chain of votes joins them.
+"""Sets of models that can be compared, where no chain of votes joins them all.
 
 Strengths are known up to a constant in each strong component of the graph of wins and ties (Ford 1957;
-existence.py), and no vote says how the constants of two components differ. So each component has a fit
-of its own, centred on its own mean, and ratings of two components must not be compared.
+existence.py), and no vote says how the constants of two components differ. So each component needs a
+fit of its own, centred on its own mean, and ratings of two components must not be compared.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,35 +16,24 @@ from ratings.fit.existence import components, reachable
 from ratings.outcomes import BothBad, Ties
 from ratings.votes.counts import Counts
 
-Fit = TypeVar("Fit")
 
-
-@dataclass(frozen=True)
-class Component(Generic[Fit]):
-    """Models that can be rated together, and their fit."""
+class Component(NamedTuple):
+    """Models that can be rated together."""
 
     members: NDArray[np.int64]
-    """(R,) indices into the models of all counts; the fit's own indices are those into `names`."""
-    names: tuple[str, ...]
-    """(R,) names, which are the fit's models."""
-    fit: Fit
+    """(R,) indices into the models of all counts."""
+    counts: Counts
+    """The votes among them, whose models they are."""
 
 
-def component_fits(
-    counts: Counts, fit: Callable[[Counts], Fit], *, ties: Ties = "half", both_bad: BothBad = "tie"
-) -> tuple[Component[Fit], ...]:
-    """Return one fit for each component of two models or more, largest first; none where there is none.
+def component_counts(counts: Counts, *, ties: Ties = "half", both_bad: BothBad = "tie") -> tuple[Component, ...]:
+    """Return each component of two models or more, largest first; none where there is none.
 
-    `fit` is given the counts among the members and should apply the same `ties` and `both_bad`, such as
-    `lambda counts: bradley_terry.fit(counts, both_bad=both_bad)`. The first component is the one that a
-    fit to all counts rates. Votes between components are in no fit.
+    The first is the one that a fit to all counts rates. Votes between components are in none of them.
     """
     beats = gather(counts, ties=ties, both_bad=both_bad).beats
     groups = components(beats, reachable(beats))
-    return tuple(
-        Component(members, tuple(counts.models[i] for i in members), fit(counts_among(counts, members)))
-        for members in groups
-    )
+    return tuple(Component(members, counts_among(counts, members)) for members in groups)
 
 
 def counts_among(counts: Counts, members: NDArray[np.int64]) -> Counts:

@@ -19,21 +19,21 @@ Votes are summed per pair of models, so a step costs one pass over the votes and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import NotConvergedError, SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, laplacian
-from ratings.fit.newton import MAX_ITERATIONS, TOLERANCE
-from ratings.intervals.sandwich import quantile
+from ratings.fit.bradley_terry import laplacian
+from ratings.fit.newton import Place, filled, flat_direction, maximise, pseudo_inverse
+from ratings.fit.protocol import Fit
 from ratings.outcomes import BothBad
+from ratings.scale import quantile
+from ratings.votes.shares import shares
 
 Floats = NDArray[np.float64]
 
-# Squared distance to the maximum in standard errors, as in bradley_terry.py. The step that starts
-# this close lands at machine precision, and neither Hessian nor residuals feel it.
-_NEARLY_THERE = 1e-10
 # A tie between equals has a squared score of 1e-16 or less after rounding, against 1/4 in the Hessian.
 _ROUNDING = 1e-14
 # What a direction must keep of the information it would have were every vote even. A pair decided
@@ -44,7 +44,7 @@ _MANY = 100_000
 
 
 @dataclass(frozen=True)
-class Rows:
+class CovariateData:
     """Votes on R rated models, in a shape that a pass over them can use; rows may stand for many."""
 
     size: int
@@ -89,7 +89,7 @@ class Covariate:
 class CovariateFit:
     """Strengths of R models with F covariates held equal."""
 
-    without: BradleyTerryFit
+    without: Fit
     """The same votes without covariates; it names the K models, their status and the R rated ones."""
     strengths: Floats
     """(R,) nats, sum to zero: who wins where both sides are alike."""
@@ -125,7 +125,7 @@ class CovariateFit:
 
 
 def fit_covariates(
-    rows: Rows, names: Sequence[str], sds: Floats, without: BradleyTerryFit, left_out: dict[str, int]
+    rows: CovariateData, names: Sequence[str], sds: Floats, without: Fit, left_out: dict[str, int]
 ) -> CovariateFit:
     """Return the maximum-likelihood strengths and coefficients of `rows`.
 
@@ -137,32 +137,36 @@ def fit_covariates(
     if rows.size == 0:
         raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
     even = _weigh(rows, np.full(len(rows.share), 0.25))
-    _check_told_apart(even, rows.size, names)
+    flat = flat_direction(rows.size, len(even))
+    _check_told_apart(even, flat, names)
     start = np.concatenate([without.strengths, np.zeros(len(names))])
-    theta, residual, hessian, max_gradient, iterations = _newton(rows, _approach(rows, start))
-    _check_exists(hessian, even, rows.size)
-    scores = _weigh(rows, residual * residual)
+    top = maximise(
+        partial(_at, rows), _approach(rows, start, flat), flat=flat, votes=rows.votes, name="a fit with covariates"
+    )
+    hessian, last = top.hessian, top.last
+    _check_exists(hessian, even, flat)
+    scores = _weigh(rows, last.residual * last.residual)
     has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
     if not has_spread[rows.size :].all():
         raise SettingsError("every vote is a tie between equals, so there is nothing to measure a spread by")
-    inverse = _pseudo_inverse(hessian, rows.size)
+    inverse = pseudo_inverse(hessian, flat)
     return CovariateFit(
         without=without,
-        strengths=theta[: rows.size],
+        strengths=top.parameters[: rows.size],
         names=tuple(names),
         sds=sds,
-        coefficients=theta[rows.size :],
+        coefficients=top.parameters[rows.size :],
         hessian=hessian,
         joint=inverse @ scores @ inverse,
         has_spread=has_spread[: rows.size],
-        max_gradient=max_gradient,
-        iterations=iterations,
+        max_gradient=float(np.abs(last.gradient).max()),
+        iterations=top.iterations,
         left_out={reason: n for reason, n in left_out.items() if n},
     )
 
 
-def shares(both_bad: BothBad) -> Floats:
-    """Return (4,) side A's share of the win by outcome, NaN where such votes are dropped.
+def shares_for_either(both_bad: BothBad) -> Floats:
+    """Return (O,) side A's share of the win by `Outcome.code`, NaN where such votes are dropped.
 
     Raises SettingsError for a treatment of both-bad votes that is not a share for either side.
     """
@@ -170,67 +174,50 @@ def shares(both_bad: BothBad) -> Floats:
         raise SettingsError(
             f"both_bad is {both_bad!r}; here a vote needs a share for either side, so choose tie or drop"
         )
-    return np.array([1.0, 0.0, 0.5, np.nan if both_bad == "drop" else 0.5])  # in the order of OUTCOMES
+    return shares(both_bad)
 
 
-def places(fit: BradleyTerryFit) -> NDArray[np.int64]:
+def places(fit: Fit) -> NDArray[np.int64]:
     """Return (K,) the number of each model among the rated ones, or -1."""
     place = np.full(len(fit.models), -1, dtype=np.int64)
     place[fit.rated] = np.arange(len(fit.rated))
     return place
 
 
-def _newton(rows: Rows, theta: Floats) -> tuple[Floats, Floats, Floats, float, int]:
-    """Return the (R + F,) estimates, what holds one negligible step before them, and the steps taken.
+@dataclass(frozen=True)
+class _Place(Place):
+    """The likelihood around (R + F,) strengths and coefficients, with the (n,) residuals y - p."""
 
-    That is (n,) residuals y - p, the (R + F, R + F) Hessian and the largest entry of the gradient.
-    """
-    tolerance = TOLERANCE * rows.votes
+    residual: Floats
+
+
+def _at(rows: CovariateData, theta: Floats) -> _Place:
     probability = _probability(rows, theta)
-    gradient = _gradient(rows, rows.share - probability)
-    for iteration in range(1, MAX_ITERATIONS + 1):
-        hessian = _weigh(rows, probability * (1 - probability))
-        step = np.linalg.solve(_filled(hessian, rows.size), gradient)
-        slope = gradient @ step
-        largest = float(np.abs(gradient).max())
-        if slope < _NEARLY_THERE and largest < tolerance:
-            return _centred(theta + step, rows.size), rows.share - probability, hessian, largest, iteration
-        for _ in range(40):
-            moved = _centred(theta + step, rows.size)
-            probability = _probability(rows, moved)
-            gradient = _gradient(rows, rows.share - probability)
-            # The log-likelihood is concave, so the slope at the end of the step tells an overshoot
-            # without another pass over the votes; a little beyond the top is no harm.
-            if gradient @ step >= -slope / 2:
-                break
-            step, slope = step / 2, slope / 2
-        theta = moved
-    raise NotConvergedError(
-        f"a fit with covariates stopped after {MAX_ITERATIONS} iterations with a gradient of "
-        f"{np.abs(gradient).max():.3g}, over the tolerance of {tolerance:.3g}; no ratings are given"
-    )
+    residual = rows.share - probability
+    return _Place(_gradient(rows, residual), lambda: _weigh(rows, probability * (1 - probability)), residual)
 
 
-def _approach(rows: Rows, start: Floats) -> Floats:
+def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
     """Return a better start from some of the votes, or the start itself where they say nothing of it."""
     step = len(rows.share) // (_MANY // 2)
     if step < 2:
         return start
     times = None if rows.times is None else rows.times[::step]
-    some = Rows(rows.size, rows.pair[::step], rows.share[::step], np.ascontiguousarray(rows.x[:, ::step]), times)
+    some = CovariateData(
+        rows.size, rows.pair[::step], rows.share[::step], np.ascontiguousarray(rows.x[:, ::step]), times
+    )
     theta = start
     try:
         for _ in range(3):
-            probability = _probability(some, theta)
-            hessian = _weigh(some, probability * (1 - probability))
-            theta = theta + np.linalg.solve(_filled(hessian, rows.size), _gradient(some, some.share - probability))
+            place = _at(some, theta)
+            theta = theta + np.linalg.solve(filled(place.hessian(), flat), place.gradient)
     except np.linalg.LinAlgError:  # a model is missing among these votes
         return start
     # A model with few votes among these may be anywhere.
     return np.where(np.abs(theta - start) < 1, theta, start)
 
 
-def _probability(rows: Rows, theta: Floats) -> Floats:
+def _probability(rows: CovariateData, theta: Floats) -> Floats:
     strengths, coefficients = theta[: rows.size], theta[rows.size :]
     behind = np.subtract.outer(strengths, strengths).T.ravel()[rows.pair]
     behind -= coefficients @ rows.x
@@ -240,14 +227,14 @@ def _probability(rows: Rows, theta: Floats) -> Floats:
     return np.divide(1, behind, out=behind)
 
 
-def _gradient(rows: Rows, residual: Floats) -> Floats:
+def _gradient(rows: CovariateData, residual: Floats) -> Floats:
     """Return the (R + F,) sum of residual times (e_a - e_b, x)."""
     if rows.times is not None:
         residual = residual * rows.times
     return np.concatenate([_by_model(rows, residual), rows.x @ residual])
 
 
-def _weigh(rows: Rows, weight: Floats) -> Floats:
+def _weigh(rows: CovariateData, weight: Floats) -> Floats:
     """Return the (R + F, R + F) sum of weight times z z^T, with z = (e_a - e_b, x)."""
     if rows.times is not None:
         weight = weight * rows.times
@@ -263,37 +250,20 @@ def _weigh(rows: Rows, weight: Floats) -> Floats:
     return total
 
 
-def _by_model(rows: Rows, values: Floats) -> Floats:
+def _by_model(rows: CovariateData, values: Floats) -> Floats:
     """Return the (R,) sum of values times (e_a - e_b)."""
     pairs = np.bincount(rows.pair, values, rows.size * rows.size).reshape(rows.size, rows.size)
     return np.asarray(pairs.sum(axis=1) - pairs.sum(axis=0))
 
 
-def _centred(theta: Floats, size: int) -> Floats:
-    return np.concatenate([theta[:size] - theta[:size].mean(), theta[size:]])
-
-
-def _filled(hessian: Floats, size: int) -> Floats:
-    """Return the Hessian with its one empty direction, all strengths alike, filled by a constant."""
-    filled = hessian.copy()
-    filled[:size, :size] += np.trace(hessian[:size, :size]) / size**2
-    return filled
-
-
-def _pseudo_inverse(hessian: Floats, size: int) -> Floats:
-    inverse = np.linalg.inv(_filled(hessian, size))
-    inverse[:size, :size] -= 1 / np.trace(hessian[:size, :size])  # 1 / (c R^2)
-    return np.asarray(inverse)
-
-
-def _check_told_apart(even: Floats, size: int, names: Sequence[str]) -> None:
+def _check_told_apart(even: Floats, flat: Floats, names: Sequence[str]) -> None:
     """Raise SettingsError where a covariate is a sum of others and of strengths, before any fit."""
-    filled = _filled(even, size)
-    scale = 1 / np.sqrt(np.maximum(np.diag(filled), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(filled * np.outer(scale, scale))
+    whole = filled(even, flat)
+    scale = 1 / np.sqrt(np.maximum(np.diag(whole), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(whole * np.outer(scale, scale))
     # The first direction is the one the votes say least about.
     if values[0] < 1e-10:
-        loads = np.abs(vectors[size:, 0])
+        loads = np.abs(vectors[-len(names) :, 0])
         guilty = [name for name, load in zip(names, loads, strict=True) if load > 0.1 * loads.max()]
         raise SettingsError(
             f"{' and '.join(guilty)} cannot be told from each other or from the models themselves in these votes; "
@@ -301,10 +271,10 @@ def _check_told_apart(even: Floats, size: int, names: Sequence[str]) -> None:
         )
 
 
-def _check_exists(hessian: Floats, even: Floats, size: int) -> None:
+def _check_exists(hessian: Floats, even: Floats, flat: Floats) -> None:
     """Raise NotConvergedError where the covariates decide votes so cleanly that no coefficient is enough."""
-    root = np.linalg.inv(np.linalg.cholesky(_filled(even, size)))
-    kept = np.linalg.eigvalsh(root @ _filled(hessian, size) @ root.T)[0]
+    root = np.linalg.inv(np.linalg.cholesky(filled(even, flat)))
+    kept = np.linalg.eigvalsh(root @ filled(hessian, flat) @ root.T)[0]
     if kept < _LEAST_INFORMATION:
         raise NotConvergedError(
             "models and covariates together call every vote of some model or covariate correctly, so its strength "

@@ -30,8 +30,9 @@ from ratings.fit.existence import (
     reachable,
     statuses,
 )
-from ratings.outcomes import OUTCOMES, BothBad, Outcome, Ties, check_both_bad, check_ties
+from ratings.outcomes import OUTCOMES, BothBad, Ties, check_both_bad, check_ties
 from ratings.votes.counts import Counts
+from ratings.votes.shares import BAD, LOST, TIED, WON
 
 UNRATED_OPPONENT = "battle with an unrated model"
 BOTH_BAD_DROPPED = "both bad, dropped"
@@ -39,7 +40,7 @@ TIE_DROPPED = "tie, dropped"
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FitData:
     """What the votes among R models weigh, and the squares; without weights each vote weighs 1."""
 
     wins: NDArray[np.float64]
@@ -70,19 +71,19 @@ class Evidence:
         return round(float(self.votes.sum() / 2))
 
     @property
-    def squared(self) -> "Evidence":
-        """Return the evidence with the squares in the place of the weights."""
+    def squared(self) -> "FitData":
+        """Return the fit data with the squares in the place of the weights."""
         return replace(self, wins=self.squared_wins, ties=self.squared_ties, field=self.squared_field)
 
-    def among(self, members: NDArray[np.int64]) -> "Evidence":
-        """Return the evidence among these models alone, with the weights scaled to a mean of 1."""
+    def among(self, members: NDArray[np.int64]) -> "FitData":
+        """Return the fit data among these models alone, with the weights scaled to a mean of 1."""
         if self.squared_wins is self.wins and len(members) == len(self.votes):
             return self  # every vote weighs 1, and nobody is left out
         inside = np.ix_(members, members)
         wins, ties, field, votes = (part[inside] for part in (self.wins, self.ties, self.field, self.votes))
         weight = float(wins.sum() + ties.sum() / 2 + field.sum() / 2)
         scale = float(votes.sum()) / 2 / weight if weight else 1.0
-        return Evidence(
+        return FitData(
             wins=wins * scale,
             ties=ties * scale,
             field=field * scale,
@@ -95,13 +96,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Selection:
-    """The rated models of K, the evidence among them, and why the rest is left out."""
+    """The rated models of K, the votes among them, and why the rest is left out."""
 
     status: tuple[str, ...]
     """(K,) "rated", or why there is no strength, or what a strength leans on."""
     rated: NDArray[np.int64]
     """(R,) indices of the rated models."""
-    evidence: Evidence
+    data: FitData
     left_out: dict[str, int]
     """Rows that do not enter the fit, by reason: the counts' own and the fit's."""
 
@@ -109,58 +110,58 @@ class Selection:
         """Return the selection that rates nobody, because of a reason all rated models share."""
         status = tuple(why if i in set(self.rated.tolist()) else old for i, old in enumerate(self.status))
         left_out = Counter(self.left_out)
-        left_out[UNRATED_OPPONENT] += self.evidence.used
+        left_out[UNRATED_OPPONENT] += self.data.used
         nobody = np.zeros(0, dtype=np.int64)
-        return Selection(status, nobody, self.evidence.among(nobody), _positive(left_out))
+        return Selection(status, nobody, self.data.among(nobody), _positive(left_out))
 
 
 def select(counts: Counts, *, ties: Ties, both_bad: BothBad, has_prior: bool) -> Selection:
     """Return who is rated under these treatments, by which votes.
 
     Without a prior these are the models of the largest set that fulfils Ford's condition on wins and
-    ties; with one, all models that have a vote in the evidence. A both-bad vote counted as a tie
+    ties; with one, all models that have a vote in the fit data. A both-bad vote counted as a tie
     shares the fate of the ties. Raises SettingsError for an unknown treatment, and VotesError for
     weights that do not belong to the counts.
     """
-    evidence = gather(counts, ties=ties, both_bad=both_bad)
+    data = gather(counts, ties=ties, both_bad=both_bad)
     is_bad_dropped = both_bad == "drop" or (both_bad == "tie" and ties == "drop")
-    dropped_ties = _dropped(counts, Outcome.TIE, ties == "drop")
-    dropped_bad = _dropped(counts, Outcome.BOTH_BAD, is_bad_dropped)
-    beats = evidence.beats
+    dropped_ties = _dropped(counts, TIED, ties == "drop")
+    dropped_bad = _dropped(counts, BAD, is_bad_dropped)
+    beats = data.beats
     reach = reachable(beats)
     rated = rated_models(beats, reach)
     status = statuses(beats, reach, rated)
-    totals = zip(status, dropped_ties, dropped_bad, evidence.field.sum(axis=1), strict=True)
+    totals = zip(status, dropped_ties, dropped_bad, data.field.sum(axis=1), strict=True)
     status = [_why_no_votes(*numbers) if why == NO_VOTES else why for why, *numbers in totals]
     if has_prior:
-        rated = np.flatnonzero(evidence.votes.sum(axis=1) > 0)
+        rated = np.flatnonzero(data.votes.sum(axis=1) > 0)
         leaning = set(rated.tolist())
         status = [_leaning(why) if i in leaning else why for i, why in enumerate(status)]
-    inside = evidence.among(rated)
+    inside = data.among(rated)
     left_out = Counter(counts.left_out)
     left_out[TIE_DROPPED] += round(float(dropped_ties.sum() / 2))
     left_out[BOTH_BAD_DROPPED] += round(float(dropped_bad.sum() / 2))
-    left_out[UNRATED_OPPONENT] += evidence.used - inside.used
+    left_out[UNRATED_OPPONENT] += data.used - inside.used
     return Selection(tuple(status), rated, inside, _positive(left_out))
 
 
-def gather(counts: Counts, *, ties: Ties, both_bad: BothBad) -> Evidence:
-    """Return the evidence among all K models, with the counts' own weights as they are."""
+def gather(counts: Counts, *, ties: Ties, both_bad: BothBad) -> FitData:
+    """Return the fit data among all K models, with the counts' own weights as they are."""
     check_ties(ties)
     check_both_bad(both_bad)
     weights, squares = _weights(counts)
     wins, tied, field = _kinds(counts, weights, ties, both_bad)
     if weights is counts.outcomes:  # every vote weighs 1, and so does its square
-        return Evidence(wins, tied, field, wins, tied, field, wins + wins.T + tied + field)
+        return FitData(wins, tied, field, wins, tied, field, wins + wins.T + tied + field)
     squared_wins, squared_ties, squared_field = _kinds(counts, squares, ties, both_bad)
     won, drawn, lost = _kinds(counts, counts.outcomes, ties, both_bad)
-    return Evidence(wins, tied, field, squared_wins, squared_ties, squared_field, won + won.T + drawn + lost)
+    return FitData(wins, tied, field, squared_wins, squared_ties, squared_field, won + won.T + drawn + lost)
 
 
 def _kinds(
     counts: Counts, values: NDArray[np.float64], ties: Ties, both_bad: BothBad
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return (K, K) wins, symmetric ties and symmetric losses to the field, from (n_pairs, 4) values."""
+    """Return (K, K) wins, symmetric ties and symmetric losses to the field, from (n_pairs, O) values."""
     size = len(counts.models)
     place = counts.pairs[:, 0] * size + counts.pairs[:, 1]
 
@@ -168,22 +169,21 @@ def _kinds(
         """Return (K, K) votes; rows are side a, columns side b."""
         return np.bincount(place, votes, size * size).reshape(size, size).astype(np.float64, copy=False)
 
-    won, lost, equal, both = values.T
-    wins = square(won) + square(lost).T
+    wins = square(values @ WON) + square(values @ LOST).T
     if both_bad == "tie":
-        tied = _both_ways(square(equal + both))
+        tied = _both_ways(square(values @ (TIED + BAD)))
         bad = np.zeros((size, size))
     else:
-        tied, bad = _both_ways(square(equal)), _both_ways(square(both))
+        tied, bad = _both_ways(square(values @ TIED)), _both_ways(square(values @ BAD))
     return wins, tied * (ties != "drop"), bad * (both_bad == "loss-to-the-field")
 
 
-def _dropped(counts: Counts, outcome: Outcome, is_dropped: bool) -> NDArray[np.float64]:
-    """Return (K,) votes of each model with this outcome, or none where they are not dropped."""
+def _dropped(counts: Counts, chosen: NDArray[np.float64], is_dropped: bool) -> NDArray[np.float64]:
+    """Return (K,) votes of each model with one of the (O,) chosen outcomes, or none where they are not dropped."""
     size = len(counts.models)
     if not is_dropped:
         return np.zeros(size)
-    votes = counts.outcomes[:, outcome.code]
+    votes = counts.outcomes @ chosen
     both = [np.bincount(counts.pairs[:, side], votes, size) for side in (0, 1)]
     return np.asarray(both[0] + both[1], dtype=np.float64)
 
@@ -193,7 +193,7 @@ def _both_ways(square: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _weights(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (n_pairs, 4) sums of weights and of squared weights; both the counts where there are none."""
+    """Return the (n_pairs, O) sums of weights and of squared weights; both the counts where there are none."""
     outcomes, weights, squares = counts.outcomes, counts.weights, counts.squared_weights
     if weights is None and squares is None:
         return outcomes, outcomes

@@ -28,16 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.fit.both_bad import field_score_products
-from ratings.fit.bradley_terry import extra_derivatives, extra_log_likelihood, laplacian
-from ratings.fit.data import Evidence, select
+from ratings.fit.bradley_terry import extra_derivatives, laplacian
+from ratings.fit.data import FitData, select
 from ratings.fit.existence import why_no_davidson
-from ratings.fit.newton import maximise, pseudo_inverse_along
+from ratings.fit.newton import Place, flat_direction, maximise
 from ratings.fit.prior import Prior
+from ratings.fit.protocol import Expected
 from ratings.outcomes import BothBad
 from ratings.votes.counts import Counts
-
-# As in intervals.py: the squared scores of ties between equals are rounding, those of decided votes not.
-_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,8 @@ class DavidsonFit:
     hessian: NDArray[np.float64]
     """(R + 1, R + 1) negative Hessian of the log-likelihood in strengths and log nu, in this order, the
     prior's part included; (0, 0) where nobody is rated."""
-    evidence: Evidence
-    """What the fit was told, over the R rated models."""
+    data: FitData
+    """The votes that entered the fit, over the R rated models."""
     prior: Prior | None
     max_gradient: float
     """Largest absolute entry of the gradient at the maximum, in votes."""
@@ -76,7 +74,29 @@ class DavidsonFit:
     @property
     def used(self) -> int:
         """Return the number of votes that entered the fit."""
-        return self.evidence.used
+        return self.data.used
+
+    def expected(self) -> Expected:
+        """Return what the fit expects of a vote on each pair."""
+        won, tied, share = outcome_chances(self.strengths, self.log_nu)
+        return Expected(share, won * won.T + tied * (1 - tied) / 4, tied * (0.5 - share))
+
+    def score_products(self) -> NDArray[np.float64]:
+        """Return M, the (R + 1, R + 1) sum over the votes of the outer product of the score; (0, 0) for nobody.
+
+        With weights and with a prior as in `BradleyTerryFit.score_products`.
+        """
+        if not len(self.strengths):
+            return self.hessian
+        squared, both = self.data.squared, np.append(self.strengths, self.log_nu)
+        if self.prior:
+            products = _derivatives(squared, both)[1]
+            products[:-1, :-1] += extra_derivatives(squared.field.sum(axis=1), self.prior, self.strengths)[1]
+            return products
+        products = _products(squared, both)
+        if squared.field.any():
+            products[:-1, :-1] += field_score_products(squared.field, self.strengths)
+        return products
 
 
 def fit_davidson(counts: Counts, *, both_bad: BothBad = "tie", prior: Prior | None = None) -> DavidsonFit:
@@ -87,36 +107,29 @@ def fit_davidson(counts: Counts, *, both_bad: BothBad = "tie", prior: Prior | No
     NotConvergedError and SettingsError as `bradley_terry.fit` does.
     """
     chosen = select(counts, ties="davidson", both_bad=both_bad, has_prior=prior is not None)
-    evidence = chosen.evidence
+    data = chosen.data
     if len(chosen.rated):
-        why = why_no_davidson(evidence.wins, evidence.ties, has_prior=prior is not None)
+        why = why_no_davidson(data.wins, data.ties, has_prior=prior is not None)
         if why is not None:
             chosen = chosen.without_anybody(why)
-            evidence = chosen.evidence
-    size, losses = len(chosen.rated), evidence.field.sum(axis=1)
+            data = chosen.data
+    size, losses = len(chosen.rated), data.field.sum(axis=1)
 
-    def log_likelihood(both: NDArray[np.float64]) -> float:
-        return _log_likelihood(evidence, both) + extra_log_likelihood(losses, prior, both[:-1])
-
-    def derivatives(both: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        gradient, hessian = _derivatives(evidence, both)
+    def at(both: NDArray[np.float64]) -> Place:
+        gradient, hessian = _derivatives(data, both)
         more_gradient, more_hessian = extra_derivatives(losses, prior, both[:-1])
         gradient[:-1] += more_gradient
         hessian[:-1, :-1] += more_hessian
-        return gradient, hessian
+        return Place(gradient, lambda: hessian)
 
     both, iterations = np.full(1, np.nan), 0
     gradient, hessian = np.zeros(0), np.zeros((0, 0))
     if size:
-        both, iterations = maximise(
-            log_likelihood,
-            derivatives,
-            np.append(np.zeros(size), _log_nu_of_equals(evidence)),
-            flat=_flat(size),
-            votes=evidence.used,
-            name="Davidson",
-        )
-        gradient, hessian = derivatives(both)
+        start = np.append(np.zeros(size), _log_nu_of_equals(data))
+        top = maximise(at, start, flat=flat_direction(size, size + 1), votes=data.used, name="Davidson")
+        both, iterations = top.parameters, top.iterations
+        end = at(both)
+        gradient, hessian = end.gradient, end.hessian()
     return DavidsonFit(
         models=counts.models,
         status=chosen.status,
@@ -124,60 +137,13 @@ def fit_davidson(counts: Counts, *, both_bad: BothBad = "tie", prior: Prior | No
         strengths=both[:-1],
         log_nu=float(both[-1]),
         hessian=hessian,
-        evidence=evidence,
+        data=data,
         prior=prior,
         max_gradient=float(np.abs(gradient).max(initial=0.0)),
         iterations=iterations,
         converged=size > 0,
         left_out=chosen.left_out,
     )
-
-
-def davidson_covariance(fit: DavidsonFit) -> NDArray[np.float64]:
-    """Return the (R + 1, R + 1) sandwich covariance of strengths and log nu; (0, 0) where nobody is rated.
-
-    Strengths are in nats and sum to zero; the last row and column are log nu's.
-    """
-    inverse = pseudo_inverse_along(fit.hessian, _flat(len(fit.strengths)))
-    return np.asarray(inverse @ davidson_score_products(fit) @ inverse)
-
-
-def davidson_strengths_covariance(fit: DavidsonFit) -> NDArray[np.float64]:
-    """Return the (R, R) block of the strengths, in nats squared; the uncertainty of nu is in it."""
-    return davidson_covariance(fit)[: len(fit.strengths), : len(fit.strengths)]
-
-
-def davidson_has_spread(fit: DavidsonFit) -> NDArray[np.bool_]:
-    """Return (R,) whether the votes on each rated model tell a spread, so that it has an interval.
-
-    False where all of them are ties with an equal, as for `intervals.has_spread`.
-    """
-    size = len(fit.strengths)
-    return np.asarray(np.diag(davidson_score_products(fit))[:size] > _ROUNDING * np.diag(fit.hessian)[:size])
-
-
-def davidson_score_products(fit: DavidsonFit) -> NDArray[np.float64]:
-    """Return M, the (R + 1, R + 1) sum over the votes of the outer product of the score; (0, 0) for nobody.
-
-    With weights and with a prior as in `bradley_terry.score_products`.
-    """
-    if not len(fit.strengths):
-        return fit.hessian
-    squared, both = fit.evidence.squared, np.append(fit.strengths, fit.log_nu)
-    if fit.prior:
-        products = _derivatives(squared, both)[1]
-        products[:-1, :-1] += extra_derivatives(squared.field.sum(axis=1), fit.prior, fit.strengths)[1]
-        return products
-    wins, ties = squared.wins, squared.ties
-    won, tied, score = _chances(both)
-    decided = won + won.T
-    edges = wins * score.T**2  # 1 - p_ij = p_ji
-    strengths = laplacian(edges + edges.T + ties * (0.5 - score) ** 2)
-    if squared.field.any():
-        strengths += field_score_products(squared.field, fit.strengths)
-    cross = wins.T * score * tied - wins * score.T * tied + ties * (0.5 - score) * decided
-    nu = (wins * tied**2).sum() + (ties * decided**2).sum() / 2
-    return _bordered(strengths, cross.sum(axis=1), nu)
 
 
 def outcome_chances(
@@ -199,19 +165,9 @@ def _chances(
     return won, tied, won + tied / 2
 
 
-def _log_likelihood(evidence: Evidence, both: NDArray[np.float64]) -> float:
-    ahead = both[:-1, None] - both[None, :-1]
-    apart = np.abs(ahead) / 2
-    # log of the sum of exp(apart), exp(-apart) and nu, with the largest of them taken out.
-    largest = np.maximum(apart, both[-1])
-    total = largest + np.log1p(np.exp(np.minimum(apart, both[-1]) - largest) + np.exp(-apart - largest))
-    decided = float((evidence.wins * (ahead / 2 - total)).sum())
-    return decided + float((evidence.ties * (both[-1] - total)).sum()) / 2
-
-
-def _derivatives(evidence: Evidence, both: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _derivatives(data: FitData, both: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the (R + 1,) gradient and the (R + 1, R + 1) negative Hessian of the battles' log-likelihood."""
-    wins, ties = evidence.wins, evidence.ties
+    wins, ties = data.wins, data.ties
     votes = wins + wins.T + ties
     won, tied, score = _chances(both)
     decided = won + won.T
@@ -223,16 +179,23 @@ def _derivatives(evidence: Evidence, both: NDArray[np.float64]) -> tuple[NDArray
     return np.append(strengths, nu), _bordered(laplacian(edges), cross, float((votes * tied * decided).sum() / 2))
 
 
+def _products(squared: FitData, both: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (R + 1, R + 1) squared scores of the battles."""
+    wins, ties = squared.wins, squared.ties
+    won, tied, score = _chances(both)
+    decided = won + won.T
+    edges = wins * score.T**2  # 1 - p_ij = p_ji
+    strengths = laplacian(edges + edges.T + ties * (0.5 - score) ** 2)
+    cross = wins.T * score * tied - wins * score.T * tied + ties * (0.5 - score) * decided
+    nu = (wins * tied**2).sum() + (ties * decided**2).sum() / 2
+    return _bordered(strengths, cross.sum(axis=1), nu)
+
+
 def _bordered(strengths: NDArray[np.float64], cross: NDArray[np.float64], nu: float) -> NDArray[np.float64]:
     """Return the (R + 1, R + 1) symmetric matrix of an (R, R) block, its (R,) border and its corner."""
     return np.block([[strengths, cross[:, None]], [cross[None, :], np.array([[nu]])]])
 
 
-def _flat(size: int) -> NDArray[np.float64]:
-    """Return the direction in (R + 1) that no vote informs: all strengths alike and nu as it is."""
-    return np.append(np.ones(size), 0.0)
-
-
-def _log_nu_of_equals(evidence: Evidence) -> float:
+def _log_nu_of_equals(data: FitData) -> float:
     """Return the log nu that gives the observed share of ties if all models were equal."""
-    return math.log(float(evidence.ties.sum())) - math.log(float(evidence.wins.sum()))
+    return math.log(float(data.ties.sum())) - math.log(float(data.wins.sum()))

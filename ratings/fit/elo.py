@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.outcomes import OUTCOMES, BothBad, Outcome, score
+from ratings.outcomes import BothBad, Outcome, score
 from ratings.scale import CENTRE, POINTS_PER_NAT, POINTS_PER_TENFOLD
+from ratings.votes.shares import shares
 from ratings.votes.votes import Votes
 
 K_FACTOR = 4.0
@@ -42,8 +43,8 @@ def elo(
 
 def decided(votes: Votes, both_bad: BothBad) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return (n,) indices of side A and B and A's share of the win, of the votes that are not dropped."""
-    shares = np.array([np.nan if (y := score(outcome, both_bad)) is None else y for outcome in OUTCOMES])
-    share = shares[votes.outcome]
+    score(Outcome.BOTH_BAD, both_bad)  # refuses a treatment without a share
+    share = shares(both_bad)[votes.outcome]
     kept = ~np.isnan(share)
     return (votes.a, votes.b, share) if kept.all() else (votes.a[kept], votes.b[kept], share[kept])
 

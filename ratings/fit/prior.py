@@ -50,12 +50,7 @@ class Prior:
         return (POINTS_PER_NAT / self.sd_points) ** 2
 
 
-def prior_log_density(prior: Prior, strengths: NDArray[np.float64]) -> float:
-    """Return the log-density of (R,) strengths in nats, up to a constant."""
-    return -prior.precision / 2 * float(((strengths - strengths.mean()) ** 2).sum())
-
-
 def prior_derivatives(prior: Prior, strengths: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (R,) gradient and the (R, R) negative Hessian of the log-density."""
+    """Return the (R,) gradient and the (R, R) negative Hessian of the log-density of (R,) strengths in nats."""
     centre = np.eye(len(strengths)) - 1 / max(len(strengths), 1)
     return prior.precision * (strengths.mean() - strengths), prior.precision * centre

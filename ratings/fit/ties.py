@@ -29,10 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import NoVotesError, SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
+from ratings.fit.bradley_terry import fit
 from ratings.fit.data import gather
-from ratings.fit.davidson import DavidsonFit, fit_davidson, outcome_chances
+from ratings.fit.davidson import fit_davidson
 from ratings.fit.prior import Prior
+from ratings.fit.protocol import Fit
 from ratings.outcomes import BothBad, Ties
 from ratings.votes.counts import Counts
 
@@ -121,18 +122,11 @@ def fit_with(
     both_bad: BothBad = "tie",
     prior: Prior | None = None,
     start: Mapping[str, float] | None = None,
-) -> BradleyTerryFit | DavidsonFit:
+) -> Fit:
     """Return the fit under this treatment of ties: Davidson's for "davidson", else Bradley-Terry's from `start`."""
     if ties == "davidson":
         return fit_davidson(counts, both_bad=both_bad, prior=prior)
     return fit(counts, ties=ties, both_bad=both_bad, prior=prior, start=start)
-
-
-def expected_shares(fitted: BradleyTerryFit | DavidsonFit) -> NDArray[np.float64]:
-    """Return (R, R) shares of the win that the row's model is expected to take from the column's."""
-    if isinstance(fitted, DavidsonFit):
-        return outcome_chances(fitted.strengths, fitted.log_nu)[2]
-    return win_probability(fitted.strengths)
 
 
 class _HeldOut(NamedTuple):
@@ -145,7 +139,7 @@ class _HeldOut(NamedTuple):
 
 
 def _share(counts: Counts, outcomes: NDArray[np.float64]) -> Counts:
-    """Return the part of the counts with these (n_pairs, 4) outcomes and their share of the weights."""
+    """Return the part of the counts with these (n_pairs, O) outcomes and their share of the weights."""
     share = np.divide(outcomes, counts.outcomes, out=np.zeros_like(outcomes), where=counts.outcomes > 0)
     return replace(
         counts,
@@ -155,12 +149,12 @@ def _share(counts: Counts, outcomes: NDArray[np.float64]) -> Counts:
     )
 
 
-def _losses(part: Counts, fits: list[BradleyTerryFit | DavidsonFit], both_bad: BothBad) -> _HeldOut:
+def _losses(part: Counts, fits: list[Fit], both_bad: BothBad) -> _HeldOut:
     """Return the losses of the votes of one fold between models that all fits rate."""
     size = len(part.models)
     logs = np.full((len(fits), size, size), np.nan)
     for log, fitted in zip(logs, fits, strict=True):
-        log[np.ix_(fitted.rated, fitted.rated)] = np.log(expected_shares(fitted))
+        log[np.ix_(fitted.rated, fitted.rated)] = np.log(fitted.expected().share)
     told, plain = (
         gather(part, ties="half", both_bad=both_bad),
         gather(_unweighted(part), ties="half", both_bad=both_bad),

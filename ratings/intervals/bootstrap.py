@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from ratings.errors import NotConvergedError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BradleyTerryFit
 from ratings.fit.existence import reachable
-from ratings.intervals.sandwich import intervals, quantile
+from ratings.intervals.sandwich import intervals
+from ratings.scale import quantile
 
 Kind = Literal["percentile", "normal"]
 
@@ -105,7 +106,7 @@ def bootstrap(
     """
     if replicates < 2:
         raise SettingsError(f"replicates is {replicates}; a spread needs at least 2")
-    if fit.evidence.field.any() or fit.prior is not None:
+    if fit.data.field.any() or fit.prior is not None:
         raise SettingsError(
             "the bootstrap resamples wins and ties alone; ask for the sandwich with losses to the field or a prior"
         )
@@ -150,9 +151,9 @@ def _resample(
     fit: BradleyTerryFit, rng: np.random.Generator, n: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (n, R, R) wins and symmetric ties, each vote cast Poisson(1) times."""
-    evidence = fit.evidence
-    wins = _cast(evidence.wins, evidence.squared_wins, rng, n)
-    ties = _cast(np.triu(evidence.ties), np.triu(evidence.squared_ties), rng, n)
+    data = fit.data
+    wins = _cast(data.wins, data.squared_wins, rng, n)
+    ties = _cast(np.triu(data.ties), np.triu(data.squared_ties), rng, n)
     return wins, ties + ties.transpose(0, 2, 1)
 
 

@@ -33,9 +33,11 @@ from ratings.errors import TooFewClustersError
 from ratings.fit.both_bad import centred
 from ratings.fit.bradley_terry import BradleyTerryFit, fit
 from ratings.fit.prior import Prior, prior_derivatives
-from ratings.intervals.sandwich import quantile, sandwich
-from ratings.outcomes import OUTCOMES, BothBad, Outcome, Ties
-from ratings.votes.counts import Counts
+from ratings.intervals.sandwich import sandwich
+from ratings.outcomes import BothBad, Ties
+from ratings.scale import quantile
+from ratings.votes.counts import weighted_counts
+from ratings.votes.shares import BAD, shares
 from ratings.votes.votes import Votes
 
 MIN_CLUSTERS = 10
@@ -175,8 +177,7 @@ def _scores(
     place = np.full(len(votes.models), -1)
     place[result.rated] = np.arange(size)
     left, right = place[votes.a], place[votes.b]
-    tied, is_bad = 0.5 if ties == "half" else np.nan, votes.outcome == Outcome.BOTH_BAD.code
-    won = np.array([1.0, 0.0, tied, tied if both_bad == "tie" else np.nan])[votes.outcome]
+    won, is_bad = shares(both_bad, ties)[votes.outcome], BAD[votes.outcome] > 0
     inside = (left >= 0) & (right >= 0)
     voted, lost = np.flatnonzero(inside & np.isfinite(won)), np.flatnonzero(inside & is_bad)
     if both_bad != "loss-to-the-field":
@@ -191,27 +192,6 @@ def _scores(
     share = np.concatenate([won[voted], np.zeros(2 * len(lost))])
     expected = np.exp(-np.logaddexp(0, strengths[right] - strengths[left]))
     return _Scores(vote, left, right, scale * weights[vote] * (share - expected))
-
-
-def weighted_counts(votes: Votes, weights: NDArray[np.float64]) -> Counts:
-    """Return the counts of votes with the sums of their (n,) weights and of the squares."""
-    size, kinds = len(votes.models), len(OUTCOMES)
-    cell = (votes.a * size + votes.b) * kinds + votes.outcome
-    number, total, squares = (
-        np.bincount(cell, value, size**2 * kinds).astype(np.float64).reshape(size**2, kinds)
-        for value in (None, weights, weights**2)
-    )
-    met = np.flatnonzero(number.any(axis=1))
-    return Counts(
-        models=votes.models,
-        pairs=np.stack([met // max(size, 1), met % max(size, 1)], axis=1),
-        outcomes=number[met],
-        read=votes.read,
-        left_out=dict(votes.left_out),
-        simulated=votes.simulated,
-        weights=total[met],
-        squared_weights=squares[met],
-    )
 
 
 def _codes(clusters: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:

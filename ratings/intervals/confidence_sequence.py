@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.intervals.sandwich import quantile
+from ratings.scale import quantile
 
 HORIZON = 1000.0
 """Effective votes at which the sequence is narrowest: it then reaches 33 Elo points to each side."""

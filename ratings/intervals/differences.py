@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from ratings.errors import SettingsError
 from ratings.intervals.confidence_sequence import WARM_UP, effective_votes, sequence
 from ratings.intervals.ranks import max_t_multiplier
-from ratings.intervals.sandwich import difference_variance, intervals, quantile
-from ratings.scale import to_points
+from ratings.intervals.sandwich import difference_variance, intervals
+from ratings.scale import quantile, to_points
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.intervals.sandwich import difference_variance, quantile
+from ratings.intervals.sandwich import difference_variance
+from ratings.scale import quantile
 
 FEWEST_DRAWS, MOST_DRAWS = 1_000, 10_000
 """Normal draws behind the simultaneous ranks: many where models are few and draws are cheap."""

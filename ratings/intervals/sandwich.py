@@ -19,13 +19,12 @@ and `has_spread` is False: such a model gets a status instead of an interval.
 The sandwich is right for many votes; for a model with only a handful it is too narrow.
 """
 
-from statistics import NormalDist
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.errors import SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit, score_products
+from ratings.fit.newton import flat_direction, pseudo_inverse
+from ratings.fit.protocol import Fit
+from ratings.scale import quantile
 
 NO_SPREAD = "no interval: every vote is a tie with an equal"
 
@@ -34,35 +33,36 @@ NO_SPREAD = "no interval: every vote is a tie with an equal"
 _ROUNDING = 1e-14
 
 
-def covariance(fit: BradleyTerryFit) -> NDArray[np.float64]:
-    """Return the (R, R) sandwich covariance of the strengths, in nats squared."""
-    return sandwich(fit.hessian, score_products(fit))
+def covariance(fit: Fit) -> NDArray[np.float64]:
+    """Return the (R, R) covariance of the strengths, in nats squared; the uncertainty of a tie parameter is in it."""
+    size = len(fit.strengths)
+    return joint_covariance(fit)[:size, :size]
 
 
-def variances(fit: BradleyTerryFit) -> NDArray[np.float64]:
+def joint_covariance(fit: Fit) -> NDArray[np.float64]:
+    """Return the (p, p) sandwich covariance of the strengths and, last, of log nu where the fit has it."""
+    return sandwich(fit.hessian, fit.score_products(), flat_direction(len(fit.strengths), len(fit.hessian)))
+
+
+def variances(fit: Fit) -> NDArray[np.float64]:
     """Return the (R,) diagonal of `covariance`, which is all that intervals need, by one product less."""
-    inverse = pseudo_inverse(fit.hessian)
-    return np.asarray(np.einsum("ij,ij->i", inverse @ score_products(fit), inverse))
+    size = len(fit.strengths)
+    inverse = pseudo_inverse(fit.hessian, flat_direction(size, len(fit.hessian)))
+    return np.asarray(np.einsum("ij,ij->i", inverse @ fit.score_products(), inverse)[:size])
 
 
-def sandwich(hessian: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (R, R) covariance H+ M H+ from H and M, both (R, R) with rows that sum to zero."""
-    inverse = pseudo_inverse(hessian)
+def sandwich(
+    hessian: NDArray[np.float64], products: NDArray[np.float64], flat: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return the (p, p) covariance H+ M H+ from H and M, both (p, p) and zero along `flat`, or (1, ..., 1)."""
+    inverse = pseudo_inverse(hessian, flat)
     return np.asarray(inverse @ products @ inverse)
 
 
-def has_spread(fit: BradleyTerryFit) -> NDArray[np.bool_]:
-    """Return (R,) whether the votes on each rated model tell a spread, so that it has an interval."""
-    return np.diag(score_products(fit)) > _ROUNDING * np.diag(fit.hessian)
-
-
-def pseudo_inverse(hessian: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (R, R) pseudo-inverse of the Laplacian of a connected graph; (0, 0) for none."""
-    size = len(hessian)
-    if size == 0:
-        return hessian
-    c = np.trace(hessian) / size**2
-    return np.asarray(np.linalg.inv(hessian + c) - 1 / (c * size**2))
+def has_spread(fit: Fit) -> NDArray[np.bool_]:
+    """Return (R,) whether the votes on each rated model show a spread, so that it has an interval."""
+    size = len(fit.strengths)
+    return np.asarray(np.diag(fit.score_products())[:size] > _ROUNDING * np.diag(fit.hessian)[:size])
 
 
 def centre_on(
@@ -96,10 +96,3 @@ def difference_variance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     variance = np.diag(covariance)
     return np.maximum(np.add.outer(variance, variance) - 2 * covariance, 0.0)
-
-
-def quantile(confidence: float) -> float:
-    """Return the z of a two-sided interval, 1.96 for 0.95; raise SettingsError outside (0, 1)."""
-    if not 0 < confidence < 1:
-        raise SettingsError(f"confidence is {confidence}; give a share between 0 and 1, such as 0.95")
-    return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -32,8 +32,8 @@ from ratings.votes.counts import ALL, Counts, Groups, count_groups, count_groups
 from ratings.votes.votes import (
     NO_OUTCOME,
     Preference,
+    RawVotes,
     Record,
-    Rows,
     Votes,
     is_blank,
     numbering,
@@ -48,7 +48,7 @@ SOURCES = {"human": False, "simulated": True}
 _VOTE_COLUMNS = ("model_a", "model_b", "outcome", "source")
 _PREFERENCE_COLUMNS = ("battle_id", "prompt", "reply_a", "reply_b", "outcome", "source")
 _STYLE_COLUMNS = tuple(f"{feature}_{side}" for side in "ab" for feature in ("length", "headers", "bold", "lists"))
-_COUNT_COLUMNS = ("category", "model_a", "model_b", "source", "a_wins", "b_wins", "ties", "both_bad")
+_COUNT_COLUMNS = ("category", "model_a", "model_b", "source", *(outcome.column for outcome in OUTCOMES))
 _CHUNK = 20_000
 
 Read = dict[Any, int] | Callable[[Any], float] | None
@@ -137,7 +137,9 @@ def read_preferences(path: Path) -> Iterator[Preference]:
 
 # One number says all of a row or group but its names: the outcome's code, or that it is missing or
 # unknown, then the source, and above these bits the number of votes.
-_MISSING, _UNKNOWN, _SIMULATED, _UNKNOWN_SOURCE, _BITS = 4, 5, 8, 16, 5
+_MISSING, _UNKNOWN = len(OUTCOMES), len(OUTCOMES) + 1
+_SIMULATED = 1 << _UNKNOWN.bit_length()
+_OUTCOME, _UNKNOWN_SOURCE, _BITS = _SIMULATED - 1, 2 * _SIMULATED, _SIMULATED.bit_length() + 1
 # The spellings a ledger stores come first, as the cases are tried in turn for every group.
 _SPELT = {outcome.value: outcome for outcome in OUTCOMES} | SPELLINGS
 _OUTCOME_SQL = " ".join(f"WHEN '{text}' THEN {outcome.code}" for text, outcome in _SPELT.items())
@@ -176,7 +178,7 @@ def read_groups(
     _check(path, ledger, said(names), codes)
     if weights:
         _check_probabilities(path, codes, *sums[2:])
-    cells = np.arange(len(codes)), codes & 7
+    cells = np.arange(len(codes)), codes & _OUTCOME
     votes = np.zeros((len(codes), _MISSING + 1), dtype=np.int64)
     votes[cells] = codes >> _BITS
     spread = []
@@ -189,7 +191,7 @@ def read_groups(
 def _read_kept(path: Path, ledger: sqlite3.Connection) -> Groups:
     """Return the counts that the ledger keeps itself."""
     names, categories, sources = numbering(), numbering(), numbering()
-    reads: list[Read] = [categories, names, names, sources, None, None, None, None]
+    reads: list[Read] = [categories, names, names, sources, *[None for _ in OUTCOMES]]
     query = f"SELECT {', '.join(_COUNT_COLUMNS)} FROM vote_counts"
     category, a, b, source, *outcomes = _fetch(ledger.execute(query), reads)
     try:
@@ -219,7 +221,7 @@ def read_mark(ledger: sqlite3.Connection) -> Mark | None:
     return None if (row := ledger.execute(query).fetchone()) is None else Mark(*row)
 
 
-def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[Rows, NDArray[np.int64]]:
+def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[RawVotes, NDArray[np.int64]]:
     """Return all votes in the order of their rowids, and (n,) these."""
     names, voters, categories = numbering(), numbering(), numbering()
     optional: dict[str, Read] = {
@@ -234,8 +236,8 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
     rowid, a, b, codes, *rest = _fetch(ledger.execute(query), reads)
     _check(path, ledger, said(names), codes)
     found = dict(zip(more, rest, strict=True))
-    outcome = codes & 7
-    rows = Rows(
+    outcome = codes & _OUTCOME
+    rows = RawVotes(
         names=[*said(names), None],
         a=a,
         b=b,
@@ -296,7 +298,7 @@ def _fetch(cursor: sqlite3.Cursor, reads: list[Read]) -> list[NDArray[Any]]:
 
 def _check(path: Path, ledger: sqlite3.Connection, names: list[Any], codes: NDArray[np.int64]) -> None:
     """Raise for the first row with an unknown outcome, an unknown source or a model that is not text."""
-    is_bad = ((codes & 7) == _UNKNOWN) | (codes & _UNKNOWN_SOURCE > 0)
+    is_bad = ((codes & _OUTCOME) == _UNKNOWN) | (codes & _UNKNOWN_SOURCE > 0)
     if not is_bad.any() and all(isinstance(name, str) for name in names):
         return
     for *row, number in ledger.execute(f"SELECT {', '.join(_VOTE_COLUMNS)}, rowid FROM votes ORDER BY rowid"):
@@ -309,7 +311,7 @@ def _check(path: Path, ledger: sqlite3.Connection, names: list[Any], codes: NDAr
 def _check_probabilities(
     path: Path, codes: NDArray[np.int64], least: NDArray[np.float64], most: NDArray[np.float64]
 ) -> None:
-    usable = (codes & 7) < _MISSING
+    usable = (codes & _OUTCOME) < _MISSING
     for value in (least[usable].min(initial=1.0), most[usable].max(initial=1.0)):
         if not 0 < value <= 1:
             raise VotesError(

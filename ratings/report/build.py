@@ -20,11 +20,8 @@ from ratings.analysis.position import fit_position
 from ratings.board.estimate import Estimate, Progress, estimate, pairwise
 from ratings.board.leaderboard import Leaderboard, Settings, check_enough, elo_board, rated_board, with_method
 from ratings.errors import RatingsError, SettingsError
-from ratings.fit.bradley_terry import BradleyTerryFit
-from ratings.fit.components import counts_among
+from ratings.fit.components import component_counts
 from ratings.fit.covariates import CovariateFit
-from ratings.fit.data import gather
-from ratings.fit.existence import components, reachable
 from ratings.fit.ties import TieChoice, choose_ties
 from ratings.outcomes import Ties
 from ratings.report.parts import gains, hold_on_first, influence, order_of_elo, over_time, style_fit, styled_board
@@ -150,12 +147,11 @@ class _Maker:
         source, settings = self.source, self.settings
         if settings.prior:
             return ()  # the prior joins them all
-        beats = gather(source.counts, ties=settings.ties, both_bad=settings.both_bad).beats
+        parts = component_counts(source.counts, ties=settings.ties, both_bad=settings.both_bad)
         # No anchor joins two scales, so each has its own centre.
         apart = replace(self, settings=replace(settings, anchor=None))
         boards = []
-        for members in components(beats, reachable(beats))[1:]:
-            inside = counts_among(source.counts, members)
+        for members, inside in parts[1:]:
             votes = _votes_among(source.votes, members) if source.votes else None
             boards.append(apart.board_of(f"the board of {' and '.join(inside.models)}", inside, votes))
         return tuple(board for board in boards if board and any(row.rating is not None for row in board.rows))
@@ -196,7 +192,7 @@ class _Maker:
         """Return the fit with the side held equal."""
         # Clustered votes may be capped, so their fit is another one.
         is_same = not self.is_otherwise and self.settings.interval != "clustered"
-        without = found.fit if is_same and isinstance(found.fit, BradleyTerryFit) else None
+        without = found.fit if is_same else None
         with_side = fit_position(self.source.counts, both_bad=self.settings.both_bad, without=without)
         self.note_plain("position bias")
         return with_side

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ratings.analysis.elo_shuffles import EloShuffles
-from ratings.board.leaderboard import Leaderboard, Row
+from ratings.board.columns import BoardRow
+from ratings.board.leaderboard import Leaderboard
 from ratings.fit.covariates import CovariateFit
 from ratings.intervals.differences import Differences
 from ratings.report.report import Report
@@ -32,7 +33,7 @@ def to_json(report: Report) -> str:
 
 def to_json_dict(report: Report) -> dict[str, Any]:
     """Return the report as text, ints, finite floats, nulls, lists and dicts."""
-    confidence = float(report.board.settings.get("confidence", 0.95))
+    confidence = report.board.settings.confidence
     models = [row.model for row in report.board.rows if row.rating is not None]
     added = {
         "differences": _differences(report.differences, models) if report.differences else None,
@@ -56,7 +57,7 @@ def to_json_dict(report: Report) -> dict[str, Any]:
 def to_csv(board: Leaderboard) -> str:
     """Return the content of leaderboard.csv: one line a model, empty where there is no number."""
     text = io.StringIO()
-    columns = [column.name for column in fields(Row)]
+    columns = [column.name for column in fields(BoardRow)]
     lines = csv.DictWriter(text, columns, lineterminator="\n")
     lines.writeheader()
     for row in board.rows:

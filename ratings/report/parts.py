@@ -14,13 +14,13 @@ from ratings.analysis.fragility import Fragility, fragility
 from ratings.analysis.influence import VoterInfluence, influential_voters
 from ratings.analysis.lineage import Lineage
 from ratings.analysis.over_time import Period, Series, series
-from ratings.analysis.style import FEATURES, fit_style, normalised_differences
+from ratings.analysis.style import fit_style, normalised_differences
 from ratings.board.estimate import Estimate, Progress, with_covariates_equal
 from ratings.board.leaderboard import Leaderboard, Settings, rated_board
 from ratings.errors import SettingsError, VotesError
-from ratings.fit.bradley_terry import BradleyTerryFit
 from ratings.fit.covariates import CovariateFit
 from ratings.report.sources import Source
+from ratings.votes.markdown import FEATURES
 from ratings.votes.votes import Votes
 
 
@@ -52,7 +52,7 @@ def styled_board(style: CovariateFit, source: Source, settings: Settings, create
     if settings.anchor and settings.anchor[0] in found.names:
         plain = replace(plain, anchor=settings.anchor)
     board = rated_board(found, replace(source.counts, weights=None, squared_weights=None), plain, created)
-    return replace(board, settings={**board.settings, "held equal": ", ".join(style.names)})
+    return replace(board, held_equal=style.names)
 
 
 def over_time(votes: Votes | None, by: Period, settings: Settings) -> Series:
@@ -83,7 +83,7 @@ def gains(found: Estimate, lineage: Lineage, settings: Settings) -> Attribution:
 
 def hold_on_first(found: Estimate) -> Fragility:
     """Return how few votes hold up the first place."""
-    return fragility(_bradley_terry(found))
+    return fragility(found.fit)
 
 
 def influence(found: Estimate, votes: Votes | None, settings: Settings) -> tuple[VoterInfluence, ...]:
@@ -92,7 +92,7 @@ def influence(found: Estimate, votes: Votes | None, settings: Settings) -> tuple
         raise VotesError("no vote says who cast it")
     if settings.ties == "drop":
         raise SettingsError("told only where a tie is half a win each")
-    return influential_voters(_bradley_terry(found), votes, votes.voter, both_bad=settings.both_bad)
+    return influential_voters(found.fit, votes, votes.voter, both_bad=settings.both_bad)
 
 
 def order_of_elo(votes: Votes | None, shuffles: int, settings: Settings, progress: Progress | None) -> EloShuffles:
@@ -101,9 +101,3 @@ def order_of_elo(votes: Votes | None, shuffles: int, settings: Settings, progres
         raise SettingsError("elo depends on the order of the votes and cannot be computed from counts")
     rng = np.random.default_rng(settings.seed)
     return elo_over_shuffles(votes, rng, shuffles, k=settings.k, both_bad=settings.both_bad, progress=progress)
-
-
-def _bradley_terry(found: Estimate) -> BradleyTerryFit:
-    if not isinstance(found.fit, BradleyTerryFit):
-        raise SettingsError("told with Bradley-Terry only, not with Davidson's tie parameter")
-    return found.fit

@@ -15,10 +15,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from ratings.analysis.changes import compare_boards
 from ratings.errors import OutputError, VotesError
 from ratings.report.json import to_csv, to_json
 from ratings.report.report import Report
-from ratings.report.snapshots import LATEST, compare_boards, latest_snapshot, read_board, write_snapshot
+from ratings.report.snapshots import LATEST, latest_snapshot, read_board, write_snapshot
 
 NAMES = tuple(f"leaderboard.{kind}" for kind in ("json", "csv", "html", "png"))
 

@@ -7,17 +7,16 @@ A part that was not asked for, or that the votes cannot tell, is None or empty; 
 from dataclasses import dataclass, field
 
 from ratings.analysis.attribution import Attribution
+from ratings.analysis.changes import Changes
 from ratings.analysis.elo_shuffles import EloShuffles
 from ratings.analysis.fragility import Fragility
 from ratings.analysis.influence import VoterInfluence
 from ratings.analysis.over_time import Series
 from ratings.board.leaderboard import Leaderboard
-from ratings.fit.bradley_terry import BradleyTerryFit
 from ratings.fit.covariates import CovariateFit
-from ratings.fit.davidson import DavidsonFit
+from ratings.fit.protocol import Fit
 from ratings.fit.ties import TieChoice
 from ratings.intervals.differences import Differences
-from ratings.report.snapshots import Comparison
 from ratings.votes.counts import Counts
 
 
@@ -29,7 +28,7 @@ class Report:
     """The main board; its rows carry simultaneous rank intervals where the method has intervals."""
     counts: Counts
     """The counts the board rests on."""
-    fit: BradleyTerryFit | DavidsonFit | None = None
+    fit: Fit | None = None
     """None for Elo."""
     differences: Differences | None = None
     """All pairs of the rated models, in the order of the board's rows; None for Elo."""
@@ -49,7 +48,7 @@ class Report:
     fragility: Fragility | None = None
     voters: tuple[VoterInfluence, ...] = ()
     """The most influential voters, most first."""
-    changes: Comparison | None = None
+    changes: Changes | None = None
     """Against the snapshot before, where there is one."""
     notes: tuple[str, ...] = ()
     """Plain sentences on what was asked for and could not be told."""

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import VotesError
-from ratings.intervals.clustered import weighted_counts
 from ratings.ledger.reader import (
     read_ledger,
     read_ledger_by_category,
@@ -19,7 +18,7 @@ from ratings.ledger.reader import (
     read_ledger_styles,
     read_ledger_votes,
 )
-from ratings.votes.counts import ALL, Counts, count, count_by_category
+from ratings.votes.counts import ALL, Counts, count, count_by_category, weighted_counts
 from ratings.votes.files import read_votes_file
 from ratings.votes.votes import Votes
 

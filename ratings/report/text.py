@@ -10,19 +10,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from ratings.analysis.attribution import Attribution
+from ratings.analysis.changes import Changes
 from ratings.analysis.elo_shuffles import EloShuffles
 from ratings.analysis.fragility import Fragility
 from ratings.analysis.influence import VoterInfluence
-from ratings.board.leaderboard import Leaderboard, Row
+from ratings.board.columns import COLUMNS, BoardRow, Column, Notation, bounds, ranks
+from ratings.board.leaderboard import Leaderboard
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.existence import RATED
 from ratings.fit.ties import TieChoice
 from ratings.report.report import Report
-from ratings.report.snapshots import Comparison
 
 WIDTH = 100
 
-_HEADER = ("rank", "model", "rating", "interval", "votes", "won", "lost", "tied", "both bad")
+NOTATION = Notation(none="-", ranks="-")
 _LONGEST_NAME = 36
 _FEW = 5
 """Models or voters named in a line."""
@@ -37,13 +38,13 @@ def report_text(report: Report) -> str:
 
 def board_text(board: Leaderboard) -> str:
     """Return the board as an aligned table, with its summary line."""
-    table = [_HEADER, *map(_cells, board.rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADER))]
+    table = [[column.title for column in COLUMNS], *([_cell(one, row) for one in COLUMNS] for row in board.rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
     for cells, status in zip(table, ["", *(row.status for row in board.rows)], strict=True):
         line = "  ".join(
-            cell.ljust(width) if column == 1 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+            cell.ljust(width) if column.kind == "name" else cell.rjust(width)
+            for column, cell, width in zip(COLUMNS, cells, widths, strict=True)
         )
         note = "" if status == RATED else status
         if note and len(line) + 2 + len(note) > WIDTH:
@@ -53,21 +54,9 @@ def board_text(board: Leaderboard) -> str:
     return "\n".join([*lines, "", textwrap.fill(board.summary(), WIDTH, subsequent_indent="  ")])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    rating = "-" if row.rating is None else f"{row.rating:.0f}"
-    tallies = (row.votes, row.wins, row.losses, row.ties, row.both_bad)
-    return (_rank(row), shown(row.model, _LONGEST_NAME), rating, _interval(row), *map(str, tallies))
-
-
-def _rank(row: Row) -> str:
-    if row.rank is None:
-        return "-"
-    has_range = row.rank_upper is not None and row.rank_upper != row.rank_lower
-    return f"{row.rank_lower}-{row.rank_upper}" if has_range else str(row.rank)
-
-
-def _interval(row: Row) -> str:
-    return "-" if row.lower is None or row.upper is None else f"{row.lower:.0f} to {row.upper:.0f}"
+def _cell(column: Column, row: BoardRow) -> str:
+    text = column.text(row, NOTATION)
+    return shown(text, _LONGEST_NAME) if column.kind == "name" else text
 
 
 def shown(name: str, longest: int | None = None) -> str:
@@ -77,7 +66,7 @@ def shown(name: str, longest: int | None = None) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    level = float(report.board.settings.get("confidence", 0.95))
+    level = report.board.settings.confidence
     if report.tie_choice:
         yield _tie_choice(report.tie_choice)
     for board in report.components:
@@ -116,7 +105,8 @@ def _leader(board: Leaderboard) -> str:
     """Return the first models of a board, with how sure their ranks are."""
     rated = [row for row in board.rows if row.rating is not None]
     first = [
-        f"{shown(row.model)} {row.rating:.0f}{'' if row.lower is None else f' ({_interval(row)})'}, rank {_rank(row)}"
+        f"{shown(row.model)} {row.rating:.0f}{'' if row.lower is None else f' ({bounds(row, NOTATION)})'}, "
+        f"rank {ranks(row, NOTATION)}"
         for row in rated[:3]
     ]
     told = "; ".join(first) or "nobody can be rated"
@@ -168,7 +158,7 @@ def _voter(voter: VoterInfluence) -> str:
     return f"{cast}, without which {shown(voter.model)} moves by {voter.change:+.1f}, {shown(voter.first or '')} leads"
 
 
-def _changes(found: Comparison) -> Iterator[str]:
+def _changes(found: Changes) -> Iterator[str]:
     told = [move for move in found.moves if move.margin is not None]
     moved = ", ".join(f"{shown(move.model)} {move.moved:+.0f}" for move in told if move.is_more_than_noise) or "nobody"
     what = f"{moved} moved by more than noise" if told else "there is no interval to tell a move from noise by"

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import UnknownOutcomeError, VotesError
-from ratings.votes.schemas import Layout, Row, category_names, key, read_vote, recognise, text_or_none
-from ratings.votes.votes import NO_OUTCOME, Record, Rows, Votes, numbering, parse_time, said, select
+from ratings.votes.schemas import FileRow, Layout, category_names, key, read_vote, recognise, text_or_none
+from ratings.votes.votes import NO_OUTCOME, RawVotes, Record, Votes, numbering, parse_time, said, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def read_parquet(path: Path, *, keep_left_out: bool = False) -> Votes:
     return _read_columns(path, frame, layout, keep_left_out)
 
 
-def read_parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
+def read_parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, FileRow]]:
     """Yield the place and values of each row of a Parquet file, with those of the `columns` that it has."""
     import pyarrow
     from pyarrow import parquet
@@ -67,7 +67,7 @@ def read_parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str,
 
 
 def read_text_file(
-    path: Path, layout: Layout, first: Row, is_json: bool, *, keep_left_out: bool = False
+    path: Path, layout: Layout, first: FileRow, is_json: bool, *, keep_left_out: bool = False
 ) -> Votes | None:
     """Return the votes of a CSV or JSON Lines file whose first row is `first`.
 
@@ -133,7 +133,7 @@ def _read_columns(where: object, frame: "pd.DataFrame", layout: Layout, keep_lef
     if layout.time:
         place, times = _distinct(where, frame, (layout.time,), lambda row: parse_time(row[layout.time or ""]))
         time = np.array([np.nan if moment is None else moment for moment in times], dtype=np.float64)[place]
-    rows = Rows(
+    rows = RawVotes(
         names=[*said(names), None],
         a=a[combined],
         b=b[combined],
@@ -156,7 +156,7 @@ def _code(record: Record) -> int:
 
 
 def _distinct(
-    where: object, frame: "pd.DataFrame", columns: Sequence[str], read: Callable[[Row], Result]
+    where: object, frame: "pd.DataFrame", columns: Sequence[str], read: Callable[[FileRow], Result]
 ) -> tuple[NDArray[np.int64], list[Result]]:
     """Return (n,) the code of each row's combination of values, and what `read` makes of each of them.
 

@@ -1,7 +1,7 @@
 """Votes to counts of (side a, side b, outcome), and sums of such counts.
 
 Everything that rates models works on these counts, so its cost depends on the number of models and
-not of votes. Votes in memory are tallied by `count`. Groups of equal votes, as a ledger hands them
+not of votes. Votes in memory are counted by `count`. Groups of equal votes, as a ledger hands them
 over, are added up by `count_groups`, which leaves out what cannot be used under the same reasons as
 `votes.select`.
 """
@@ -28,7 +28,7 @@ class Counts:
     pairs: NDArray[np.int64]
     """(n_pairs, 2) indices into `models`: side a, side b as shown to the voters, each pair once."""
     outcomes: NDArray[np.float64]
-    """(n_pairs, 4) number of votes for A wins, B wins, tie, both bad."""
+    """(n_pairs, O) number of votes by `Outcome.code`, for the O outcomes."""
     read: int
     """Rows read, usable or not."""
     left_out: dict[str, int] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class Counts:
     simulated: int = 0
     """How many of the usable votes were cast by a program."""
     weights: NDArray[np.float64] | None = None
-    """(n_pairs, 4) sum of 1 / (chance of the pair when it was drawn), where asked for."""
+    """(n_pairs, O) sum of 1 / (chance of the pair when it was drawn), where asked for."""
     squared_weights: NDArray[np.float64] | None = None
-    """(n_pairs, 4) sum of the squares of the same weights."""
+    """(n_pairs, O) sum of the squares of the same weights."""
 
     @property
     def used(self) -> int:
@@ -65,15 +65,15 @@ class Groups(NamedTuple):
     b: NDArray[np.int64]
     is_simulated: NDArray[np.bool_]
     votes: NDArray[np.int64]
-    """(m, 5) number of votes by `Outcome.code`, and last of those that do not say."""
+    """(m, O + 1) number of votes by `Outcome.code`, and last of those that do not say."""
     weights: NDArray[np.float64] | None = None
-    """(m, 4) sum of 1 / probability."""
+    """(m, O) sum of 1 / probability."""
     squared_weights: NDArray[np.float64] | None = None
 
 
 def count(votes: Votes) -> Counts:
     """Return the counts of `votes`; their order no longer matters."""
-    return replace(_tally(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated)
+    return replace(_counted(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated)
 
 
 def count_by_category(votes: Votes) -> dict[str, Counts]:
@@ -86,17 +86,39 @@ def count_by_category(votes: Votes) -> dict[str, Counts]:
     if votes.category is not None:
         for name in sorted({name for names in votes.categories for name in names}):
             belongs = np.array([name in names for names in votes.categories])[votes.category]
-            counted[name] = _tally(votes, belongs)
+            counted[name] = _counted(votes, belongs)
     return counted
 
 
-def _tally(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
+def weighted_counts(votes: Votes, weights: NDArray[np.float64]) -> Counts:
+    """Return the counts of votes with the sums of their (n,) weights and of the squares."""
+    size, kinds = len(votes.models), len(OUTCOMES)
+    cell = (votes.a * size + votes.b) * kinds + votes.outcome
+    number, total, squares = (
+        np.bincount(cell, value, size**2 * kinds).astype(np.float64).reshape(size**2, kinds)
+        for value in (None, weights, weights**2)
+    )
+    met = np.flatnonzero(number.any(axis=1))
+    return Counts(
+        models=votes.models,
+        pairs=np.stack([met // max(size, 1), met % max(size, 1)], axis=1),
+        outcomes=number[met],
+        read=votes.read,
+        left_out=dict(votes.left_out),
+        simulated=votes.simulated,
+        weights=total[met],
+        squared_weights=squares[met],
+    )
+
+
+def _counted(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
     """Return the counts of the (n,) `chosen` votes; who was left out or simulated is not known for a part."""
     use = np.ones(votes.used, dtype=bool) if chosen is None else chosen
     size = len(votes.models)
     keys, to = np.unique(votes.a[use] * size + votes.b[use], return_inverse=True)
-    cells = 4 * to.reshape(-1) + votes.outcome[use]
-    outcomes = np.bincount(cells, minlength=4 * len(keys)).reshape(-1, 4).astype(np.float64)
+    kinds = len(OUTCOMES)
+    cells = kinds * to.reshape(-1) + votes.outcome[use]
+    outcomes = np.bincount(cells, minlength=kinds * len(keys)).reshape(-1, kinds).astype(np.float64)
     return Counts(votes.models, _pairs(keys, size), outcomes, int(use.sum()))
 
 

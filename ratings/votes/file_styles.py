@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.analysis.style import FEATURES, Style, measure_style
 from ratings.errors import VotesError
 from ratings.votes.files import read_rows
-from ratings.votes.schemas import Row
+from ratings.votes.markdown import FEATURES, Style, measure_style
+from ratings.votes.schemas import FileRow
 from ratings.votes.votes import Votes
 
 TEXTS = (("conversation_a", "conversation_b"), ("response_a", "response_b"))
@@ -48,7 +48,7 @@ def read_file_styles(path: Path, votes: Votes) -> tuple[NDArray[np.float64], NDA
     return both[:, 0], both[:, 1]
 
 
-def _measure_row(row: Row, columns: tuple[str, str]) -> list[list[float]]:
+def _measure_row(row: FileRow, columns: tuple[str, str]) -> list[list[float]]:
     styles = [_measure(list(_replies(row.get(column)))) for column in columns]
     return [[float(getattr(style, feature)) if style else np.nan for feature in FEATURES] for style in styles]
 

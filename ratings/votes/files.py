@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ratings.errors import UnknownOutcomeError, VotesError
-from ratings.votes.schemas import Layout, Row, read_row, recognise, shorten
+from ratings.votes.schemas import FileRow, Layout, read_row, recognise, shorten
 from ratings.votes.votes import Record, Votes, collect
 
 LARGE = 1 << 20
@@ -63,7 +63,7 @@ def read_votes_file(path: Path, *, keep_left_out: bool = False) -> Votes:
     return collect(_records(path, chain(head, rows), layout), keep_left_out=keep_left_out)
 
 
-def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
+def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, FileRow]]:
     """Yield the place and values of each row of a file of votes, as `read_votes_file` names and orders them.
 
     Of a Parquet file only those of the `columns` that it has are read. Raises VotesError where the
@@ -78,7 +78,7 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, Row]]
         yield from _rows(path, start)
 
 
-def _records(path: Path, rows: Iterator[tuple[str, Row]], layout: Layout) -> Iterator[Record]:
+def _records(path: Path, rows: Iterator[tuple[str, FileRow]], layout: Layout) -> Iterator[Record]:
     for where, row in rows:
         try:
             yield read_row(layout, row, where)
@@ -126,13 +126,13 @@ def _reading(path: Path) -> Iterator[None]:
 # Containers: each yields ("row 1", {column: value}) from its first row on.
 
 
-def _rows(path: Path, start: bytes) -> Iterator[tuple[str, Row]]:
+def _rows(path: Path, start: bytes) -> Iterator[tuple[str, FileRow]]:
     read = {b"[": _json_rows, b"{": _json_lines}.get(start[:1], _csv_rows)
     with _reading(path), _open(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
         yield from read(path, text)
 
 
-def _json_rows(path: Path, text: IO[str]) -> Iterator[tuple[str, Row]]:
+def _json_rows(path: Path, text: IO[str]) -> Iterator[tuple[str, FileRow]]:
     """Yield the objects of one array as they are met, so that noise is told at once and not after it all."""
     elements = _Elements(path, text)
     elements.expect("[")
@@ -200,7 +200,7 @@ class _Elements:
         return bool(added)
 
 
-def _json_lines(path: Path, text: IO[str]) -> Iterator[tuple[str, Row]]:
+def _json_lines(path: Path, text: IO[str]) -> Iterator[tuple[str, FileRow]]:
     for number, line in enumerate(text, 1):
         if not line.strip():
             continue
@@ -211,13 +211,13 @@ def _json_lines(path: Path, text: IO[str]) -> Iterator[tuple[str, Row]]:
         yield f"line {number}", _object(path, f"line {number}", row)
 
 
-def _object(path: Path, where: str, row: Any) -> Row:
+def _object(path: Path, where: str, row: Any) -> FileRow:
     if not isinstance(row, dict):
         raise VotesError(f"{path}: {where} is {shorten(str(row), 40)!r}, not an object")
     return row
 
 
-def _csv_rows(path: Path, text: IO[str]) -> Iterator[tuple[str, Row]]:
+def _csv_rows(path: Path, text: IO[str]) -> Iterator[tuple[str, FileRow]]:
     limit = csv.field_size_limit(sys.maxsize)  # a conversation is longer than the default of 128 KiB
     lines = csv.reader(text, strict=True)
     try:

@@ -24,7 +24,7 @@ from ratings.votes.votes import Record, parse_time
 NOT_A_VOTE = "not a vote"
 NOT_ANONYMOUS = "not anonymous"
 
-Row = Mapping[str, Any]
+FileRow = Mapping[str, Any]
 
 _OTHER_EVENTS = frozenset({"chat", "upvote", "downvote", "flag", "share"})
 """Types of row in a FastChat log that are no votes on a battle."""
@@ -40,7 +40,7 @@ class Shape(NamedTuple):
     """A set of columns that tells a vote, and the function that reads it from one row."""
 
     columns: frozenset[str]
-    read: Callable[[Row], Record]
+    read: Callable[[FileRow], Record]
     more: tuple[str, ...] = ()
     """Columns that `read` looks at where they are present."""
 
@@ -87,7 +87,7 @@ def recognise(where: object, columns: Collection[str]) -> Layout:
     )
 
 
-def read_row(layout: Layout, row: Row, where: str = "") -> Record:
+def read_row(layout: Layout, row: FileRow, where: str = "") -> Record:
     """Return what one row says. Raises VotesError for a value that is none."""
     return read_vote(layout, row)._replace(
         battle_id=text_or_none(row.get(layout.battle_id or "")),
@@ -99,7 +99,7 @@ def read_row(layout: Layout, row: Row, where: str = "") -> Record:
     )
 
 
-def read_vote(layout: Layout, row: Row) -> Record:
+def read_vote(layout: Layout, row: FileRow) -> Record:
     """Return the models and outcome of one row, of which only the columns of the vote are looked at."""
     record = layout.shape.read(row)
     if str(row.get("anony")).lower() == "false":
@@ -163,15 +163,15 @@ def _battle_id_column(columns: Collection[str]) -> str | None:
 # One function a shape.
 
 
-def _read_winner(row: Row) -> Record:
+def _read_winner(row: FileRow) -> Record:
     return Record(_name(row.get("model_a")), _name(row.get("model_b")), _outcome(row.get("winner")))
 
 
-def _read_left_right(row: Row) -> Record:
+def _read_left_right(row: FileRow) -> Record:
     return Record(_name(row.get("left")), _name(row.get("right")), _outcome(row.get("winner")))
 
 
-def _read_one_hot(row: Row) -> Record:
+def _read_one_hot(row: FileRow) -> Record:
     outcome = parse_one_hot(
         _present(row.get("winner_model_a")),
         _present(row.get("winner_model_b")),
@@ -180,7 +180,7 @@ def _read_one_hot(row: Row) -> Record:
     return Record(_name(row.get("model_a")), _name(row.get("model_b")), outcome)
 
 
-def _read_log(row: Row) -> Record:
+def _read_log(row: FileRow) -> Record:
     """Read a row of FastChat's log, where `models` is blank in anonymous battles but `states` is not."""
     if row.get("type") in _OTHER_EVENTS:
         return Record(None, None, None, set_aside=NOT_A_VOTE)
@@ -193,7 +193,7 @@ def _read_log(row: Row) -> Record:
     return Record(_name(a), _name(b), _outcome(row.get("type")))
 
 
-def _read_comparia(row: Row) -> Record:
+def _read_comparia(row: FileRow) -> Record:
     """Read a vote of ComparIA, which names the model that was chosen or says that both are equal."""
     a, b, chosen = (_name(row.get(name)) for name in ("model_a_name", "model_b_name", "chosen_model_name"))
     is_equal = str(_present(row.get("both_equal"))).lower() in ("true", "1", "1.0")

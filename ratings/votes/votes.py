@@ -1,6 +1,6 @@
 """Votes in the order they were cast, whatever they were read from.
 
-Readers turn their rows into `Record`s, or whole columns into `Rows`; `select` is the one place that
+Readers turn their rows into `Record`s, or whole columns into `RawVotes`; `select` is the one place that
 decides which of them can be used. A bad row is left out under a reason and counted, so
 `read == used + left out` always holds; nothing is guessed at, and no missing winner becomes a tie.
 
@@ -63,7 +63,7 @@ class Preference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rows:
+class RawVotes:
     """All n rows of a source as columns, usable or not; codes are -1 where a row does not say."""
 
     names: Sequence[str | None]
@@ -128,15 +128,6 @@ class Votes:
         return len(self.outcome)
 
 
-def fault(model_a: str | None, model_b: str | None, outcome: Outcome | None) -> str | None:
-    """Return why a vote with these three fields cannot be used, or None where it can."""
-    if is_blank(model_a) or is_blank(model_b):
-        return MISSING_MODEL
-    if model_a == model_b:
-        return SELF_BATTLE
-    return MISSING_OUTCOME if outcome is None else None
-
-
 def is_blank(text: str | None) -> bool:
     """Return whether a text field is absent, empty or only spaces."""
     return text is None or not text.strip()
@@ -170,7 +161,7 @@ def collect(records: Iterable[Record], *, keep_left_out: bool = False) -> Votes:
         if keep_left_out:
             places.append(record.where)
     a, b, outcome, simulated, aside, battle, voter, prompt, category = (np.array(c, np.int64) for c in columns)
-    rows = Rows(
+    rows = RawVotes(
         names=[*said(names), None],
         a=a,
         b=b,
@@ -188,7 +179,7 @@ def collect(records: Iterable[Record], *, keep_left_out: bool = False) -> Votes:
     return select(rows, places.__getitem__ if keep_left_out else None)
 
 
-def select(rows: Rows, where: Callable[[int], str] | None = None) -> Votes:
+def select(rows: RawVotes, where: Callable[[int], str] | None = None) -> Votes:
     """Return the usable votes among `rows`; `where` names a row's place for the list of those left out."""
     reasons = [*rows.reasons, MISSING_MODEL, SELF_BATTLE, MISSING_OUTCOME, DUPLICATE_ID]
     first = len(rows.reasons)
@@ -224,7 +215,7 @@ def keep(votes: Votes, use: NDArray[np.bool_]) -> Votes:
     return replace(votes, **present)
 
 
-def _with_details(votes: Votes, rows: Rows, use: NDArray[np.bool_]) -> Votes:
+def _with_details(votes: Votes, rows: RawVotes, use: NDArray[np.bool_]) -> Votes:
     """Return `votes` with the optional columns that say something about at least one of them."""
     has_category = rows.category is not None and any(rows.categories)
     return replace(

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.export import main, split
+from ratings.export import main, preference_pairs, split
+from ratings.outcomes import Outcome
+from ratings.votes.votes import Preference
 
 MakeLedger = Callable[..., Path]
 
@@ -134,3 +136,9 @@ def test_trouble_is_one_line_and_status_2(
     assert message in said
     assert said.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_outcome_that_export_does_not_know_is_an_error_and_no_preference() -> None:
+    vote = Preference("b0", "prompt", "left", "right", cast(Outcome, "a_slightly_better"), "human")
+    with pytest.raises(AssertionError, match="a_slightly_better"):
+        preference_pairs([vote])

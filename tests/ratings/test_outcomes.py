@@ -3,7 +3,15 @@
 import pytest
 
 from ratings.errors import SettingsError, UnknownOutcomeError
-from ratings.outcomes import OUTCOMES, Outcome, check_ties, parse_one_hot, parse_outcome, score
+from ratings.outcomes import (
+    OUTCOMES,
+    SPELLINGS,
+    Outcome,
+    check_ties,
+    parse_one_hot,
+    parse_outcome,
+    score,
+)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +90,8 @@ def test_unknown_treatment_of_ties_is_named() -> None:
     check_ties("davidson")
     with pytest.raises(SettingsError, match="'thirds'; choose one of half, drop, davidson"):
         check_ties("thirds")
+
+
+def test_no_spelling_is_of_two_outcomes() -> None:
+    assert len(SPELLINGS) == 15
+    assert sorted({outcome.column for outcome in OUTCOMES}) == ["a_wins", "b_wins", "both_bad", "ties"]

@@ -1,9 +1,11 @@
 """Boards on the page: the main one, its intervals, the boards of categories and of separate components."""
 
-from ratings.board.leaderboard import Leaderboard, Row
+from ratings.board.columns import COLUMNS, BoardRow, Column, ranks
+from ratings.board.leaderboard import Leaderboard
 from ratings.fit.existence import RATED
 from ratings.report.html.elements import (
     NONE,
+    NOTATION,
     Markup,
     Part,
     figure,
@@ -12,7 +14,6 @@ from ratings.report.html.elements import (
     paragraph,
     percent,
     section,
-    span,
     table,
     tag,
 )
@@ -28,26 +29,12 @@ def board_section(report: Report) -> Part | None:
 def board_table(board: Leaderboard) -> Markup:
     """Return a board as a table: every model, or why it has no number."""
     has_interval = any(row.lower is not None for row in board.rows)
-    level = percent(float(board.settings["confidence"])) if has_interval else ""
-    columns = [
-        ("rank", "rank"),
-        ("model", "name"),
-        ("rating", "rating"),
-        *([(f"{level} interval", "range")] if has_interval else []),
-        ("votes", ""),
-        ("won", "detail"),
-        ("lost", "detail"),
-        ("tied", "detail"),
-        ("both bad", "detail"),
-    ]
-    return table(columns, [_cells(row, has_interval) for row in board.rows])
-
-
-def ranks(row: Row) -> str:
-    """Return "2–4", one number where the rank is sure or has no interval, or a dash."""
-    if row.rank_lower is None or row.rank_upper is None:
-        return NONE if row.rank is None else str(row.rank)
-    return str(row.rank_lower) if row.rank_lower == row.rank_upper else f"{row.rank_lower}–{row.rank_upper}"
+    level = percent(board.settings.confidence) if has_interval else ""
+    columns = [column for column in COLUMNS if has_interval or column.kind != "range"]
+    heads = [f"{level} interval" if column.kind == "range" else column.title for column in columns]
+    kinds = ["" if column.kind == "count" else column.kind for column in columns]
+    rows = [[_cell(column, row) for column in columns] for row in board.rows]
+    return table(list(zip(heads, kinds, strict=True)), rows)
 
 
 def intervals_section(report: Report) -> Part | None:
@@ -129,18 +116,12 @@ def components_section(report: Report) -> Part | None:
     )
 
 
-def _cells(row: Row, has_interval: bool) -> list[str]:
-    note = "" if row.status == RATED else tag("small", row.status)
-    return [
-        ranks(row),
-        join([row.model, note]),
-        NONE if row.rating is None else f"{row.rating:.0f}",
-        *([span(row.lower, row.upper)] if has_interval else []),
-        *(number(n) for n in (row.votes, row.wins, row.losses, row.ties, row.both_bad)),
-    ]
+def _cell(column: Column, row: BoardRow) -> str:
+    note = tag("small", row.status) if column.kind == "name" and row.status != RATED else ""
+    return join([column.text(row, NOTATION), note])
 
 
-def _rank_and_rating(row: Row | None) -> str:
+def _rank_and_rating(row: BoardRow | None) -> str:
     if row is None or row.rating is None:
         return NONE
-    return join([tag("b", ranks(row)), tag("small", f"{row.rating:.0f}")])
+    return join([tag("b", ranks(row, NOTATION)), tag("small", f"{row.rating:.0f}")])

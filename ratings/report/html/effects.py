@@ -5,10 +5,11 @@ import math
 from ratings.analysis.attribution import Gain
 from ratings.analysis.position import POSITION
 from ratings.analysis.style import odds_of_double
+from ratings.board.columns import ranks
 from ratings.board.leaderboard import Leaderboard
 from ratings.fit.covariates import Covariate, CovariateFit
-from ratings.report.html.boards import ranks
 from ratings.report.html.elements import (
+    NOTATION,
     Markup,
     Part,
     bullets,
@@ -129,7 +130,12 @@ def styled_section(report: Report) -> Part | None:
     names = [row.model for row, _ in both]
     before, after = ([row.rating or 0.0 for row in rows] for rows in zip(*both, strict=True))
     rows = [
-        [old.model, from_to(ranks(old), ranks(new)), from_to(f"{came:.0f}", f"{to:.0f}"), signed(to - came)]
+        [
+            old.model,
+            from_to(ranks(old, NOTATION), ranks(new, NOTATION)),
+            from_to(f"{came:.0f}", f"{to:.0f}"),
+            signed(to - came),
+        ]
         for (old, new), came, to in zip(both, before, after, strict=True)
     ]
     columns = [("model", "name"), ("rank", "range"), ("rating", "range"), ("change", "rating")]
@@ -223,4 +229,4 @@ def shuffles_section(report: Report) -> Part | None:
 
 
 def _confidence(report: Report) -> float:
-    return float(report.board.settings.get("confidence", 0.95))
+    return report.board.settings.confidence

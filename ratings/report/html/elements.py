@@ -8,10 +8,13 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ratings.board.columns import Notation
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-NONE = "–"
+NOTATION = Notation(bounds=" – ", commas=True, minus="−")
+NONE = NOTATION.none
 """Stands where there is no number."""
 
 # A name that turns the direction of writing would turn the sentence around it as well.
@@ -107,11 +110,6 @@ def number(n: float) -> str:
 def signed(points: float) -> str:
     """Return points with their sign, a true minus for a screen."""
     return f"{points:+.0f}".replace("-", "−") if round(points) else "0"
-
-
-def span(lower: float | None, upper: float | None) -> str:
-    """Return "980 – 1020", or a dash where there is no interval."""
-    return NONE if lower is None or upper is None else f"{lower:.0f} – {upper:.0f}".replace("-", "−")
 
 
 def from_to(old: str, new: str) -> str:

@@ -8,11 +8,12 @@ from collections import Counter
 from math import isfinite
 
 from ratings.analysis.fragility import Fragility
-from ratings.board.leaderboard import Leaderboard, Row
+from ratings.board.columns import BoardRow, ranks
+from ratings.board.leaderboard import Leaderboard
 from ratings.fit.existence import RATED
 from ratings.intervals.differences import Differences
 from ratings.report.html.elements import listing, number, percent, plural
-from ratings.report.html.plots import rank_words
+from ratings.report.html.plots import IN_WORDS
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT
 
@@ -40,9 +41,9 @@ def how_sure(report: Report) -> str:
         return f"It stands at {rated[0].rating:.0f} points, and no other model is rated."
     sentences = [_lead(rated, report.differences)]
     if rated[0].rank_lower is None:
-        sentences.append(str(board.settings.get("interval", "")).capitalize())
+        sentences.append(str(board.words()["interval"]).capitalize())
     else:
-        level = percent(float(board.settings.get("confidence", 0.95)))
+        level = percent(board.settings.confidence)
         sentences.append(f"The ranks of all models hold at once with {level} confidence")
     if report.fragility:
         sentences.append(fragility_sentence(report.fragility))
@@ -63,7 +64,7 @@ def fragility_sentence(found: Fragility) -> str:
     )
 
 
-def _lead(rated: list[Row], found: Differences | None) -> str:
+def _lead(rated: list[BoardRow], found: Differences | None) -> str:
     first, second = rated[0], rated[1]
     assert first.rating is not None
     assert second.rating is not None
@@ -81,11 +82,11 @@ def _within(found: Differences | None) -> str:
     return f" [{', '.join(f'{bound:.0f}' for bound in bounds)}]".replace("-", "−") if all(map(isfinite, bounds)) else ""
 
 
-def _named(row: Row) -> str:
+def _named(row: BoardRow) -> str:
     """Return the model with its ranks, "rlhf (rank 1 to 2)", where it has an interval of them."""
     if row.rank_lower is None or row.rank_upper is None:
         return row.model
-    return f"{row.model} ({rank_words(row)})"
+    return f"{row.model} (rank {ranks(row, IN_WORDS)})"
 
 
 def _why_nobody(board: Leaderboard) -> str:

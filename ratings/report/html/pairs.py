@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.analysis.residuals import LARGE, Pairs, pairs_of
+from ratings.analysis.residuals import LARGE, PairTable, pairs_of
+from ratings.board.words import TIES
 from ratings.intervals.differences import Differences
 from ratings.report.html.elements import Markup, Part, join, number, paragraph, percent, plural, section, signed, tag
 from ratings.report.report import Report
@@ -40,7 +41,7 @@ def pairs_section(report: Report) -> Part | None:
                 _block("Residuals", "standard errors seen beyond predicted", _residuals(pairs, pairs.residual))
             )
     if report.differences is not None:
-        level = percent(float(report.board.settings.get("confidence", 0.95)))
+        level = percent(report.board.settings.confidence)
         what = f"Elo points ahead, bold where sure with {level} confidence for all pairs at once"
         blocks.append(_block("Differences", what, _differences(pairs, report.differences)))
     blocks.append(_block("Votes", "battles of each pair, either way round", _battles(pairs)))
@@ -54,7 +55,7 @@ def pairs_section(report: Report) -> Part | None:
     )
 
 
-def verdict(pairs: Pairs) -> str:
+def verdict(pairs: PairTable) -> str:
     """Return what the residuals say, as plain text: how many are large, and the largest."""
     assert pairs.residual is not None
     assert pairs.expected is not None
@@ -78,17 +79,16 @@ def verdict(pairs: Pairs) -> str:
 
 
 def _how_counted(report: Report) -> str:
-    ties = report.board.settings.get("ties", "half a win each")
-    bad = report.board.settings.get("both_bad", "tie")
+    settings = report.board.settings
     weighted = " Votes are weighted by the chance of their pair." if report.counts.weights is not None else ""
-    return f"Counted as the ratings count: ties: {ties}; both bad: {bad}.{weighted}"
+    return f"Counted as the ratings count: ties: {TIES[settings.ties]}; both bad: {settings.both_bad}.{weighted}"
 
 
 def _block(title: str, what: str, matrix: Markup) -> Markup:
     return tag("figure", tag("figcaption", tag("b", title), " ", what), tag("div", matrix, class_="scroll"))
 
 
-def _rates(pairs: Pairs, share: Floats) -> Markup:
+def _rates(pairs: PairTable, share: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(share[i, j])
         title = f"{pairs.models[i]} against {pairs.models[j]}: {100 * value:.1f}% of {pairs.battles[i, j]:.0f} battles"
@@ -97,7 +97,7 @@ def _rates(pairs: Pairs, share: Floats) -> Markup:
     return _matrix(pairs, share, cell)
 
 
-def _residuals(pairs: Pairs, residual: Floats) -> Markup:
+def _residuals(pairs: PairTable, residual: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(residual[i, j])
         title = f"{pairs.models[i]} against {pairs.models[j]}: {value:+.2f} standard errors beyond the fit"
@@ -108,7 +108,7 @@ def _residuals(pairs: Pairs, residual: Floats) -> Markup:
     return _matrix(pairs, residual, cell)
 
 
-def _differences(pairs: Pairs, found: Differences) -> Markup:
+def _differences(pairs: PairTable, found: Differences) -> Markup:
     size = len(pairs.models)  # the first of the rated models, which are in the same order
     ahead, low, high = (
         POINTS_PER_NAT * part[:size, :size] for part in (found.estimate, found.joint_lower, found.joint_upper)
@@ -124,7 +124,7 @@ def _differences(pairs: Pairs, found: Differences) -> Markup:
     return _matrix(pairs, np.where(np.eye(size, dtype=bool), np.nan, ahead), cell)
 
 
-def _battles(pairs: Pairs) -> Markup:
+def _battles(pairs: PairTable) -> Markup:
     most = pairs.battles.max()
 
     def cell(i: int, j: int) -> Markup:
@@ -134,7 +134,7 @@ def _battles(pairs: Pairs) -> Markup:
     return _matrix(pairs, np.where(np.eye(len(pairs.models), dtype=bool), np.nan, pairs.battles), cell)
 
 
-def _matrix(pairs: Pairs, known: Floats, cell: Callable[[int, int], Markup]) -> Markup:
+def _matrix(pairs: PairTable, known: Floats, cell: Callable[[int, int], Markup]) -> Markup:
     """Return the table; a cell that is not known is empty."""
     numbers = range(len(pairs.models))
 

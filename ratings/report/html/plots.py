@@ -11,7 +11,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ratings.board.leaderboard import Leaderboard, Row
+from ratings.board.columns import BoardRow, Notation, bounds, ranks
+from ratings.board.leaderboard import Leaderboard
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -24,6 +25,9 @@ ZERO = "rgba(128, 128, 128, 0.6)"
 TEXT = "#737373"
 PALETTE = ("#0b7bc0", "#d9822b", "#0a9e74", "#cc79a7", "#56b4e9", "#d55e00", "#8f7ad1", "#8a8a84")
 """For lines of several models, in turn."""
+
+IN_WORDS = Notation(ranks=" to ")
+"""For boards in a sentence: "rank 2 to 4"."""
 
 MOST_LABEL = 26
 """Longest model name in a label; the hover has the whole of it."""
@@ -216,16 +220,9 @@ def _gap(upper: float | None, lower: float | None) -> float:
     return 0.0 if upper is None or lower is None else upper - lower
 
 
-def _hover(row: Row) -> str:
-    interval = "" if row.lower is None else f" ({row.lower:.0f} to {row.upper:.0f})"
+def _hover(row: BoardRow) -> str:
+    interval = "" if row.lower is None else f" ({bounds(row, IN_WORDS)})"
     return (
-        f"<b>{label(row.model)}</b><br>{row.rating:.0f}{interval}, {rank_words(row)}<br>"
+        f"<b>{label(row.model)}</b><br>{row.rating:.0f}{interval}, rank {ranks(row, IN_WORDS)}<br>"
         f"{row.votes} votes: {row.wins} won, {row.losses} lost, {row.ties} tied, {row.both_bad} both bad"
     )
-
-
-def rank_words(row: Row) -> str:
-    """Return "rank 2 to 4", or one number where the rank is sure or has no interval."""
-    if row.rank_lower is None or row.rank_upper is None or row.rank_lower == row.rank_upper:
-        return f"rank {row.rank}"
-    return f"rank {row.rank_lower} to {row.rank_upper}"

@@ -1,7 +1,9 @@
 """How far to trust the board: what changed since last time, how little would tip it, and how it was made."""
 
+from ratings.analysis.changes import Changes, Move
 from ratings.analysis.fragility import METHOD, Dropped, Fragility
 from ratings.analysis.influence import VoterInfluence
+from ratings.board.words import TIES
 from ratings.report.html.elements import (
     NONE,
     Markup,
@@ -21,12 +23,9 @@ from ratings.report.html.elements import (
 )
 from ratings.report.html.headline import fragility_sentence
 from ratings.report.report import Report
-from ratings.report.snapshots import Comparison, Move
 
 _MOST_KINDS = 8
 """Kinds of dropped votes that are listed."""
-
-_TREATMENTS = {"half": "half a win each", "davidson": "Davidson's tie parameter", "drop": "dropped"}
 
 
 def changes_section(report: Report) -> Part | None:
@@ -51,7 +50,7 @@ def changes_section(report: Report) -> Part | None:
     )
 
 
-def _moved(found: Comparison) -> str:
+def _moved(found: Changes) -> str:
     moved = sum(bool(move.is_more_than_noise) for move in found.moves)
     since = f"{plural(found.new_votes, 'more vote')} read since {_when(found.old)}."
     if found.new_votes < 0:
@@ -146,22 +145,20 @@ def ties_section(report: Report) -> Part | None:
     best = found.scores[0].ties
     rows = [
         [
-            _TREATMENTS[score.ties],
+            TIES[score.ties],
             f"{score.loss:.4f} ± {score.standard_error:.4f}",
             NONE if score.ties == best else f"{score.behind:.5f} ± {score.behind_error:.5f}",
         ]
         for score in found.scores
     ]
     sure = "clearly" if found.is_clear else "but not clearly: another is within two standard errors"
-    kept = "" if found.ties == best else f" {_TREATMENTS[found.ties].capitalize()}, plainer and as good, is used."
-    unable = f" Not possible here: {', '.join(_TREATMENTS[ties] for ties in found.unavailable)}." * bool(
-        found.unavailable
-    )
+    kept = "" if found.ties == best else f" {TIES[found.ties].capitalize()}, plainer and as good, is used."
+    unable = f" Not possible here: {', '.join(TIES[ties] for ties in found.unavailable)}." * bool(found.unavailable)
     return section(
         "ties",
         "What a tie is",
         paragraph(
-            f"{_TREATMENTS[best].capitalize()} predicts the {plural(found.votes, 'held-out vote')} best, {sure} "
+            f"{TIES[best].capitalize()} predicts the {plural(found.votes, 'held-out vote')} best, {sure} "
             f"({found.folds} folds).{kept}{unable}"
         ),
         table([("ties", "name"), ("loss a vote, nats", "range"), ("behind the best", "range")], rows),
@@ -188,7 +185,7 @@ def settings_section(report: Report) -> Part | None:
     board = report.board
     told = [
         ("method", board.method),
-        *((name.replace("_", " "), _value(value)) for name, value in board.settings.items()),
+        *((name.replace("_", " "), _value(value)) for name, value in board.words().items()),
     ]
     return section("settings", "How it was made", facts([*told, ("made", _when(board.created))]))
 

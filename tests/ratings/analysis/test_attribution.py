@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from ratings.analysis.attribution import CHILDREN, MATCHED, NO_RATING, Attribution, attribute
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
-from ratings.intervals.sandwich import NO_SPREAD, covariance, difference_variance, quantile
-from ratings.scale import POINTS_PER_NAT
+from ratings.intervals.sandwich import NO_SPREAD, covariance, difference_variance
+from ratings.scale import POINTS_PER_NAT, quantile
 from tests.ratings.helpers.examples import FIVE, counts_of
 
 MODELS = tuple("abcde")

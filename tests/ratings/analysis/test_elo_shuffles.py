@@ -15,7 +15,7 @@ from ratings.outcomes import Outcome
 from ratings.votes.votes import Votes
 
 MakeVotes = Callable[..., Votes]
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 SOME = [("a", "b", A)] * 30 + [("b", "c", A)] * 20 + [("c", "a", A)] * 10 + [("a", "c", TIE)] * 10
 

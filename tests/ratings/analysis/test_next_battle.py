@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from ratings.analysis.next_battle import closeness, pair_chances, vote_worth
 from ratings.errors import SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import fit, laplacian, win_probability
+from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.ranks import simultaneous_ranks
-from ratings.intervals.sandwich import covariance, difference_variance, pseudo_inverse, quantile
+from ratings.intervals.sandwich import covariance, difference_variance
+from ratings.scale import quantile
 from ratings.votes.counts import Counts
 
 STRENGTHS = np.array([0.9, 0.5, 0.35, -0.25, -1.5])

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ratings.analysis import over_time as module
 from ratings.analysis.over_time import Series, series
 from ratings.errors import NotConvergedError, NoVotesError, SettingsError
+from ratings.fit import newton
 from ratings.fit.bradley_terry import fit
 from ratings.intervals.ranks import marginal_ranks
 from ratings.intervals.sandwich import centre_on, covariance, has_spread, intervals
@@ -119,7 +119,7 @@ def test_settings_and_times_that_are_no_seconds_are_errors() -> None:
 
 
 def test_fit_that_runs_out_of_iterations_gives_no_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(newton, "MAX_ITERATIONS", 1)
     with pytest.raises(NotConvergedError, match="stopped after 1 iterations"):
         series(*draw(600, 4, 3))
 

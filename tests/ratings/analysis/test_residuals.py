@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ratings.analysis.residuals import expected_and_variance, pairs_of, residuals
+from ratings.analysis.residuals import pairs_of, residuals
 from ratings.fit.bradley_terry import fit, win_probability
 from ratings.fit.davidson import fit_davidson, outcome_chances
 from ratings.votes.counts import Counts
@@ -59,7 +59,7 @@ def test_davidson_residuals_follow_the_tie_parameter_too() -> None:
     pairs, told = [(0, 1), (0, 2), (1, 2)], {}
     information, seen, expected = np.zeros((4, 4)), 0.0, 0.0
     for i, j in pairs:
-        cast = np.array([result.evidence.wins[i, j], result.evidence.wins[j, i], result.evidence.ties[i, j]])
+        cast = np.array([result.data.wins[i, j], result.data.wins[j, i], result.data.ties[i, j]])
         chances = np.array([won[i, j], won[j, i], tied[i, j]])
         ahead = np.append(np.eye(3)[i] - np.eye(3)[j], 0.0)
         scores = np.outer([1, 0, 0.5], ahead) + np.outer([0, 0, 1], np.eye(4)[3])  # of a win, a loss and a tie
@@ -103,7 +103,7 @@ def test_davidson_residuals_are_standard_where_davidson_is_right() -> None:
 
 def test_cycle_stands_out_in_every_pair() -> None:
     found = residuals(fit(CYCLE))
-    assert expected_and_variance(fit(CYCLE))[0] == pytest.approx(np.full((3, 3), 0.5))
+    assert fit(CYCLE).expected().share == pytest.approx(np.full((3, 3), 0.5))
     assert (found[[0, 1, 2], [1, 2, 0]] > 5).all()
 
 
@@ -135,6 +135,6 @@ def test_pairs_without_a_fit_count_as_the_board_does() -> None:
     seen = pairs_of(board, counts, None, 9)
     assert seen.expected is None
     assert seen.observed[seen.models.index("a"), seen.models.index("b")] == (2 + 0.5 * 5) / 8
-    dropped = replace(board, settings=board.settings | {"both_bad": "drop"})
+    dropped = replace(board, settings=replace(board.settings, both_bad="drop"))
     seen = pairs_of(dropped, counts, None, 9)
     assert seen.observed[seen.models.index("a"), seen.models.index("b")] == 2.5 / 4

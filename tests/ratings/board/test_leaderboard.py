@@ -10,21 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ratings.board.columns import BoardRow
 from ratings.board.estimate import TOO_EARLY
-from ratings.board.leaderboard import Leaderboard, Row, Settings, build
+from ratings.board.leaderboard import Leaderboard, Settings, build
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.davidson import fit_davidson
 from ratings.intervals.ranks import simultaneous_ranks
 from ratings.intervals.sandwich import NO_SPREAD, covariance
 from ratings.outcomes import Outcome
+from ratings.report.text import board_text
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Record, Votes, collect
 from tests.ratings.helpers.strategies import VOTES
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 MakeVotes = Callable[..., Votes]
 
@@ -50,7 +52,7 @@ def test_votes_read_are_used_or_left_out_and_the_json_is_strict(votes: Votes, bo
     assert told["votes"]["read"] == told["votes"]["used"] + sum(told["votes"]["left_out"].values())
     assert {row["model"] for row in told["rows"]} == set(votes.models)
     for row in told["rows"]:
-        assert list(row) == list(Row.__annotations__)
+        assert list(row) == list(BoardRow.__annotations__)
         assert row["votes"] == row["wins"] + row["losses"] + row["ties"] + row["both_bad"]
         assert (row["status"] == "rated") == (row["rating"] is not None) == (row["rank"] is not None)
         if method == "bradley-terry" and row["rating"] is not None:
@@ -93,7 +95,7 @@ def test_votes_that_cannot_rate_anybody_make_a_board_of_reasons(
     assert [row.status for row in board.rows] == statuses
     assert {row.rating for row in board.rows} == {None}
     assert board.to_frame()["rating"].isna().all()
-    assert "unbounded" in board.to_text() or NO_SPREAD in board.to_text()
+    assert "unbounded" in board_text(board) or NO_SPREAD in board_text(board)
 
 
 def test_wider_confidence_only_widens(make_votes: MakeVotes) -> None:
@@ -119,7 +121,7 @@ def test_davidson_is_a_method_and_a_treatment_of_ties(make_votes: MakeVotes) -> 
     votes = make_votes(SOME)
     board = board_of(votes, "davidson")
     assert board == board_of(votes, "bradley-terry", Settings(ties="davidson"))
-    assert (board.method, board.settings["ties"]) == ("davidson", "Davidson's tie parameter")
+    assert (board.method, board.settings.ties) == ("davidson", "davidson")
     strengths = fit_davidson(count(votes)).strengths[:2]
     shown = [row.rating for row in sorted(board.rows, key=lambda row: row.model) if row.rating is not None]
     assert shown == pytest.approx((1000 + POINTS_PER_NAT * (strengths - strengths.mean())).tolist())
@@ -134,7 +136,7 @@ def test_anchor_moves_every_number_alike_and_widens_nothing(make_votes: MakeVote
         assert (before.model, before.rank, before.rank_upper) == (after.model, after.rank, after.rank_upper)
         if before.lower is not None and after.lower is not None:
             assert before.upper - before.lower == pytest.approx(after.upper - after.lower)  # type: ignore[operator]
-    assert "b reads 1200" in str(anchored.settings["anchor"])
+    assert "b reads 1200" in str(anchored.words()["anchor"])
     with pytest.raises(SettingsError, match="is not a rated model"):
         board_of(votes, method, Settings(anchor=("z" if method == "elo" else "c", 1000.0)))
 
@@ -164,7 +166,7 @@ def test_elo_board_has_no_interval_and_says_so(make_votes: MakeVotes) -> None:
         ("d", 1000.0, None, None, 2),
         ("b", 998.0, None, None, 4),
     ]
-    assert str(board.settings["interval"]).startswith("none")
+    assert str(board.words()["interval"]).startswith("none")
 
 
 def test_elo_needs_the_order_of_the_votes(make_votes: MakeVotes) -> None:
@@ -185,7 +187,7 @@ def test_simulated_votes_are_counted_and_their_number_shown() -> None:
         "left_out": {"self-battle": 1},
         "simulated": 1,
     }
-    assert "3 votes read, 2 used, 1 left out (self-battle: 1), 1 simulated" in board.to_text()
+    assert "3 votes read, 2 used, 1 left out (self-battle: 1), 1 simulated" in board_text(board)
 
 
 def test_nothing_to_rate_is_an_error_that_says_what_was_read(make_votes: MakeVotes) -> None:
@@ -222,7 +224,7 @@ def test_settings_out_of_range_are_errors(make_votes: MakeVotes) -> None:
 
 def test_table_is_aligned_and_a_hostile_name_stays_on_its_line(make_votes: MakeVotes) -> None:
     rows = [("evil\n\x1b[31m", "b", A), ("evil\n\x1b[31m", "b", B)]
-    text = board_of(make_votes(rows)).to_text()
+    text = board_text(board_of(make_votes(rows)))
     assert "\x1b" not in text
     assert r"evil\n\x1b[31m" in text
     table = text.split("\n\n")[0].splitlines()
@@ -232,14 +234,14 @@ def test_table_is_aligned_and_a_hostile_name_stays_on_its_line(make_votes: MakeV
 
 def test_status_that_does_not_fit_goes_below_its_row(make_votes: MakeVotes) -> None:
     rows = [("long name " * 4, "b", A), ("long name " * 4, "b", B), ("c" * 60, "b", A)]
-    text = board_of(make_votes(rows)).to_text()
+    text = board_text(board_of(make_votes(rows)))
     assert "\n      unbounded: never lost or tied\n" in text
     assert max(map(len, text.splitlines())) <= 100
 
 
 def test_frame_has_the_columns_of_a_row_and_whole_ranks(make_votes: MakeVotes) -> None:
     frame = board_of(make_votes(SOME)).to_frame()
-    assert list(frame.columns) == list(Row.__annotations__)
+    assert list(frame.columns) == list(BoardRow.__annotations__)
     assert str(frame["rank"].dtype) == "Int64"
 
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ratings.errors import VotesError
-from ratings.fit.bradley_terry import fit, score_products
-from ratings.intervals.sandwich import sandwich
+from ratings.fit.bradley_terry import fit
+from ratings.intervals.sandwich import joint_covariance, sandwich
 from ratings.outcomes import BothBad
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Votes
 from tests.ratings.helpers.examples import simulated
-from tests.ratings.helpers.strategies import FEW, VOTES, WAYS, Way, joint, rated
+from tests.ratings.helpers.strategies import FEW, VOTES, WAYS, Way, rated
 
 
 def weighted(counts: Counts, per_vote: NDArray[np.float64] | float) -> Counts:
@@ -31,7 +31,7 @@ def test_one_weight_for_all_votes_is_no_weight(votes: Votes, way: Way, weight: f
     plain, same = rated(counts, way), rated(weighted(counts, weight), way)
     assert plain.status == same.status
     assert same.strengths == pytest.approx(plain.strengths, abs=1e-8)
-    assert joint(same) == pytest.approx(joint(plain), rel=1e-6, abs=1e-8)
+    assert joint_covariance(same) == pytest.approx(joint_covariance(plain), rel=1e-6, abs=1e-8)
     assert (same.used, same.left_out) == (plain.used, plain.left_out)
 
 
@@ -43,7 +43,7 @@ def test_scale_of_the_weights_changes_nothing_but_whole_weights_repeat_votes(vot
     times = np.random.default_rng(seed).integers(1, 4, counts.outcomes.shape).astype(float)
     told, scaled = (rated(weighted(counts, scale * times), way) for scale in (1.0, 7.5))
     assert scaled.strengths == pytest.approx(told.strengths, abs=1e-8)
-    assert joint(scaled) == pytest.approx(joint(told), rel=1e-6, abs=1e-8)
+    assert joint_covariance(scaled) == pytest.approx(joint_covariance(told), rel=1e-6, abs=1e-8)
     if way[2] is None:  # a prior weighs against the number of votes, which differs
         repeated = rated(replace(counts, outcomes=counts.outcomes * times), way)
         assert told.strengths == pytest.approx(repeated.strengths, abs=1e-8)
@@ -62,7 +62,7 @@ def test_sandwich_of_weighted_votes_agrees_with_resampled_ones(both_bad: BothBad
         again = weighted(replace(counts, outcomes=drawn.astype(float)), per_vote)
         resampled.append(fit(again, both_bad=both_bad).strengths)
     result = fit(weighted(counts, per_vote), both_bad=both_bad)
-    spread = np.sqrt(np.diag(sandwich(result.hessian, score_products(result))))
+    spread = np.sqrt(np.diag(sandwich(result.hessian, result.score_products())))
     # 400 draws know a standard deviation to about 4%; weights that entered M but once would be far off.
     assert spread == pytest.approx(np.std(resampled, axis=0), rel=0.12)
 
@@ -102,4 +102,4 @@ def test_squared_scores_are_those_of_the_weighted_votes_one_by_one() -> None:
     chance = (4 + 6 / 2) / 12
     assert result.strengths[0] - result.strengths[1] == pytest.approx(np.log(chance / (1 - chance)))
     scores = 10 * (1 - chance) ** 2 + 4 * chance**2 + 26 * (0.5 - chance) ** 2
-    assert score_products(result)[0] == pytest.approx(np.array([1, -1]) * scores / 2.4**2)
+    assert result.score_products()[0] == pytest.approx(np.array([1, -1]) * scores / 2.4**2)

@@ -9,16 +9,13 @@ from numpy.typing import NDArray
 from ratings.fit import bradley_terry
 from ratings.fit.davidson import (
     DavidsonFit,
-    davidson_covariance,
-    davidson_has_spread,
-    davidson_strengths_covariance,
     fit_davidson,
     outcome_chances,
 )
 from ratings.fit.existence import NO_REVERSAL, NO_TIES, RATED
-from ratings.fit.newton import TOLERANCE, pseudo_inverse_along
+from ratings.fit.newton import TOLERANCE, pseudo_inverse
 from ratings.fit.prior import Prior
-from ratings.intervals.sandwich import difference_variance
+from ratings.intervals.sandwich import covariance, difference_variance, has_spread, joint_covariance
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Votes
 from tests.ratings.helpers.examples import counts_of, simulated
@@ -56,7 +53,7 @@ def test_davidsons_chocolate_puddings() -> None:
     worths = np.exp(result.strengths) / np.exp(result.strengths).sum()
     assert worths == pytest.approx([0.1388, 0.1730, 0.1617, 0.1654, 0.1587, 0.2024], abs=6e-5)
     assert result.nu == pytest.approx(0.7468, abs=6e-5)
-    model_based = pseudo_inverse_along(result.hessian, np.append(np.ones(6), 0))
+    model_based = pseudo_inverse(result.hessian, np.append(np.ones(6), 0))
     assert np.sqrt(model_based[-1, -1]) == pytest.approx(0.0825, abs=6e-5)
     errors = np.sqrt(difference_variance(model_based[:-1, :-1])[0, 1:])
     assert errors == pytest.approx([0.1872, 0.1935, 0.1882, 0.1927, 0.1924], abs=6e-5)
@@ -68,8 +65,8 @@ def test_two_models_are_fitted_by_hand() -> None:
     assert result.strengths[0] - result.strengths[1] == pytest.approx(np.log(4), abs=1e-12)
     assert result.nu == pytest.approx(1.5, abs=1e-12)
     # A multinomial's spread: 1 / 8 + 1 / 2 for the log of the odds, as if the ties were not there.
-    assert difference_variance(davidson_strengths_covariance(result))[0, 1] == pytest.approx(1 / 8 + 1 / 2)
-    assert davidson_covariance(result)[2, 2] == pytest.approx(1 / 6 + (1 / 8 + 1 / 2) / 4)
+    assert difference_variance(covariance(result))[0, 1] == pytest.approx(1 / 8 + 1 / 2)
+    assert joint_covariance(result)[2, 2] == pytest.approx(1 / 6 + (1 / 8 + 1 / 2) / 4)
 
 
 def loss(result: DavidsonFit, both: NDArray[np.float64]) -> float:
@@ -77,8 +74,8 @@ def loss(result: DavidsonFit, both: NDArray[np.float64]) -> float:
     pi, nu = np.exp(both[:-1]), np.exp(both[-1])
     geometric = nu * np.sqrt(np.outer(pi, pi))
     everything = pi[:, None] + pi[None, :] + geometric
-    decided = result.evidence.wins * np.log(pi[:, None] / everything)
-    return -float((decided + result.evidence.ties / 2 * np.log(geometric / everything)).sum())
+    decided = result.data.wins * np.log(pi[:, None] / everything)
+    return -float((decided + result.data.ties / 2 * np.log(geometric / everything)).sum())
 
 
 @settings(max_examples=40)
@@ -102,7 +99,7 @@ def test_fit_meets_its_tolerance_and_sums_to_zero(votes: Votes) -> None:
     assert abs(result.strengths.sum()) < 1e-9
     assert votes.read == result.used + sum(result.left_out.values())
     assert result.converged == (len(result.rated) > 0) == (RATED in result.status) == np.isfinite(result.log_nu)
-    assert davidson_covariance(result).shape == result.hessian.shape
+    assert joint_covariance(result).shape == result.hessian.shape
 
 
 def test_hessian_is_the_slope_of_the_gradient() -> None:
@@ -125,7 +122,7 @@ def test_hessian_is_the_slope_of_the_gradient() -> None:
 def test_strengths_and_nu_of_simulated_votes_are_recovered() -> None:
     strengths = np.linspace(1, -1, 8)
     result = fit_davidson(simulated(strengths, np.log(0.6), 280_000, np.random.default_rng(3)))
-    errors = np.sqrt(np.diag(davidson_covariance(result)))
+    errors = np.sqrt(np.diag(joint_covariance(result)))
     assert errors.max() < 0.02
     assert (np.abs(result.strengths - strengths) < 4 * errors[:-1]).all()
     assert abs(result.log_nu - np.log(0.6)) < 4 * errors[-1]
@@ -136,7 +133,7 @@ def test_sandwich_is_the_spread_of_repeated_votes() -> None:
     strengths = np.array([0.8, 0.1, -0.2, -0.7])
     fits = [fit_davidson(simulated(strengths, np.log(0.8), 3000, rng)) for _ in range(300)]
     spread = np.cov(np.array([np.append(result.strengths, result.log_nu) for result in fits]).T)
-    average = np.mean([davidson_covariance(result) for result in fits], axis=0)
+    average = np.mean([joint_covariance(result) for result in fits], axis=0)
     # 300 repetitions know a standard deviation to about 4%.
     assert np.sqrt(np.diag(average)) == pytest.approx(np.sqrt(np.diag(spread)), rel=0.12)
 
@@ -148,8 +145,8 @@ def test_sandwich_is_the_inverse_hessian_where_the_model_is_exact() -> None:
     i, j = counts.pairs.T
     exact = 1000 * np.stack([won[i, j], won[j, i], tied[i, j], 0 * tied[i, j]], axis=1)
     result = fit_davidson(Counts(counts.models, counts.pairs, exact, 3000))
-    model_based = pseudo_inverse_along(result.hessian, np.append(np.ones(3), 0))
-    assert davidson_covariance(result) == pytest.approx(model_based, abs=1e-12)
+    model_based = pseudo_inverse(result.hessian, np.append(np.ones(3), 0))
+    assert joint_covariance(result) == pytest.approx(model_based, abs=1e-12)
 
 
 def test_half_win_and_davidson_order_the_models_alike_on_a_shrunken_scale() -> None:
@@ -221,7 +218,7 @@ def test_prior_bounds_the_strengths_so_that_a_tie_and_a_win_suffice() -> None:
     result = fit_davidson(counts_of([[0, 1], [0, 0]], ties=[[0, 1], [0, 0]]), prior=Prior(200))
     assert result.converged
     assert 0 < result.strengths[0] < 1
-    assert (np.diag(davidson_covariance(result)) > 0).all()
+    assert (np.diag(joint_covariance(result)) > 0).all()
     only_ties = fit_davidson(counts_of([[0, 0], [0, 0]], ties=[[0, 1], [0, 0]]), prior=Prior(200))
     assert set(only_ties.status) == {NO_REVERSAL}
     assert set(fit_davidson(counts_of([[0, 3], [0, 0]]), prior=Prior(200)).status) == {NO_TIES}
@@ -229,15 +226,15 @@ def test_prior_bounds_the_strengths_so_that_a_tie_and_a_win_suffice() -> None:
 
 def test_model_tied_to_one_equal_alone_has_no_spread() -> None:
     result = fit_davidson(counts_of([[0, 5, 0], [5, 0, 0], [0, 0, 0]], ties=[[0, 2, 0], [0, 0, 1], [0, 0, 0]]))
-    assert davidson_has_spread(result).tolist() == [True, True, False]
+    assert has_spread(result).tolist() == [True, True, False]
 
 
 @settings(max_examples=50)
 @given(VOTES)
 def test_no_model_that_is_shown_has_a_zero_width_interval(votes: Votes) -> None:
     result = fit_davidson(count(votes))
-    shown = davidson_has_spread(result)
-    assert (np.diag(davidson_strengths_covariance(result))[shown] > 1e-6).all()
+    shown = has_spread(result)
+    assert (np.diag(covariance(result))[shown] > 1e-6).all()
 
 
 def test_chances_add_up_and_survive_extremes() -> None:

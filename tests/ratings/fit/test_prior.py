@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.fit.bradley_terry import fit, score_products
+from ratings.fit.bradley_terry import fit
 from ratings.fit.existence import LEANS_ON_PRIOR, NO_VOTES, RATED
 from ratings.fit.prior import Prior
-from ratings.intervals.sandwich import quantile, sandwich
+from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import Outcome
-from ratings.scale import POINTS_PER_NAT
+from ratings.scale import POINTS_PER_NAT, quantile
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Votes
 from tests.ratings.helpers.examples import counts_of
 from tests.ratings.helpers.strategies import VOTES
 
 MakeVotes = Callable[..., Votes]
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 
 def test_map_of_two_models_by_hand() -> None:
@@ -70,13 +70,13 @@ def test_newton_agrees_with_an_independent_optimiser(votes: Votes) -> None:
 @given(VOTES)
 def test_no_model_has_a_zero_width_interval(votes: Votes) -> None:
     result = fit(count(votes), prior=Prior(300))
-    assert (np.diag(sandwich(result.hessian, score_products(result))) > 1e-4).all()
+    assert (np.diag(sandwich(result.hessian, result.score_products())) > 1e-4).all()
     assert result.hessian.sum(axis=1) == pytest.approx(0, abs=1e-9)
 
 
 def test_covariance_is_laplaces_posterior() -> None:
     result = fit(counts_of([[0, 9, 8], [3, 0, 7], [2, 4, 0]]), prior=Prior(150))
-    joint = sandwich(result.hessian, score_products(result))
+    joint = sandwich(result.hessian, result.score_products())
     assert joint == pytest.approx(np.linalg.pinv(result.hessian), abs=1e-12)
 
 
@@ -99,7 +99,7 @@ def test_interval_holds_on_average_over_models_drawn_from_the_prior() -> None:
         won = rng.binomial(1, chance)
         outcomes = np.stack([won, 1 - won, 0 * won, 0 * won], axis=1).astype(float)
         result = fit(Counts(tuple("abcdefgh"), pairs, outcomes, len(pairs)), prior=prior)
-        reach = quantile(0.95) * np.sqrt(np.diag(sandwich(result.hessian, score_products(result))))
+        reach = quantile(0.95) * np.sqrt(np.diag(sandwich(result.hessian, result.score_products())))
         hits += int((np.abs(result.strengths - strengths + strengths.mean()) < reach).sum())
         tried += size
     assert 0.92 < hits / tried < 0.97

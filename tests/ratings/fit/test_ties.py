@@ -12,21 +12,22 @@ from ratings.errors import NoVotesError, SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
 from ratings.fit.davidson import DavidsonFit, outcome_chances
 from ratings.fit.existence import ONLY_DROPPED_BOTH, ONLY_DROPPED_TIES, RATED
-from ratings.fit.ties import choose_ties, expected_shares
+from ratings.fit.ties import choose_ties
+from ratings.intervals.sandwich import joint_covariance
 from ratings.outcomes import OUTCOMES, Outcome
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Record, Votes, collect
 from tests.ratings.helpers.examples import counts_of, simulated
-from tests.ratings.helpers.strategies import FEW, VOTES, WAYS, Way, joint, rated
+from tests.ratings.helpers.strategies import FEW, VOTES, WAYS, Way, rated
 
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 
 def same(one: BradleyTerryFit | DavidsonFit, other: BradleyTerryFit | DavidsonFit) -> bool:
     """Return whether two fits have the same strengths, spread and tie parameter."""
     assert one.status == other.status
     assert other.strengths == pytest.approx(one.strengths, abs=1e-8)
-    assert joint(other) == pytest.approx(joint(one), rel=1e-6, abs=1e-8)
+    assert joint_covariance(other) == pytest.approx(joint_covariance(one), rel=1e-6, abs=1e-8)
     if isinstance(one, DavidsonFit) and isinstance(other, DavidsonFit):
         assert other.log_nu == pytest.approx(one.log_nu, abs=1e-8, nan_ok=True)
     return True
@@ -92,8 +93,8 @@ def test_every_vote_enters_the_fit_or_is_left_out_under_a_reason(votes: Votes, w
 @given(VOTES, WAYS, st.floats(-40, 40))
 def test_shares_do_not_change_when_all_strengths_are_shifted(votes: Votes, way: Way, shift: float) -> None:
     result = rated(count(votes), way)
-    moved = expected_shares(replace(result, strengths=result.strengths + shift))
-    assert moved == pytest.approx(expected_shares(result), abs=1e-9)
+    moved = replace(result, strengths=result.strengths + shift).expected().share
+    assert moved == pytest.approx(result.expected().share, abs=1e-9)
     assert moved + moved.T == pytest.approx(np.ones_like(moved))
 
 

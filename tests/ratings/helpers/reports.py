@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ratings.analysis.attribution import attribute
+from ratings.analysis.changes import compare_boards
 from ratings.analysis.elo_shuffles import elo_over_shuffles
 from ratings.analysis.fragility import fragility
 from ratings.analysis.influence import influential_voters
@@ -19,7 +20,6 @@ from ratings.intervals.differences import Differences, differences
 from ratings.intervals.sandwich import covariance
 from ratings.outcomes import Outcome
 from ratings.report.report import Report
-from ratings.report.snapshots import compare_boards
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Record, Votes, collect, keep

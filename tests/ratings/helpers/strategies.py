@@ -1,15 +1,11 @@
 """Invented votes for property tests, and every way to fit them."""
 
-import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from ratings.fit.bradley_terry import BradleyTerryFit, score_products
-from ratings.fit.davidson import DavidsonFit, davidson_covariance
 from ratings.fit.prior import Prior
+from ratings.fit.protocol import Fit
 from ratings.fit.ties import TREATMENTS, fit_with
-from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import OUTCOMES, BothBad, Ties
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Record, collect
@@ -30,14 +26,7 @@ FEW = settings(max_examples=40)
 Way = tuple[Ties, BothBad, Prior | None]
 
 
-def rated(counts: Counts, way: Way) -> BradleyTerryFit | DavidsonFit:
+def rated(counts: Counts, way: Way) -> Fit:
     """Return the fit with this treatment of ties, of both-bad votes, and this prior."""
     ties, both_bad, prior = way
     return fit_with(counts, ties, both_bad=both_bad, prior=prior)
-
-
-def joint(result: BradleyTerryFit | DavidsonFit) -> NDArray[np.float64]:
-    """Return the covariance of the strengths, and of log nu where there is one."""
-    if isinstance(result, DavidsonFit):
-        return davidson_covariance(result)
-    return sandwich(result.hessian, score_products(result))

@@ -26,7 +26,7 @@ def test_spread_of_the_replicates_is_that_of_the_sandwich() -> None:
 
 
 def test_replicate_is_the_fit_of_its_votes() -> None:
-    shares = np.stack([fit(FIVE).evidence.shares * k + np.eye(5)[::-1] * 5 * (1 - np.eye(5)) for k in (1, 0.3)])
+    shares = np.stack([fit(FIVE).data.shares * k + np.eye(5)[::-1] * 5 * (1 - np.eye(5)) for k in (1, 0.3)])
     found, converged = newton(shares, np.array([2.0, 0, 0, 0, -2]))
     assert converged.all()
     for got, share in zip(found, shares, strict=True):

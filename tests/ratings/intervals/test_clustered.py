@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import SettingsError, TooFewClustersError
 from ratings.fit.both_bad import field_score_products
-from ratings.fit.bradley_terry import fit, score_products
+from ratings.fit.bradley_terry import fit
 from ratings.fit.prior import Prior
 from ratings.intervals.clustered import Clustered, cap_factors, cluster_scores, clustered
 from ratings.intervals.sandwich import covariance, difference_variance
@@ -100,7 +100,7 @@ def test_weights_of_the_draw_enter_scores_and_hessian_on_one_scale() -> None:
     assert same.covariance == pytest.approx(plain.covariance, rel=1e-9, abs=1e-14)
     weights = np.where(votes.a == 0, 3.0, 1.0)
     told = clustered(votes, np.arange(900), weights=weights)
-    sandwich = score_products(told.fit)
+    sandwich = told.fit.score_products()
     inverse = np.linalg.pinv(told.fit.hessian)
     assert told.covariance * 899 / 900 == pytest.approx(inverse @ sandwich @ inverse, rel=1e-6, abs=1e-14)
 

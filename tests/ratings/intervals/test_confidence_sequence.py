@@ -5,7 +5,7 @@ import pytest
 
 from ratings.errors import SettingsError
 from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, multiplier, sequence
-from ratings.intervals.sandwich import quantile
+from ratings.scale import quantile
 
 VOTES = np.geomspace(WARM_UP, 1e6, 200)
 

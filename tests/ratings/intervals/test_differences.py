@@ -7,8 +7,8 @@ from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
 from ratings.intervals.confidence_sequence import sequence
 from ratings.intervals.differences import Differences, anchor, anchor_shift, differences, sequence_differences
-from ratings.intervals.sandwich import covariance, quantile
-from ratings.scale import to_points
+from ratings.intervals.sandwich import covariance
+from ratings.scale import quantile, to_points
 from tests.ratings.helpers.examples import FIVE, counts_of
 
 

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
 from ratings.intervals.ranks import _Draws, _largest, marginal_ranks, max_t_multiplier, simultaneous_ranks
-from ratings.intervals.sandwich import difference_variance, quantile
+from ratings.intervals.sandwich import difference_variance
+from ratings.scale import quantile
 
 
 def test_models_that_cannot_be_told_apart_share_a_rank() -> None:

@@ -6,18 +6,10 @@ from hypothesis import given
 
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
+from ratings.fit.newton import pseudo_inverse
 from ratings.fit.prior import Prior
-from ratings.intervals.sandwich import (
-    centre_on,
-    covariance,
-    difference_variance,
-    has_spread,
-    intervals,
-    pseudo_inverse,
-    quantile,
-    variances,
-)
-from ratings.scale import to_points
+from ratings.intervals.sandwich import centre_on, covariance, difference_variance, has_spread, intervals, variances
+from ratings.scale import quantile, to_points
 from ratings.votes.counts import Counts, count
 from ratings.votes.votes import Votes
 from tests.ratings.helpers.examples import FIVE, counts_of

@@ -133,7 +133,7 @@ def test_another_ledger_in_the_place_is_counted_afresh(path: Path, tmp_path: Pat
 def test_ledger_that_keeps_no_record_of_changes_is_counted_every_time(
     make_ledger: Callable[..., Path], read: list[int | None]
 ) -> None:
-    path = make_ledger(VOTES)
+    path = make_ledger(VOTES, loose=True)
     counts = LiveCounts(path)
     counts.refresh()
     run(path, "UPDATE votes SET outcome = 'tie'")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.ledger.store import Store
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.ledger.reader import read_ledger, read_ledger_by_category, read_ledger_votes, read_preferences
 from ratings.outcomes import OUTCOMES, SPELLINGS, Outcome
@@ -217,9 +218,8 @@ def test_vote_without_a_voter_shares_its_code_with_no_other() -> None:
 
 
 def add_category(path: Path, categories: list[str]) -> None:
-    """Give the ledger the column, and its votes these categories in turn."""
+    """Give the votes of the ledger these categories in turn."""
     with closing(sqlite3.connect(path)) as ledger, ledger:
-        ledger.execute("ALTER TABLE votes ADD COLUMN category TEXT NOT NULL DEFAULT ''")
         ledger.executemany(
             "UPDATE votes SET category = ? WHERE rowid = ?", [(c, i) for i, c in enumerate(categories, 1)]
         )
@@ -253,7 +253,7 @@ def test_weights_sum_the_inverse_chances_of_each_cell(make_ledger: MakeLedger) -
 
 @pytest.mark.parametrize("probability", [None, 0, 1.5])
 def test_vote_without_a_chance_cannot_be_weighted(make_ledger: MakeLedger, probability: float | None) -> None:
-    path = make_ledger([("a", "b", "tie")])
+    path = make_ledger([("a", "b", "tie")], loose=True)
     with closing(sqlite3.connect(path)) as ledger, ledger:
         ledger.execute("UPDATE votes SET probability = ?", (probability,))
     with pytest.raises(VotesError, match="probability"):
@@ -284,3 +284,9 @@ def test_kept_votes_keep_all_their_columns(make_ledger: MakeLedger) -> None:
 def test_every_spelling_of_an_outcome_is_counted_by_the_ledger_too(make_ledger: MakeLedger) -> None:
     counts = read_ledger(make_ledger([("a", "b", text) for text in SPELLINGS]))
     assert counts.outcomes.tolist() == [[sum(said is outcome for said in SPELLINGS.values()) for outcome in OUTCOMES]]
+
+
+def test_ledger_of_these_tests_is_one_that_the_arena_goes_on_with(make_ledger: MakeLedger) -> None:
+    path = make_ledger([("a", "b", "tie"), ("b", "a", "model_a")])
+    with closing(Store(path)):
+        assert read_ledger(path).used == 2

@@ -17,7 +17,7 @@ from ratings.analysis.influence import influential_voters
 from ratings.analysis.lineage import Lineage
 from ratings.analysis.over_time import series
 from ratings.analysis.position import fit_position
-from ratings.analysis.style import FEATURES, fit_style, normalised_differences
+from ratings.analysis.style import fit_style, normalised_differences
 from ratings.board.leaderboard import Leaderboard, Settings, build
 from ratings.errors import NoVotesError, SettingsError, VotesError
 from ratings.fit.bradley_terry import fit
@@ -35,10 +35,11 @@ from ratings.report.sources import Needs, Source, read_ledger_source
 from ratings.report.text import report_text
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import count
+from ratings.votes.markdown import FEATURES
 from ratings.votes.votes import Record, Votes, collect, keep
 
 NOW = datetime(2030, 2, 3, tzinfo=UTC)
-A, B, TIE, BAD = Outcome
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 LINEAGE = Lineage(
     parents={"sft": "base", "rlhf": "sft", "rlhf-int8": "rlhf"},
     stages={"base": "base", "sft": "sft", "rlhf": "rlhf", "rlhf-int8": "rlhf"},
@@ -169,7 +170,7 @@ def test_clustered_intervals_are_those_of_the_module(source: Source, cluster: st
     for k, name in enumerate(source.counts.models):
         row = next(row for row in board.rows if row.model == name)
         assert row.upper - row.rating == pytest.approx(half[k], rel=1e-5)  # type: ignore[operator]
-    assert cluster in str(board.settings["interval"])
+    assert cluster in str(board.words()["interval"])
 
 
 def test_clustered_intervals_warn_of_few_clusters_and_need_to_know_them(source: Source) -> None:
@@ -295,7 +296,7 @@ def test_choice_without_the_interval_asked_for_falls_to_the_next_and_says_so(
     monkeypatch.setattr(pipeline, "choose_ties", lambda *_, **__: choice)
     assert report_of(source, Request(choose=True)).board.method == "davidson"
     report = report_of(source, Request(choose=True), interval="clustered")
-    assert report.board.settings["ties"] == "dropped"
+    assert report.board.settings.ties == "drop"
     assert any("davidson predicts held-out votes best" in note for note in report.notes)
 
 

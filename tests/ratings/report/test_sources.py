@@ -20,8 +20,8 @@ def test_styles_and_prompts_of_a_ledger_are_those_of_its_usable_votes(full_ledge
     left, right = read_ledger_styles(full_ledger)
     prompts = read_ledger_prompts(full_ledger)
     query = (
-        "SELECT length_a, lists_a, length_b, bold_b, prompt FROM votes JOIN texts USING (battle_id)"
-        " LEFT JOIN styles USING (battle_id) WHERE outcome != '' ORDER BY votes.rowid"
+        "SELECT length_a, lists_a, length_b, bold_b, prompt FROM votes JOIN battles ON id = battle_id"
+        " LEFT JOIN styles USING (battle_id) WHERE votes.model_a != votes.model_b ORDER BY votes.rowid"
     )
     with closing(sqlite3.connect(full_ledger)) as ledger:
         rows = ledger.execute(query).fetchall()
@@ -50,8 +50,8 @@ def test_counts_alone_are_read_where_they_are_enough(full_ledger: Path) -> None:
     assert plain.votes is None
     assert full.votes is not None
     np.testing.assert_array_equal(plain.counts.outcomes, full.counts.outcomes)
-    assert (plain.counts.read, plain.counts.left_out) == (600, {"missing outcome": 12})
-    assert (full.counts.read, full.counts.left_out) == (600, {"missing outcome": 12})
+    assert (plain.counts.read, plain.counts.left_out) == (600, {"self-battle": 6, "voted before": 6})
+    assert (full.counts.read, full.counts.left_out) == (600, {"self-battle": 6, "voted before": 6})
     assert set(full.by_category) == {"facts", "stories"}
     assert full.by_category["facts"].simulated == read_ledger_by_category(full_ledger)["facts"].simulated > 0
 

@@ -25,7 +25,7 @@ from ratings.votes.counts import count_by_category
 from ratings.votes.files import read_votes_file
 from ratings.votes.votes import Votes
 
-A, B, TIE, BAD = OUTCOMES
+A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
 
 
 def write(folder: Path, rows: list[dict[str, Any]], kind: str) -> Path:

@@ -40,7 +40,7 @@ def hostile_report() -> Report:
     full = full_report()
     counts = count(replace(votes, models=names, left_out={HOSTILE: 2}))
     result, board = fit(counts), ranked(counts)
-    board = replace(board, settings=board.settings | {HOSTILE: HOSTILE}, left_out={HOSTILE: 2})
+    board = replace(board, settings=replace(board.settings, anchor=(HOSTILE, 1000)), left_out={HOSTILE: 2})
     board = replace(board, rows=(*board.rows[:-1], replace(board.rows[-1], status=HOSTILE, rating=None)))
     assert full.series is not None
     assert full.style is not None

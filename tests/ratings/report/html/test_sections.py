@@ -127,5 +127,5 @@ def test_page_tells_ranks_reasons_settings_and_what_was_left_out(report: Report,
     words = Page(full).words()
     told = ["left out: self-battle", "half a win each", "95% interval", "2–3", "poetry", *report.notes]
     assert [text for text in told if text not in words] == []
-    for name in report.board.settings:
+    for name in report.board.words():
         assert name.replace("_", " ") in words

@@ -8,7 +8,7 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
-from training.stages.rl import CUT_LIMIT, KL_LIMIT
+from training.evaluate.limits import CUT_LIMIT, KL_LIMIT
 
 Card = dict[str, Any]
 COLOURS = ("#0b7bc0", "#d9822b", "#0a9e74", "#cc79a7", "#56b4e9", "#d55e00", "#8f7ad1", "#8a8a84")

@@ -15,28 +15,27 @@ import random
 from itertools import islice
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from training.data.corpus import Corpus
+from training.data.degenerate import BROKEN_WEIGHTS, broken_copies
 from training.data.preferences import write_pairs
 from training.data.rubric import TIE, Rubric, cast_vote
 from training.data.tasks.tasks import COMPOSED, tell_near_miss
 from training.data.world.examples import Example
-from training.runs.checkpoint import CheckpointError, Job, require_parent, write_stage
+from training.runs.checkpoint import CheckpointError, require_stage, write_stage
 from training.runs.generate import Sample, ask, sample_replies
+from training.runs.job import Job
+from training.runs.loading import load_language_model, load_tokenizer
 
 HELDOUT_PER_FAMILY = 12
-BROKEN_WEIGHTS = (2, 4, 6, 1, 1, 1)  # of broken_copies: salad and said three times look most like decent replies
 
 
 def run_pairs(job: Job) -> dict[str, float]:
     """Write train.jsonl (training prompts) and test.jsonl (held-out prompts) by the SFT model in job.parent."""
     assert job.parent is not None
-    require_parent(job.parent, ("sft",))
+    require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.pairs
-    tokenizer = AutoTokenizer.from_pretrained(job.parent)
-    model = AutoModelForCausalLM.from_pretrained(job.parent, dtype=torch.float32)
+    tokenizer = load_tokenizer(job.parent)
+    model = load_language_model(job.parent)
     corpus = Corpus(recipe.data, recipe.seed)
     rubric = Rubric(corpus.families, corpus.vocabulary)
     rng = random.Random(f"{recipe.seed}/pairs")
@@ -150,19 +149,6 @@ def make_near_misses(examples: list[Example], rubric: Rubric, rng: random.Random
             row = _row(example.prompt, chosen=right, rejected=miss, noise_free=True)
             rows.append(row | {"near_miss": True})
     return rows
-
-
-def broken_copies(reply: str, rng: random.Random) -> list[str]:
-    """Return degenerate replies: cut, repeated, salad, one word, punctuation alone, two words over and over."""
-    words = reply.split()
-    return [
-        " ".join(words[: max(1, len(words) // 3)]),
-        " ".join([*words, *words, *words]),
-        " ".join(rng.choice(words) for _ in range(len(words) + 1)),
-        words[0],
-        ".",
-        " ".join(words[:2] * 8),
-    ]
 
 
 def _row(prompt: str, *, chosen: str, rejected: str, noise_free: bool) -> dict[str, Any]:

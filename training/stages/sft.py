@@ -7,28 +7,24 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 from trl import SFTConfig, SFTTrainer
 
 from training.data.corpus import Corpus
 from training.data.documents.outside import open_chats
 from training.data.rubric import Rubric
 from training.data.world.examples import Example
-from training.runs import distributed as processes
-from training.runs.arguments import (
-    deal,
-    learning_arguments,
-    lora_config,
-    rows_at_once,
-    saver,
-    train_quietly,
-    whole_model,
-)
+from training.runs import distributed
+from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
+from training.runs.batching import deal, rows_at_once
 from training.runs.callbacks import ProgressBar
-from training.runs.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
+from training.runs.checkpoint import CheckpointError, require_stage, write_stage
 from training.runs.generate import ask, sample_replies
+from training.runs.job import Job
+from training.runs.loading import load_language_model, load_tokenizer
+from training.runs.resources import require_room
+from training.runs.work import open_work
 from training.stages.tokenizer import CHAT_TEMPLATE, REPLY_END
 
 if TYPE_CHECKING:
@@ -48,11 +44,11 @@ def conversations(examples: list[Example]) -> Dataset:
 def run_sft(job: Job) -> dict[str, float]:
     """Finetune the base model in job.parent; report the held-out loss (nats a token), right and cut-off shares."""
     assert job.parent is not None
-    require_parent(job.parent, ("base",))
+    require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.sft
-    tokenizer = AutoTokenizer.from_pretrained(job.parent)
+    tokenizer = load_tokenizer(job.parent)
     tokenizer.chat_template = CHAT_TEMPLATE
-    model = AutoModelForCausalLM.from_pretrained(job.parent, dtype=torch.float32)
+    model = load_language_model(job.parent, to_train=True)
     require_vocabulary(model, len(tokenizer), job.parent)
     corpus = Corpus(recipe.data, recipe.seed)
     ends = [tokenizer.convert_tokens_to_ids(REPLY_END), tokenizer.eos_token_id]
@@ -85,7 +81,7 @@ def run_sft(job: Job) -> dict[str, float]:
     loss = trainer.evaluate()["eval_loss"]
     tokens = int(trainer.state.num_input_tokens_seen)
     model = whole_model(trainer)
-    if not processes.is_first():
+    if not distributed.is_first():
         return {}
     model.config.eos_token_id = ends[0]
     model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.corpus import Corpus
+from training.data.degenerate import broken_copies
 from training.data.rubric import Rubric, split_words
 from training.data.tasks.tasks import COMPOSED, read_families
 from training.data.world.examples import Example
@@ -16,7 +17,6 @@ from training.runs.generate import Sample
 from training.stages.pairs import (
     break_problems,
     break_reply,
-    broken_copies,
     draw_prompts,
     make_near_misses,
     make_pairs,

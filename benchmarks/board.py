@@ -80,7 +80,7 @@ async def fight(host: Host, store: Store, corpus: Corpus, rng: random.Random, *,
 
     One battle at a time, so that the draws of a seed fall in the same order again.
     """
-    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rubric = Rubric(corpus.tasks, corpus.vocabulary)
     prompts = corpus.heldout()
     rng.shuffle(prompts)
     voted = 0

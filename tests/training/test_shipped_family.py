@@ -21,7 +21,7 @@ CHILDREN = [
     ("demo/rlhf", "demo/sft"),
     ("mini/sft", "mini/base"),
 ]
-SAMPLED = 6  # prompts of each family; the card has 24
+SAMPLED = 6  # prompts of each task; the card has 24
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The report card as one HTML page that needs no network, no server and no other file (plotly inside).
 
-A table of the stages side by side, then exact match by family, loss curves, reinforcement learning on its way, and ten
+A table of the stages side by side, then exact match by task, loss curves, reinforcement learning on its way, and ten
 prompts with every reply. Whatever a model wrote is escaped.
 """
 
@@ -34,7 +34,7 @@ ROWS = (
     ("wall_hours", "Hours, wall", "{:.2f}"),
     ("cpu_hours", "Hours, processor", "{:.2f}"),
     ("bits_per_byte", "Bits per byte, held-out text", "{:.3f}"),
-    ("exact", "Right answers, all checkable families", "{:.1%}"),
+    ("exact", "Right answers, all checkable tasks", "{:.1%}"),
     ("exact_first_line", "  by the first line of a reply alone", "{:.1%}"),
     ("exact_with_new_words", "Right answers, prompts with held-out names or words", "{:.1%}"),
     ("stories.all", "Stories that keep hero and colour and end properly", "{:.1%}"),
@@ -95,7 +95,7 @@ def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]],
         "Chat checkpoints answer greedily; a base model is shown solved questions first.</p>",
         f'<p class="note">Trained on {escape("; ".join(machines))}. Voters are synthetic.</p>' if machines else "",
         section("The stages side by side", table(writers, ROWS)),
-        section("Right answers by family of prompts", figure(families_figure(writers), "families")) if writers else "",
+        section("Right answers by task", figure(tasks_figure(writers), "tasks")) if writers else "",
         section("Reward model", table(judges, REWARD_ROWS)) if judges else "",
         section("Reinforcement learning, on held-out prompts", table(learners, RL_ROWS)) if learners else "",
         *(
@@ -187,8 +187,8 @@ def replies_table(cards: list[Card]) -> str:
     )
 
 
-def families_figure(cards: list[Card]) -> Any:
-    """Return right answers by family, a dot a checkpoint, hardest family on top."""
+def tasks_figure(cards: list[Card]) -> Any:
+    """Return right answers by task, one dot per checkpoint, the hardest task on top."""
     import plotly.graph_objects as go
 
     names = sorted(

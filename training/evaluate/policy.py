@@ -17,7 +17,7 @@ from training.runs.loading import load_language_model, to_evaluate
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-MEASURED_PER_FAMILY = 8
+MEASURED_PER_TASK = 8
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class PolicyBench:
         corpus: Corpus,
     ) -> None:
         self.recipe, self.judge, self.tokenizer = recipe, to_evaluate(judge), tokenizer
-        self.rubric = Rubric(corpus.families, corpus.vocabulary)
+        self.rubric = Rubric(corpus.tasks, corpus.vocabulary)
         self.parent = load_language_model(parent)
-        heldout = corpus.heldout(2 * MEASURED_PER_FAMILY)
+        heldout = corpus.heldout(2 * MEASURED_PER_TASK)
         self.choosing, self.reported = heldout[::2], heldout[1::2]
 
     def load(self, folder: Path) -> "PreTrainedModel":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from training.recipe import Recipe
+from training.recipe import Recipe, modernise
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Stage:
 
     def decisive(self, recipe: dict[str, Any]) -> dict[str, Any]:
         """Return the sections of a dumped recipe that decide this stage's result: its own and its ancestors'."""
+        recipe = modernise(recipe)
         return {section: recipe.get(section) for stage in (*self.ancestors, self) for section in stage.sections}
 
     def load(self) -> "Callable[[Job], dict[str, float]]":

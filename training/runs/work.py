@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+from training.recipe import modernise
 from training.runs import distributed
 from training.runs.checkpoint import CheckpointError, describe_parent
 from training.runs.job import Job
@@ -29,7 +30,8 @@ def _open(job: Job) -> None:
         "parent": describe_parent(job),
     }
     if begun.is_file() and job.resume:
-        if json.loads(begun.read_text(encoding="utf-8")) != mine:
+        before = json.loads(begun.read_text(encoding="utf-8"))
+        if before | {"recipe": modernise(before["recipe"])} != mine:
             raise CheckpointError(
                 f"{job.work} was begun by another recipe or from another parent: remove it, "
                 "or continue with the one it was begun with"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALIDATED = 256
-MEASURED_PER_FAMILY = 8
+MEASURED_PER_TASK = 8
 
 
 def conversations(examples: list[Example]) -> Dataset:
@@ -86,7 +86,7 @@ def run_sft(job: Job) -> dict[str, float]:
     model.config.eos_token_id = ends[0]
     model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
     tokenizer.eos_token = REPLY_END
-    asked = corpus.heldout(MEASURED_PER_FAMILY)
+    asked = corpus.heldout(MEASURED_PER_TASK)
     figures = {"loss": round(loss, 4), **measure_replies(model, tokenizer, asked, corpus, recipe.rl.max_reply_tokens)}
 
     write_stage(
@@ -103,7 +103,7 @@ def measure_replies(
     max_reply_tokens: int,
 ) -> dict[str, float]:
     """Ask held-out prompts greedily; return the right share, the mean rubric score (of 100) and the cut-off share."""
-    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rubric = Rubric(corpus.tasks, corpus.vocabulary)
     samples = sample_replies(
         model, tokenizer, [e.prompt for e in asked], max_reply_tokens=max_reply_tokens, temperature=0.0
     )

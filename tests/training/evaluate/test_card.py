@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from training.__main__ import main
-from training.evaluate.card import families_figure, find_alarms, look_up, render_card, text_table
+from training.evaluate.card import find_alarms, look_up, render_card, tasks_figure, text_table
 from training.evaluate.measure import evaluate
 from training.family import find_checkpoints
 from training.runs.checkpoint import CheckpointError
@@ -95,9 +95,9 @@ def test_a_folder_without_checkpoints_is_refused(tmp_path: Path) -> None:
         find_checkpoints([tmp_path])
 
 
-def test_families_that_are_equally_hard_stand_by_name_so_that_a_page_is_the_same_twice() -> None:
+def test_tasks_that_are_equally_hard_stand_by_name_so_that_a_page_is_the_same_twice() -> None:
     right = dict.fromkeys("hcafbgde", 0.5) | {"z": 0.1}
-    [dots] = families_figure([{"name": "sft", "family": "x", "stage": "sft", "exact_by_family": right}]).data
+    [dots] = tasks_figure([{"name": "sft", "family": "x", "stage": "sft", "exact_by_family": right}]).data
     assert dots.y == (*"abcdefgh", "z")
 
 

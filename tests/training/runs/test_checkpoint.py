@@ -186,6 +186,14 @@ def test_only_the_sections_that_decide_a_stage_are_compared(tmp_path: Path, reci
         is_finished(Job(BASE, job.out, earlier))
 
 
+def test_a_checkpoint_whose_recipe_names_tasks_by_their_older_spelling_is_kept(tmp_path: Path, recipe: Recipe) -> None:
+    job = Job(BASE, tmp_path / "base", recipe)
+    record = write(job)
+    record["recipe"]["data"]["families"] = record["recipe"]["data"].pop("tasks")
+    (job.out / "stage.json").write_text(json.dumps(record))
+    assert is_finished(job)
+
+
 def test_a_checkpoint_whose_parent_was_made_anew_is_not_kept(tmp_path: Path, recipe: Recipe) -> None:
     parent = Job(BASE, tmp_path / "base", recipe)
     child = Job(SFT, tmp_path / "sft", recipe, parent=parent.out)

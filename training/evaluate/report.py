@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.evaluate.card import label_of, render_card, text_table
+from training.evaluate.card import render_card
 from training.evaluate.measure import evaluate, read_history, read_snapshots
+from training.evaluate.table import label_of, text_table
 
 
 @dataclass(frozen=True)

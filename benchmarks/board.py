@@ -83,7 +83,7 @@ async def fight(
 
     One battle at a time, so that the draws of a seed fall in the same order again.
     """
-    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rubric = Rubric(corpus.tasks, corpus.vocabulary)
     prompts = corpus.heldout()
     rng.shuffle(prompts)
     voted = 0

@@ -21,8 +21,8 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from training.data.corpus import Corpus
 from training.recipe import Recipe, load_recipe
-from training.runs.arguments import common_arguments, quieten_libraries, uses_bf16
-from training.runs.checkpoint import Job
+from training.runs.arguments import common_arguments, uses_bf16
+from training.runs.libraries import quieten_libraries
 from training.runs.packing import PART, pack, pack_corpus
 from training.stages.pretrain import Rows, new_model
 from training.stages.tokenizer import train_tokenizer
@@ -106,13 +106,12 @@ def main(argv: list[str] | None = None) -> int:
     tokens = sum(len(ids) for ids in tokenizer(texts)["input_ids"])
     count = (WARM_UP + options.steps) * recipe.pretrain.batch
     rows = pack(corpus.documents(seed=2), tokenizer, recipe.model.context, count)
-    job = Job("base", Path("unused"), recipe)
     runs = {"bare torch loop": bare_loop, "our stage": our_stage}
     speeds: dict[str, list[float]] = {name: [] for name in runs}
     for i in range(options.rounds):
         for name in list(runs)[:: -1 if i % 2 else 1]:
             torch._dynamo.reset()
-            speeds[name].append(runs[name](new_model(job, tokenizer), rows, recipe, options.steps))
+            speeds[name].append(runs[name](new_model(recipe, tokenizer), rows, recipe, options.steps))
     bare = statistics.median(speeds["bare torch loop"])
     ratios = [ours / alone for ours, alone in zip(speeds["our stage"], speeds["bare torch loop"], strict=True)]
     ours = statistics.median(ratios)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from training.runs.checkpoint import CheckpointError, read_record
+from training.stages import STAGES
 
 GREETING = "Type a line and press Enter. An empty line or Ctrl-D ends."
 
@@ -26,13 +27,14 @@ def run_chat(
         CheckpointError: the folder holds no finished checkpoint that writes text.
     """
     record = read_record(folder)
-    if record is None or record["stage"] not in ("base", "sft", "rlhf"):
+    if record is None or record["stage"] not in [stage.name for stage in STAGES if stage.makes == "language model"]:
         raise CheckpointError(f"{folder} holds no checkpoint that writes text: give a base, sft or rlhf folder")
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
+    from transformers import TextStreamer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    from training.runs.loading import load_language_model, load_tokenizer
+
+    tokenizer, model = load_tokenizer(folder), load_language_model(folder)
     if seed is not None:
         torch.manual_seed(seed)
 
@@ -49,7 +51,7 @@ def run_chat(
             text = tokenizer.apply_chat_template(
                 [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
             )
-        inputs = tokenizer(text, return_tensors="pt")
+        inputs = tokenizer(text, return_tensors="pt").to(model.device)
         room = model.config.max_position_embeddings - inputs["input_ids"].shape[1]
         if room < 1:
             write(f"(that is longer than the model's context of {model.config.max_position_embeddings} tokens)\n")

@@ -10,8 +10,7 @@ import shutil
 from pathlib import Path
 
 from training.runs.checkpoint import RECORD, CheckpointError, hash_weights, read_record, require_free
-
-STAGES = ("base", "sft", "reward", "rlhf")
+from training.stages import STAGES
 
 
 def publish(family: Path, out: Path) -> list[Path]:
@@ -20,7 +19,8 @@ def publish(family: Path, out: Path) -> list[Path]:
     Raises:
         CheckpointError: no family there, or something at the destination.
     """
-    folders = [f for stage in STAGES for f in sorted(family.glob("*")) if (read_record(f) or {}).get("stage") == stage]
+    trained = [stage.name for stage in STAGES if stage.has_weights]
+    folders = [f for name in trained for f in sorted(family.glob("*")) if (read_record(f) or {}).get("stage") == name]
     if not folders:
         raise CheckpointError(f"{family} holds no trained checkpoints: python -m training run NAME --out {family}")
     require_free(out)

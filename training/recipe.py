@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 RECIPES = Path(__file__).parent / "recipes"
+OLDER = {"data.families": "data.tasks"}  # spellings of before that are still read
 
 
 class RecipeError(ValueError):
@@ -40,21 +41,21 @@ class Data(_Section):
     """Which text, in which shares.
 
     mixture: the weight of each kind of document in pretraining. examples: prompt-response pairs to finetune on.
-    families: the families of prompts used, all where empty. words: about so many words of the lexicon, plots: as many
+    tasks: the names of the tasks used, all where empty. words: about so many words of the lexicon, plots: as many
     plots of stories, all of them where None.
     text, chats: somebody else's documents and conversations in place of ours.
     """
 
     mixture: dict[str, float]
     examples: int = Field(gt=0)
-    families: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
     words: int | None = Field(default=None, ge=200)
     plots: int | None = Field(default=None, gt=0)
     small_talk: bool = True
     text: Outside | None = None
     chats: Outside | None = None
 
-    @field_validator("families", mode="before")
+    @field_validator("tasks", mode="before")
     @classmethod
     def _list_is_a_tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
@@ -252,11 +253,26 @@ def override(tree: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     """Return a copy of a recipe's tree with each ``section.key=value`` applied; the value is read as YAML.
 
     Raises:
-        RecipeError: a setting that is not of this form.
+        RecipeError: a setting that is not of this form, or data.tasks under both its spellings.
     """
-    changed = copy.deepcopy(tree)
+    changed = modernise(tree)
     for setting in settings:
         _apply(changed, setting)
+    return changed
+
+
+def modernise(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a recipe's tree in which data.tasks replaces its older spelling, data.families.
+
+    Raises:
+        RecipeError: both spellings are there.
+    """
+    changed = copy.deepcopy(tree)
+    data = changed.get("data")
+    if isinstance(data, dict) and "families" in data:
+        if "tasks" in data:
+            raise RecipeError("data.families is the older spelling of data.tasks: give one of the two")
+        data["tasks"] = data.pop("families")
     return changed
 
 
@@ -267,7 +283,7 @@ def parse_recipe(tree: dict[str, Any], origin: str) -> Recipe:
         RecipeError: the first key that is wrong, with its value.
     """
     try:
-        return Recipe.model_validate(tree)
+        return Recipe.model_validate(modernise(tree))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
@@ -282,7 +298,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path:
         raise RecipeError(f"override {override!r} is not of the form section.key=value")
-    *sections, key = path.split(".")
+    *sections, key = OLDER.get(path, path).split(".")
     for section in sections:
         if tree.get(section) is None:  # a section that may be left out, such as lora
             tree[section] = {}

@@ -39,7 +39,7 @@ def test_the_better_reply_gets_the_vote(a: str, b: str, outcome: Outcome) -> Non
     battle = Battle("voter", example.prompt, Draw("one", "other", 1.0))
     battle.finish("a", Reply(a.format(right=example.reply), "end", 3, 5, 0.1, 0.01, {}))
     battle.finish("b", Reply(b.format(right=example.reply), "end", 3, 5, 0.1, 0.01, {}))
-    assert judge(battle, example, Rubric(corpus.families, corpus.vocabulary), Random(0), 0.0) is outcome
+    assert judge(battle, example, Rubric(corpus.tasks, corpus.vocabulary), Random(0), 0.0) is outcome
 
 
 def test_a_ledger_that_exists_is_not_added_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

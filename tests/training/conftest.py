@@ -10,7 +10,9 @@ import pytest
 
 from training.data.corpus import Corpus
 from training.recipe import Recipe, load_recipe
-from training.runs.checkpoint import Job, write_stage
+from training.runs.checkpoint import write_stage
+from training.runs.job import Job
+from training.stages import STAGES
 
 SMALL = (
     "data.examples=300",
@@ -64,8 +66,7 @@ def make_model(recipe: Recipe, tokenizer: Any) -> MakeModel:
     from training.stages.pretrain import new_model
 
     def make(seed: int = 0, scale: float = 1.0) -> Any:
-        job = Job("base", Path("unused"), recipe.model_copy(update={"seed": seed}))
-        model = new_model(job, tokenizer)
+        model = new_model(recipe.model_copy(update={"seed": seed}), tokenizer)
         with torch.no_grad():
             for weights in model.parameters():
                 weights.mul_(scale)
@@ -81,7 +82,8 @@ def make_checkpoint(tmp_path: Path, recipe: Recipe) -> MakeCheckpoint:
 
     def make(stage: str, name: str = "", save: Callable[[Path], None] | None = None, **changes: Any) -> Path:
         out = tmp_path / (name or stage)
-        job = Job(stage, out, changes.pop("recipe", recipe), **changes)
+        [found] = [one for one in STAGES if one.name == stage]
+        job = Job(found, out, changes.pop("recipe", recipe), **changes)
         write_stage(job, save or _write_weights, fingerprint="sha256:0", tokens=1, heldout={"loss": 1.0})
         return out
 

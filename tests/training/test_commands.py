@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from tests.paths import ROOT
-from training.__main__ import FAMILY, RESULTS, main
+from training.__main__ import main
 from training.recipe import load_recipe
-from training.runs.checkpoint import Job, write_stage
+from training.runs.checkpoint import write_stage
+from training.runs.job import Job
+from training.stages import STAGES
 
-COMMANDS = ("run", *(step.stage for step in FAMILY))
+COMMANDS = ("run", *(stage.command for stage in STAGES))
 SMALL = ("--set", "data.examples=60", "--set", "tokenizer.vocab_size=320")
 
 # Runs the command line in a fresh interpreter and says what it imported.
@@ -43,8 +45,8 @@ def refuse(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 @pytest.fixture
 def finished_family(tmp_path: Path) -> Path:
     """A family whose stages are all finished, without any weights."""
-    for step in FAMILY:
-        job = Job(RESULTS.get(step.stage, step.stage), tmp_path / "family" / step.folder, load_recipe("nano"))
+    for stage in STAGES:
+        job = Job(stage, tmp_path / "family" / stage.name, load_recipe("nano"))
         write_stage(job, lambda folder: None, fingerprint="", tokens=0, heldout={})
     return tmp_path / "family"
 

@@ -12,14 +12,16 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from training.__main__ import FAMILY, main
+from training.__main__ import main
 from training.data.corpus import Corpus
 from training.data.preferences import read_pairs
+from training.evaluate.rewards import measure_pairs
+from training.evaluate.text import measure_bits_per_byte
 from training.recipe import Recipe, parse_recipe
-from training.runs.checkpoint import Job, hash_weights
+from training.runs.checkpoint import hash_weights
+from training.stages import STAGES as TABLE
 from training.stages.pairs import draw_prompts
-from training.stages.pretrain import measure_bits_per_byte, new_model
-from training.stages.reward import measure_pairs
+from training.stages.pretrain import new_model
 from training.stages.sft import VALIDATED
 from training.stages.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, PAD, REPLY_END
 
@@ -65,7 +67,7 @@ def tiny_corpus(tiny_family: Path) -> Corpus:
 
 
 def test_a_run_makes_every_stage_and_leaves_nothing_else(tiny_family: Path) -> None:
-    assert {path.name for path in tiny_family.iterdir()} == set(STAGES) == {step.folder for step in FAMILY}
+    assert {path.name for path in tiny_family.iterdir()} == set(STAGES) == {stage.name for stage in TABLE}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -132,7 +134,7 @@ def test_pretraining_lowers_held_out_bits_per_byte_far_below_a_random_models(
     tiny_family: Path, tiny_corpus: Corpus
 ) -> None:
     model, tokenizer = load(tiny_family / "base")
-    fresh = new_model(Job("base", Path("unused"), recipe_of(tiny_family / "base")), tokenizer)
+    fresh = new_model(recipe_of(tiny_family / "base"), tokenizer)
     recorded = record_of(tiny_family / "base")["heldout"]["bits_per_byte"]
     assert measure_bits_per_byte(model, tokenizer, tiny_corpus.heldout_documents()) == pytest.approx(recorded, abs=2e-3)
     assert recorded < 0.75 * measure_bits_per_byte(fresh, tokenizer, tiny_corpus.heldout_documents())

@@ -138,6 +138,25 @@ def test_of_two_overrides_of_one_key_the_later_holds() -> None:
     assert load_recipe("nano", ["seed=1", "seed=2"]).seed == 2
 
 
+def test_tasks_are_read_under_their_older_spelling_too(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  tasks:", "  families:"), encoding="utf-8")
+    assert "families:" in path.read_text(encoding="utf-8")
+    assert load_recipe(str(path)) == load_recipe("nano")
+    older = load_recipe("nano").model_dump(mode="json")
+    older["data"]["families"] = older["data"].pop("tasks")
+    assert parse_recipe(older, "stage.json") == load_recipe("nano")
+    for key in ("tasks", "families"):
+        changed = override(older, [f"data.{key}=[sum]"])
+        assert parse_recipe(changed, "stage.json").data.tasks == ("sum",)
+
+
+def test_tasks_under_both_spellings_are_refused() -> None:
+    with pytest.raises(RecipeError, match="give one of the two"):
+        parse_recipe({"data": {"tasks": ["sum"], "families": ["spell"]}}, "mine.yaml")
+
+
 def test_an_override_reaches_only_the_key_it_names() -> None:
     changed, plain = load_recipe("nano", ["rl.steps=7"]).model_dump(), load_recipe("nano").model_dump()
     assert changed["rl"].pop("steps") == 7

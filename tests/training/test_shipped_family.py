@@ -21,7 +21,7 @@ CHILDREN = [
     ("demo/rlhf", "demo/sft"),
     ("mini/sft", "mini/base"),
 ]
-SAMPLED = 6  # prompts of each family; the card has 24
+SAMPLED = 6  # prompts of each task; the card has 24
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_anyone_can_load_and_ask_it() -> None:
 
 @pytest.mark.parametrize("stage", ["sft", "rlhf"])
 def test_the_weights_reach_the_figures_of_the_card(card: dict[str, dict[str, Any]], stage: str) -> None:
-    again, told = evaluate(CHECKPOINTS / "demo" / stage, per_family=SAMPLED, show=False), card[stage]
+    again, told = evaluate(CHECKPOINTS / "demo" / stage, per_task=SAMPLED, show=False), card[stage]
     assert again["bits_per_byte"] == pytest.approx(told["bits_per_byte"], abs=0.005)
     assert again["exact"] == pytest.approx(told["exact"], abs=0.08)
     assert again["rubric"] == pytest.approx(told["rubric"], abs=4)

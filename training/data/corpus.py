@@ -19,7 +19,8 @@ from training.data.documents.asking import write_asking
 from training.data.documents.games import write_game
 from training.data.documents.passages import write_passage_document
 from training.data.documents.seasoning import read_glosses, read_small_talk, read_written_pairs
-from training.data.tasks.tasks import COMPOSED, Family, draw_example, read_families
+from training.data.tasks.draw import draw_example
+from training.data.tasks.tasks import Task, read_tasks
 from training.data.world.examples import Example
 from training.data.world.lexicon import Lexicon, Word, read_lexicon
 from training.data.world.scenes import draw_children, draw_scene
@@ -34,7 +35,7 @@ TITLED = 0.7  # share of stories under a title that names the hero and the thing
 WRITTEN_SHARE = 0.12  # of the examples
 COMPOSED_SHARE = 0.36
 PAIR_HELDOUT = 40  # one written pair in so many
-PROMPTS_HELDOUT = 24  # held-out prompts of each family
+PROMPTS_HELDOUT = 24  # held-out prompts of each task
 
 
 class Corpus:
@@ -54,17 +55,17 @@ class Corpus:
         return read_lexicon(self.data.words)
 
     @cached_property
-    def families(self) -> dict[str, Family]:
-        """The families of prompts that the recipe uses.
+    def tasks(self) -> dict[str, Task]:
+        """The tasks that the recipe uses.
 
         Raises:
-            DataError: the recipe names a family that does not exist.
+            DataError: the recipe names a task that does not exist.
         """
-        families = read_families()
-        for name in self.data.families:
-            if name not in families:
-                raise DataError(f"data.families: unknown family {name!r}: use some of {', '.join(sorted(families))}")
-        return {name: replace(families[name], plots=self.data.plots) for name in self.data.families or families}
+        tasks = read_tasks()
+        for name in self.data.tasks:
+            if name not in tasks:
+                raise DataError(f"data.tasks: unknown task {name!r}: use some of {', '.join(sorted(tasks))}")
+        return {name: replace(tasks[name], plots=self.data.plots) for name in self.data.tasks or tasks}
 
     @cached_property
     def written(self) -> list[Example]:
@@ -103,10 +104,10 @@ class Corpus:
 
     def draw_examples(self, rng: Random) -> Iterator[Example]:
         """Yield training examples for ever: problems, stories and letters, and what people wrote."""
-        composed = [f for f in self.families.values() if f.name in COMPOSED]
-        problems = [f for f in self.families.values() if f.name not in COMPOSED]
-        weights = [f.weight for f in problems]
-        composed_weights = [f.weight for f in composed]
+        composed = [task for task in self.tasks.values() if task.is_composed]
+        problems = [task for task in self.tasks.values() if not task.is_composed]
+        weights = [task.weight for task in problems]
+        composed_weights = [task.weight for task in composed]
         while True:
             luck = rng.random()
             if luck < WRITTEN_SHARE:
@@ -116,16 +117,16 @@ class Corpus:
             else:
                 yield draw_example(rng.choices(problems, weights)[0], self.lexicon, rng)
 
-    def heldout(self, per_family: int = PROMPTS_HELDOUT) -> list[Example]:
-        """Return held-out prompts, so many different ones of each family (fewer where there are no more)."""
+    def heldout(self, per_task: int = PROMPTS_HELDOUT) -> list[Example]:
+        """Return held-out prompts, so many different ones of each task (fewer where there are no more)."""
         found: list[Example] = []
-        for name, family in sorted(self.families.items()):
+        for name, task in sorted(self.tasks.items()):
             rng = Random(f"held out/{name}")
             drawn: dict[str, Example] = {}
-            for _ in range(per_family * 20):
-                example = draw_example(family, self.lexicon, rng, is_heldout=True)
+            for _ in range(per_task * 20):
+                example = draw_example(task, self.lexicon, rng, is_heldout=True)
                 drawn.setdefault(example.prompt, example)
-                if len(drawn) == per_family:
+                if len(drawn) == per_task:
                     break
             found += drawn.values()
         return found
@@ -184,23 +185,21 @@ class Corpus:
         return write_passage_document(children, rng)
 
     def _questions(self, rng: Random, is_heldout: bool) -> str:
-        families = [f for f in self.families.values() if f.name not in COMPOSED]
-        weights = [f.weight for f in families]
+        tasks = [task for task in self.tasks.values() if not task.is_composed]
+        weights = [task.weight for task in tasks]
         count = rng.randint(3, 6)
-        if rng.random() < 0.6:
-            chosen = rng.choices(families, weights) * count
-        else:
-            chosen = rng.choices(families, weights, k=count)
+        is_one_task = rng.random() < 0.6
+        chosen = rng.choices(tasks, weights) * count if is_one_task else rng.choices(tasks, weights, k=count)
         form = rng.choice((None, "full", "full"))
-        examples = [draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form=form) for f in chosen]
+        examples = [draw_example(task, self.lexicon, rng, is_heldout=is_heldout, form=form) for task in chosen]
         return write_asking(examples, self.lexicon, rng)
 
     def _statements(self, rng: Random, is_heldout: bool) -> str:
-        families = [f for f in self.families.values() if f.name in STATED]
-        if not families:
+        tasks = [task for task in self.tasks.values() if task.stands_alone]
+        if not tasks:
             return self._explanation(rng, is_heldout)
-        chosen = rng.choices(families, [f.weight for f in families], k=rng.randint(4, 8))
-        said = [draw_example(f, self.lexicon, rng, is_heldout=is_heldout, form="full").reply for f in chosen]
+        chosen = rng.choices(tasks, [task.weight for task in tasks], k=rng.randint(4, 8))
+        said = [draw_example(task, self.lexicon, rng, is_heldout=is_heldout, form="full").reply for task in chosen]
         return " ".join(text for text in said if not text.startswith(("It ", "That "))) or said[0]
 
     def _game(self, rng: Random, is_heldout: bool) -> str:
@@ -238,14 +237,6 @@ def _content(path: Path) -> bytes:
     return hashlib.sha256(says.encode()).digest()
 
 
-# Families whose full answer can be read without its question.
-STATED = frozenset(
-    (
-        *("opposite", "plural", "past", "sum", "difference", "category", "sound", "legs", "colour", "home", "use"),
-        *("made_of", "eats", "young", "parts", "size", "definition", "day_after", "day_before", "month_after"),
-        *("rhyme", "spell", "next_number"),
-    )
-)
 # Kinds of documents that are made of what is held out; the others say the same to whoever reads them.
 HELDOUT_KINDS = ("stories", "passages", "questions")
 MAKERS: dict[str, Callable[[Corpus, Random, bool], str]] = {

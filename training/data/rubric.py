@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from random import Random
 
-from training.data.tasks.tasks import COMPOSED, Family, accepted_replies
+from training.data.tasks.draw import accepted_replies
+from training.data.tasks.tasks import Task
 from training.data.world.examples import Example
 
 WORDS = re.compile(r"[a-z']+")
@@ -62,10 +63,10 @@ class Marks:
 
 
 class Rubric:
-    """Marks replies. families: to know every right reply; vocabulary: lower-case words a fluent reply is made of."""
+    """Marks replies. tasks: to know every right reply; vocabulary: lower-case words a fluent reply is made of."""
 
-    def __init__(self, families: Mapping[str, Family], vocabulary: frozenset[str]) -> None:
-        self.families = families
+    def __init__(self, tasks: Mapping[str, Task], vocabulary: frozenset[str]) -> None:
+        self.tasks = tasks
         self.vocabulary = vocabulary
 
     def mark(self, example: Example, reply: str, *, is_finished: bool) -> Marks:
@@ -87,13 +88,14 @@ class Rubric:
     def is_exact(self, example: Example, reply: str) -> bool:
         """Say whether a reply to a checkable prompt is right.
 
-        Right is the bare answer or one of the family's right replies, also with a friendly closing, or a reply in which
+        Right is the bare answer or one of the task's right replies, also with a friendly closing, or a reply in which
         one of its right sentences stands whole, with at most a few words around it.
         """
         said, body = normalise(reply), normalise(without_closing(reply))
-        if example.family != "two_things" and {said, body} & {normalise(answer) for answer in example.answers}:
+        task = self.tasks[example.task]
+        if task.kind != "two" and {said, body} & {normalise(answer) for answer in example.answers}:
             return True
-        for form, text in accepted_replies(self.families[example.family], example):
+        for form, text in accepted_replies(task, example):
             right = normalise(text)
             if right in (said, body) or (
                 form != "short"
@@ -109,15 +111,16 @@ class Rubric:
             return sum(f" {normalise(kept)} " in said for kept in example.kept) / len(example.kept)
         if example.answers:
             return 1.0 if self.is_exact(example, reply) else 0.0
-        if example.family == "unknown":
+        if (task := self.tasks.get(example.task)) and task.kind == "topic":
             return 1.0 if NOT_KNOWING.search(reply.lower()) else 0.0
         # A written pair: how many of the words of its reply are there.
         wanted = set(split_words(example.reply))
         return len(wanted & set(split_words(reply))) / len(wanted) if wanted else 1.0
 
     def _complete(self, example: Example, reply: str, words: list[str]) -> float:
-        if example.family in COMPOSED:
-            wanted = STORY_WORDS if example.family != "story_continue" else STORY_WORDS // 2
+        if example.is_composed:
+            task = self.tasks.get(example.task)
+            wanted = STORY_WORDS // 2 if task and task.asks_with("beginning") else STORY_WORDS
             return min(1.0, len(words) / wanted)
         return 1.0 if len(reply.split()) >= 4 and reply.rstrip().endswith((".", "!", "?")) else 0.0
 
@@ -175,7 +178,7 @@ def distinct_share(replies: list[str], n: int) -> float:
 
 
 def _friendly(example: Example, reply: str, words: list[str]) -> float:
-    if example.family in COMPOSED:
+    if example.is_composed:
         return min(1.0, len(KIND_WORDS & set(words)) / 2)
     # At the end: a policy that is paid for opening with "Sure!" loses sight of what was asked.
     closing = SENTENCE_GAP.split(reply.strip().lower())[-1]

@@ -1,7 +1,7 @@
 """The report card: what each checkpoint of a family can do on held-out prompts, measured the same way every time.
 
 A base model is asked few-shot, since it continues documents; chat checkpoints are asked through their template,
-greedily. Variety is measured on samples. Nothing is picked by hand: the prompts shown are the first of each family.
+greedily. Variety is measured on samples. Nothing is picked by hand: the prompts shown are the first of each task.
 """
 
 import json
@@ -12,49 +12,29 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from training.data.corpus import Corpus
 from training.data.rubric import Rubric, distinct_share, normalise, repeated_share, split_words, without_title
-from training.data.tasks.tasks import COMPOSED, draw_example
+from training.data.tasks.draw import draw_example
+from training.data.tasks.tasks import read_tasks
 from training.data.world.examples import Example
+from training.evaluate.rewards import probe_reward
+from training.evaluate.text import measure_bits_per_byte
 from training.recipe import Recipe, parse_recipe
 from training.runs.checkpoint import HISTORY, CheckpointError, read_record
-from training.runs.generate import Sample, ask, complete, few_shot_text, sample_replies
-from training.stages.pairs import broken_copies
-from training.stages.pretrain import measure_bits_per_byte
-from training.stages.reward import score_conversations
+from training.runs.generate import Sample, complete, few_shot_text, sample_replies
+from training.runs.loading import load_language_model, load_reward_model, load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-PER_FAMILY = 24
+PER_TASK = 24
 SHOTS = 4
 SAMPLES = 8
 VARIETY_PROMPTS = 24
-PROBED = 60
 SHOWN = 10
-STAGES = ("base", "sft", "rlhf", "reward")
 
 Card = dict[str, Any]
-
-
-def find_checkpoints(folders: list[Path]) -> list[Path]:
-    """Return the finished checkpoints with weights that the folders are or hold, in the order of their stages.
-
-    Raises:
-        CheckpointError: a folder that neither is nor holds one.
-    """
-    found = []
-    for folder in folders:
-        stages = {here: (read_record(here) or {}).get("stage") for here in (folder, *sorted(folder.glob("*/")))}
-        kept = [here for stage in STAGES for here, of in stages.items() if of == stage]
-        if not kept:
-            raise CheckpointError(
-                f"{folder} is no checkpoint and holds none: python -m training run demo makes a family"
-            )
-        found += kept
-    return found
 
 
 @dataclass(frozen=True)
@@ -78,16 +58,16 @@ class Examinee:
         texts = []
         for number, example in enumerate(asked):
             rng = Random(f"shots/{number}")
-            family = self.corpus.families[example.family]
-            shots = [draw_example(family, self.corpus.lexicon, rng, form="full") for _ in range(SHOTS)]
+            task = self.corpus.tasks[example.task]
+            shots = [draw_example(task, self.corpus.lexicon, rng, form="full") for _ in range(SHOTS)]
             room = self.recipe.model.context - tokens // 2
             texts.append(few_shot_text(self.tokenizer, shots, example.prompt, room=room))
         replies = complete(self.model, self.tokenizer, texts, max_tokens=tokens, temperature=temperature, show=show)
         return [_first_paragraph(s) for s in replies]
 
 
-def evaluate(folder: Path, *, per_family: int = PER_FAMILY, show: bool = True) -> Card:
-    """Measure one checkpoint on held-out text; per_family prompts of each family.
+def evaluate(folder: Path, *, per_task: int = PER_TASK, show: bool = True) -> Card:
+    """Measure one checkpoint on held-out text; per_task prompts of each task.
 
     Raises:
         CheckpointError: the folder holds no finished checkpoint.
@@ -97,17 +77,16 @@ def evaluate(folder: Path, *, per_family: int = PER_FAMILY, show: bool = True) -
         raise CheckpointError(f"{folder} holds no finished checkpoint: make it first (python -m training run demo)")
     recipe = parse_recipe(record["recipe"], str(folder / "stage.json"))
     corpus = Corpus(recipe.data, recipe.seed)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     card = _description(folder, record)
     torch.manual_seed(recipe.seed)
     if record["stage"] == "reward":
-        model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
-        return card | {"reward_model": probe_reward(_on_device(model), tokenizer, corpus)}
-    model = _on_device(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
+        return card | {"reward_model": probe_reward(load_reward_model(folder), tokenizer, corpus)}
+    model = load_language_model(folder)
     examinee = Examinee(model, tokenizer, corpus, recipe, is_base=record["stage"] == "base")
-    asked = corpus.heldout(per_family)
+    asked = corpus.heldout(per_task)
     replies = examinee.answer(asked, show="evaluate" if show else "")
-    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rubric = Rubric(corpus.tasks, corpus.vocabulary)
     points = [rubric.mark(e, s.text, is_finished=s.is_finished).points for e, s in zip(asked, replies, strict=True)]
     return card | {
         "bits_per_byte": round(measure_bits_per_byte(model, tokenizer, corpus.heldout_documents()), 4),
@@ -122,14 +101,14 @@ def evaluate(folder: Path, *, per_family: int = PER_FAMILY, show: bool = True) -
 
 
 def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, heldout: frozenset[str]) -> Card:
-    """Return the share of right replies over all checkable prompts, by family, and where a held-out word is named."""
+    """Return the share of right replies over all checkable prompts, by task, and where a held-out word is named."""
     right: dict[str, list[bool]] = {}
     new: list[bool] = []
     unseen = {word.lower() for word in heldout}
     for example, sample in zip(asked, replies, strict=True):
         if example.answers:
             is_right = rubric.is_exact(example, sample.text)
-            right.setdefault(example.family, []).append(is_right)
+            right.setdefault(example.task, []).append(is_right)
             if unseen & set(normalise(example.prompt).split()):
                 new.append(is_right)
     every = [r for rows in right.values() for r in rows]
@@ -150,7 +129,7 @@ def story_checks(asked: list[Example], replies: list[Sample]) -> Card:
     """Return over stories, titles left out: hero kept, colour and thing kept, ended properly, no loop, all these."""
     rows = []
     for example, sample in zip(asked, replies, strict=True):
-        if example.family in ("story_order", "story_animal", "story_continue"):
+        if read_tasks()[example.task].kind == "story":
             said = f" {normalise(without_title(sample.text))} "
             hero, thing, *_ = (f" {normalise(kept)} " for kept in example.kept)
             ended = sample.is_finished and sample.text.rstrip().endswith((".", "!", "?", '"'))
@@ -169,10 +148,10 @@ def variety(examinee: Examinee, asked: list[Example]) -> Card:
     """
     from sacrebleu.metrics.bleu import BLEU
 
-    composed = [e for e in asked if e.family in COMPOSED]
+    composed = [e for e in asked if e.is_composed]
     if not composed:
         return {}
-    chosen = composed[:: max(1, len(composed) // VARIETY_PROMPTS)][:VARIETY_PROMPTS]  # of every such family
+    chosen = composed[:: max(1, len(composed) // VARIETY_PROMPTS)][:VARIETY_PROMPTS]  # of every such task
     samples = examinee.answer([e for e in chosen for _ in range(SAMPLES)], temperature=1.0)
     texts = [s.text for s in samples]
     bleu = BLEU(effective_order=True)
@@ -187,42 +166,18 @@ def variety(examinee: Examinee, asked: list[Example]) -> Card:
     }
 
 
-def probe_reward(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", corpus: Corpus) -> Card:
-    """Score decent and degenerate replies to held-out prompts; return how often a degenerate one is not below.
-
-    Decent are the example's own reply; degenerate are copies cut, repeated, shuffled, and single words.
-    """
-    rng = Random("probes")
-    heldout = corpus.heldout(2)
-    asked = heldout[:: max(1, len(heldout) // PROBED)]
-    talks: list[list[dict[str, str]]] = []
-    groups: list[tuple[int, int]] = []
-    for example in asked:
-        probes = [p for p in broken_copies(example.reply, rng) if normalise(p) != normalise(example.reply)]
-        groups.append((len(talks), len(talks) + 1 + len(probes)))
-        talks += [[*ask(example.prompt), {"role": "assistant", "content": r}] for r in (example.reply, *probes)]
-    scores = score_conversations(model, tokenizer, talks)
-    gaps = [scores[first] - probe for first, last in groups for probe in scores[first + 1 : last]]
-    return {
-        "probes": len(gaps),
-        "probes_below": _mean([gap > 0 for gap in gaps]),
-        "decent_mean": round(statistics.fmean(scores[first] for first, _ in groups), 4),
-        "probe_mean": round(statistics.fmean(s for a, b in groups for s in scores[a + 1 : b]), 4),
-    }
-
-
 def show_replies(examinee: Examinee, asked: list[Example], replies: list[Sample]) -> list[dict[str, str]]:
-    """Return the first prompt of evenly spaced families with the reply; a base model's is to the plain prompt."""
+    """Return the first prompt of evenly spaced tasks with the reply; a base model's is to the plain prompt."""
     firsts: dict[str, int] = {}
     for i, example in enumerate(asked):
-        firsts.setdefault(example.family, i)
+        firsts.setdefault(example.task, i)
     chosen = list(firsts.values())[:: max(1, len(firsts) // SHOWN)][:SHOWN]
     shown = [replies[i] for i in chosen]
     if examinee.is_base:
         prompts = [asked[i].prompt for i in chosen]
         shown = complete(examinee.model, examinee.tokenizer, prompts, max_tokens=60, temperature=0.0)
     return [
-        {"family": asked[i].family, "prompt": asked[i].prompt, "reply": s.text}
+        {"family": asked[i].task, "prompt": asked[i].prompt, "reply": s.text}
         for i, s in zip(chosen, shown, strict=True)
     ]
 
@@ -263,7 +218,3 @@ def _first_paragraph(sample: Sample) -> Sample:
 
 def _mean(values: list[Any], digits: int = 4) -> float:
     return round(statistics.fmean(float(v) for v in values), digits) if values else 0.0
-
-
-def _on_device(model: "PreTrainedModel") -> "PreTrainedModel":
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()

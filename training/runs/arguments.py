@@ -1,29 +1,24 @@
-"""What the Hugging Face and TRL trainers of all stages share: common arguments, the order of rows, a quiet run."""
+"""What the Hugging Face and TRL trainers of all stages share: their arguments, and a run that prints only its bar."""
 
 import json
-import logging
-import math
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-import transformers
-from transformers import AutoConfig, PrinterCallback, Trainer
+from transformers import PrinterCallback, Trainer
 
 from training.recipe import Lora, Recipe, Training
-from training.runs import distributed as processes
+from training.runs import distributed
+from training.runs.batching import rows_at_once
 from training.runs.callbacks import Autosave, Finite, ProgressBar
-from training.runs.checkpoint import CheckpointError, Job
+from training.runs.checkpoint import CheckpointError
+from training.runs.job import Job
+from training.runs.loading import load_as_saved, merge_adapters
 
 LOGS = 200  # points of a loss curve
 VALIDATIONS = 20  # times a long stage is measured on held-out rows
 APART = 40  # steps between two of them at least: a short stage would spend half its time on them
-HEAP = 32  # batches that are sorted together
-
-Row = TypeVar("Row")
 
 
 def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: bool = False) -> dict[str, Any]:
@@ -48,7 +43,7 @@ def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: 
         "logging_nan_inf_filter": False,  # or a loss that is no number would be logged as the last one that was
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": has_gpu,
-        "ddp_timeout": int(processes.PATIENCE.total_seconds()),
+        "ddp_timeout": int(distributed.PATIENCE.total_seconds()),
         "log_level_replica": "error",
     }
 
@@ -66,50 +61,6 @@ def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, step
         "lr_scheduler_type": "cosine",
         "warmup_steps": settings.warmup,
     }
-
-
-def deal(rows: list[Row], batch: int, epochs: float, rng: Random, length: Callable[[Row], int]) -> list[Row]:
-    """Return rows in the order of training: whole batches of similar length, and these in random order.
-
-    Batches drawn at random are two thirds padding. Batches sorted by length over long stretches, as the Trainer's
-    own group_by_length makes them, train long and short rows in turns, and the last thing seen wins. Here a heap of
-    HEAP batches is sorted, cut and shuffled again, so that neighbours differ and little is padded.
-    """
-    dealt: list[Row] = []
-    wanted = max(1, int(epochs * len(rows) / batch)) * batch
-    heap: list[Row] = []
-    while len(dealt) < wanted:
-        count = min(HEAP * batch, wanted - len(dealt))
-        while len(heap) < count:
-            heap += rng.sample(rows, len(rows))
-        drawn, heap = heap[:count], heap[count:]
-        drawn.sort(key=length)
-        batches = [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
-        rng.shuffle(batches)
-        dealt += [row for one in batches for row in one]
-    return dealt
-
-
-def rows_at_once(settings: Training) -> int:
-    """Return how many rows of a step go through this process at once.
-
-    Raises:
-        CheckpointError: they do not part evenly among the processes.
-    """
-    return share_of_batch(settings.batch // settings.accumulate)
-
-
-def share_of_batch(rows: int) -> int:
-    """Return how many of the rows that go through at once are this process's.
-
-    Raises:
-        CheckpointError: they do not part evenly among the processes.
-    """
-    if rows % processes.count():
-        raise CheckpointError(
-            f"{rows} rows at once do not part among {processes.count()} processes: change the batch or accumulate"
-        )
-    return rows // processes.count()
 
 
 def saver(model: Any, tokenizer: Any) -> Callable[[Path], None]:
@@ -142,31 +93,13 @@ def lora_config(lora: Lora | None, task: str) -> Any:
     """
     if lora is None:
         return None
-    if processes.is_sharded():
+    if distributed.is_sharded():
         raise CheckpointError("lora trains few weights, which fit on every card: launch without FSDP, or remove lora")
     from peft import LoraConfig
 
     return LoraConfig(
         r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules="all-linear", task_type=task
     )
-
-
-def merge_adapters(model: Any) -> Any:
-    """Return a plain model: adapters are added into its weights where it has any."""
-    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
-
-
-def quieten_libraries() -> None:
-    """Leave the terminal to the progress bar: libraries speak only of errors."""
-    import datasets
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    for name in ("trl", "accelerate", "torch.distributed", "torch._inductor", "torch._dynamo"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|trl|transformers|accelerate|peft)\.")
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|trl|transformers|accelerate|peft)\.")
 
 
 def avoid_cudnn_attention() -> None:
@@ -209,10 +142,9 @@ def whole_model(trainer: Trainer) -> Any:
     if trainer.is_fsdp_enabled:
         folder = Path(trainer.args.output_dir) / "whole"
         trainer.save_model(str(folder))
-        if processes.is_first():
-            [kind] = AutoConfig.from_pretrained(folder).architectures
-            model = getattr(transformers, kind).from_pretrained(folder, dtype=torch.float32)
-    return merge_adapters(model) if processes.is_first() else None
+        if distributed.is_first():
+            model = load_as_saved(folder)
+    return merge_adapters(model) if distributed.is_first() else None
 
 
 def last_save(folder: Path) -> Path | None:
@@ -230,8 +162,3 @@ def _is_whole(save: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def bits_per_byte(nats: float, text_bytes: int) -> float:
-    """Convert a summed negative log-likelihood (nats) of a text to bits per byte, which no tokenizer flatters."""
-    return nats / math.log(2) / text_bytes

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from training.runs import distributed as processes
+from training.runs import distributed
 from training.runs.checkpoint import CheckpointError
 
 SAVE_SECONDS = 180.0
@@ -25,9 +25,26 @@ class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no 
         """Ask for a save when it is time."""
         # Only where a loss is logged: its mean over the steps since the last log is not saved, and would be cut short.
         is_logged = state.global_step % int(args.logging_steps) == 0
-        if is_logged and processes.agree(time.monotonic() - self.saved >= self.seconds):
+        if is_logged and distributed.agree(time.monotonic() - self.saved >= self.seconds):
             control.should_save = True
             self.saved = time.monotonic()
+
+
+class Snapshots(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+    """Save at so many evenly spaced steps, the last one among them."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Ask for a save at each snapshot's step."""
+        if state.global_step in snapshot_steps(state.max_steps, self.count):
+            control.should_save = True
+
+
+def snapshot_steps(steps: int, count: int) -> list[int]:
+    """Return the steps at which snapshots are kept: count of them, evenly spaced, the last one included."""
+    return sorted({max(1, round(steps * (i + 1) / count)) for i in range(count)})
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it

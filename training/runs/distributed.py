@@ -1,7 +1,7 @@
-"""Several processes, one a graphics card, as ``accelerate launch`` starts them: which of them does what.
+"""Several processes, one per graphics card, as ``accelerate launch`` starts them: which of them does what.
 
-All of them train. The first alone writes, samples, measures and speaks, while the others wait; what it decides by the
-clock is told to all, since processes that disagree about a save wait for each other for ever.
+All of them train. Only the first writes, samples, measures and prints, while the others wait. What it decides by the
+clock it broadcasts, since processes that disagree about a save would wait for each other for ever.
 """
 
 import os
@@ -23,31 +23,31 @@ def is_first() -> bool:
 
 
 def is_sharded() -> bool:
-    """Say whether each process holds a part of the weights only (FSDP), as accelerate launch was told."""
+    """Say whether each process holds only a part of the weights (FSDP), as ``accelerate launch`` was asked to."""
     return os.environ.get("ACCELERATE_USE_FSDP") == "true"
 
 
-def say(text: str) -> None:
-    """Tell the person at the terminal, once."""
+def announce(text: str) -> None:
+    """Print a line for the person at the terminal, from the first process only."""
     if is_first():
         print(text, file=sys.stderr)
 
 
 def wait() -> None:
-    """Return when every process has come here; at once where there is one."""
+    """Return when every process has reached this call; at once where there is only one."""
     if count() > 1:
         _state().wait_for_everyone()
 
 
 def agree(is_time: bool) -> bool:
-    """Return what the first process says, to all of them."""
+    """Return the first process's value in every process."""
     if count() == 1:
         return is_time
     from accelerate.utils import broadcast_object_list
 
     _state()
-    said: bool = broadcast_object_list([is_time])[0]
-    return said
+    decided: bool = broadcast_object_list([is_time])[0]
+    return decided
 
 
 def _state() -> Any:

@@ -15,34 +15,33 @@ import random
 from itertools import islice
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from training.data.corpus import Corpus
+from training.data.degenerate import BROKEN_WEIGHTS, broken_copies
 from training.data.preferences import write_pairs
 from training.data.rubric import TIE, Rubric, cast_vote
-from training.data.tasks.tasks import COMPOSED, tell_near_miss
+from training.data.tasks.draw import draw_near_miss
 from training.data.world.examples import Example
-from training.runs.checkpoint import CheckpointError, Job, require_parent, write_stage
+from training.runs.checkpoint import CheckpointError, require_stage, write_stage
 from training.runs.generate import Sample, ask, sample_replies
+from training.runs.job import Job
+from training.runs.loading import load_language_model, load_tokenizer
 
-HELDOUT_PER_FAMILY = 12
-BROKEN_WEIGHTS = (2, 4, 6, 1, 1, 1)  # of broken_copies: salad and said three times look most like decent replies
+HELDOUT_PER_TASK = 12
 
 
 def run_pairs(job: Job) -> dict[str, float]:
     """Write train.jsonl (training prompts) and test.jsonl (held-out prompts) by the SFT model in job.parent."""
     assert job.parent is not None
-    require_parent(job.parent, ("sft",))
+    require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.pairs
-    tokenizer = AutoTokenizer.from_pretrained(job.parent)
-    model = AutoModelForCausalLM.from_pretrained(job.parent, dtype=torch.float32)
+    tokenizer = load_tokenizer(job.parent)
+    model = load_language_model(job.parent)
     corpus = Corpus(recipe.data, recipe.seed)
-    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rubric = Rubric(corpus.tasks, corpus.vocabulary)
     rng = random.Random(f"{recipe.seed}/pairs")
     asked = draw_prompts(corpus, rng, settings.prompts)
-    heldout_prompts = corpus.heldout(HELDOUT_PER_FAMILY)
-    held_back = heldout_prompts[:: max(1, len(heldout_prompts) * 3 // settings.prompts)]  # of every family
+    heldout_prompts = corpus.heldout(HELDOUT_PER_TASK)
+    held_back = heldout_prompts[:: max(1, len(heldout_prompts) * 3 // settings.prompts)]  # of every task
     prompts = [e.prompt for e in asked + held_back for _ in range(settings.samples)]
     samples = sample_replies(
         model,
@@ -88,7 +87,7 @@ def draw_prompts(corpus: Corpus, rng: random.Random, count: int) -> list[Example
     """Draw so many different training prompts that a rubric can judge."""
     drawn: dict[str, Example] = {}
     for example in islice(corpus.draw_examples(rng), count * 4):
-        if example.family != "small talk":
+        if example.task != "small talk":
             drawn.setdefault(example.prompt, example)
         if len(drawn) == count:
             break
@@ -128,41 +127,28 @@ def break_reply(prompt: str, reply: str, rng: random.Random, margin: float) -> d
 
 def break_problems(corpus: Corpus, rng: random.Random, count: int, margin: float) -> list[dict[str, Any]]:
     """Return so many pairs of the corpus's own reply and a broken copy; short ones, in which it is hard to see."""
-    problems = (e for e in corpus.draw_examples(rng) if e.family not in COMPOSED)
+    problems = (e for e in corpus.draw_examples(rng) if not e.is_composed)
     return [break_reply(e.prompt, e.reply, rng, margin) for e in islice(problems, count)]
 
 
 def make_near_misses(examples: list[Example], rubric: Rubric, rng: random.Random, count: int) -> list[dict[str, Any]]:
     """Return so many pairs in which a right reply is preferred to a near miss; none where nothing can be checked."""
-    by_family: dict[str, list[Example]] = {}
+    by_task: dict[str, list[Example]] = {}
     for example in examples:
-        if example.answers and example.family not in COMPOSED:
-            by_family.setdefault(example.family, []).append(example)
-    checkable = [example for group in by_family.values() if len(group) > 1 for example in group]
+        if example.answers:
+            by_task.setdefault(example.task, []).append(example)
+    checkable = [example for group in by_task.values() if len(group) > 1 for example in group]
     rows: list[dict[str, Any]] = []
     for _ in range(20 * count if checkable else 0):
         if len(rows) == count:
             break
         example = rng.choice(checkable)
-        other = rng.choice(by_family[example.family])
-        right, miss = tell_near_miss(rubric.families[example.family], example, other, rng)
+        other = rng.choice(by_task[example.task])
+        right, miss = draw_near_miss(rubric.tasks[example.task], example, other, rng)
         if not rubric.is_exact(example, miss):
             row = _row(example.prompt, chosen=right, rejected=miss, noise_free=True)
             rows.append(row | {"near_miss": True})
     return rows
-
-
-def broken_copies(reply: str, rng: random.Random) -> list[str]:
-    """Return degenerate replies: cut, repeated, salad, one word, punctuation alone, two words over and over."""
-    words = reply.split()
-    return [
-        " ".join(words[: max(1, len(words) // 3)]),
-        " ".join([*words, *words, *words]),
-        " ".join(rng.choice(words) for _ in range(len(words) + 1)),
-        words[0],
-        ".",
-        " ".join(words[:2] * 8),
-    ]
 
 
 def _row(prompt: str, *, chosen: str, rejected: str, noise_free: bool) -> dict[str, Any]:

@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LlamaConfig,
     LlamaForCausalLM,
@@ -25,18 +23,18 @@ from transformers import (
 
 from training.data.corpus import Corpus
 from training.data.documents.outside import open_documents
-from training.runs import distributed as processes
-from training.runs.arguments import (
-    bits_per_byte,
-    learning_arguments,
-    rows_at_once,
-    saver,
-    train_quietly,
-    whole_model,
-)
+from training.evaluate.text import measure_bits_per_byte
+from training.recipe import Recipe
+from training.runs import distributed
+from training.runs.arguments import learning_arguments, saver, train_quietly, whole_model
+from training.runs.batching import rows_at_once
 from training.runs.callbacks import ProgressBar
-from training.runs.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
+from training.runs.checkpoint import CheckpointError, require_stage, write_stage
+from training.runs.job import Job
+from training.runs.loading import load_language_model, load_tokenizer
 from training.runs.packing import pack, pack_corpus, text_bar
+from training.runs.resources import require_room
+from training.runs.work import open_work
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -60,7 +58,7 @@ class Rows(Dataset):  # type: ignore[type-arg]
         return {"input_ids": row, "labels": row}
 
 
-def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
+def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
     """Make a randomly initialised model of the recipe's shape, or load the start; ends and padding are the tokenizer's.
 
     With model.window every other layer, beginning with the first, sees that many tokens. Measured with a first layer of
@@ -70,11 +68,11 @@ def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedMode
     Raises:
         CheckpointError: the recipe's start cannot be loaded.
     """
-    shape = job.recipe.model
-    torch.manual_seed(job.recipe.seed)
+    shape = recipe.model
+    torch.manual_seed(recipe.seed)
     if shape.start:
         try:
-            model = AutoModelForCausalLM.from_pretrained(shape.start, dtype=torch.float32)
+            model = load_language_model(shape.start, to_train=True)
         except (OSError, ValueError) as error:
             raise CheckpointError(
                 f"model.start {shape.start!r}: no model there: {str(error).splitlines()[0]}"
@@ -108,12 +106,12 @@ def new_model(job: Job, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedMode
 def run_pretrain(job: Job) -> dict[str, float]:
     """Pretrain from the tokenizer in job.parent; report bits per byte on held-out documents."""
     assert job.parent is not None
-    require_parent(job.parent, ("tokenizer",))
+    require_stage(job.parent, job.stage.parent)
     recipe, settings, context = job.recipe, job.recipe.pretrain, job.recipe.model.context
-    tokenizer = AutoTokenizer.from_pretrained(job.parent)
+    tokenizer = load_tokenizer(job.parent)
     corpus = Corpus(recipe.data, recipe.seed)
     steps = settings.tokens // (settings.batch * context)
-    model = new_model(job, tokenizer)
+    model = new_model(recipe, tokenizer)
     batch_tokens = rows_at_once(settings) * context
     require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=len(tokenizer))
     folder = open_work(job)
@@ -136,7 +134,7 @@ def run_pretrain(job: Job) -> dict[str, float]:
     )
     history = train_quietly(trainer, job)
     model = whole_model(trainer)
-    if not processes.is_first():
+    if not distributed.is_first():
         return {}
     heldout = {"bits_per_byte": round(measure_bits_per_byte(model, tokenizer, documents), 4)}
 
@@ -147,26 +145,10 @@ def run_pretrain(job: Job) -> dict[str, float]:
     return heldout
 
 
-@torch.no_grad()
-def measure_bits_per_byte(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", documents: list[str]
-) -> float:
-    """Return bits per byte over documents, each read alone after a delimiter and cut at the model's context."""
-    model.eval()
-    delimiter = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    nats, size = 0.0, 0
-    for text in documents:
-        ids = [delimiter, *tokenizer(text)["input_ids"]][: model.config.max_position_embeddings]
-        row = torch.tensor([ids], device=model.device)  # (1, T)
-        nats += model(input_ids=row, labels=row).loss.item() * (len(ids) - 1)
-        size += len(tokenizer.decode(ids[1:]).encode())
-    return bits_per_byte(nats, size)
-
-
-def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Any, count: int) -> np.ndarray:
+def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Recipe, count: int) -> np.ndarray:
     """Return the rows to train on, from the work folder where a stopped run has left them."""
     file = folder / "rows.npy"
-    if processes.is_first() and not file.is_file():
+    if distributed.is_first() and not file.is_file():
         documents, context = open_documents(recipe.data), recipe.model.context
         with text_bar(count * context) as bar:
             if documents:
@@ -176,6 +158,6 @@ def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Any, count: int)
         partial = folder / "rows.partial.npy"
         np.save(partial, rows)
         partial.rename(file)
-    processes.wait()
+    distributed.wait()
     packed: np.ndarray = np.load(file, mmap_mode="r")
     return packed

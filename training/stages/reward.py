@@ -8,60 +8,53 @@ sigma(difference) is the chance that a voter agrees (Guo et al., 2017, arXiv:170
 
 import math
 import zlib
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trl import RewardConfig, RewardTrainer
 
-from training.data.preferences import PairsError, read_pairs
+from training.data.preferences import FILES, PairsError, read_pairs
+from training.evaluate.rewards import is_made, measure_pairs, score_gaps
 from training.recipe import Reward
-from training.runs import distributed as processes
-from training.runs.arguments import (
-    deal,
-    learning_arguments,
-    lora_config,
-    rows_at_once,
-    saver,
-    train_quietly,
-    whole_model,
-)
+from training.runs import distributed
+from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
+from training.runs.batching import deal, rows_at_once
 from training.runs.callbacks import ProgressBar
-from training.runs.checkpoint import Job, hash_files, open_work, require_parent, require_room, write_stage
+from training.runs.checkpoint import hash_files, require_stage, write_stage
+from training.runs.job import Job
+from training.runs.loading import load_reward_model, load_tokenizer
+from training.runs.resources import require_room
+from training.runs.work import open_work
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
-Conversation = list[dict[str, str]]
-BATCH = 64
 VALIDATED = 256
-BINS = 10
 CALIBRATION = 10  # one prompt in so many is kept from training, to fit the temperature on
-CALIBRATION_PAIRS = 100  # fewer tell nothing: all are trained on and scores stay as they are
-MADE = ("degenerate", "near_miss")  # marks of pairs whose worse side was made by rule
+CALIBRATION_PAIRS = 100  # fewer are no use: all are trained on then, and scores stay as they are
 
 
-def run_reward(job: Job, pairs: Path) -> dict[str, float]:
-    """Train a reward model from the SFT model in job.parent on a folder of pairs; report held-out figures.
+def run_reward(job: Job) -> dict[str, float]:
+    """Train a reward model from the SFT model in job.parent on the pairs in job.pairs; report held-out figures.
 
     Pairs longer than the context are left out and counted, since the trainer would drop them without a word.
     """
     assert job.parent is not None
-    require_parent(job.parent, ("sft",))
+    assert job.pairs is not None
+    require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.reward
-    train, test = read_pairs(pairs)
-    tokenizer = AutoTokenizer.from_pretrained(job.parent)
-    model = AutoModelForSequenceClassification.from_pretrained(job.parent, num_labels=1, dtype=torch.float32)
+    train, test = read_pairs(job.pairs)
+    tokenizer = load_tokenizer(job.parent)
+    model = load_reward_model(job.parent, to_train=True)
     model.config.pad_token_id = tokenizer.pad_token_id
     context = model.config.max_position_embeddings
     fitting = [row for row in train if _fits(row, tokenizer, context)]
     measured = [row for row in test if _fits(row, tokenizer, context)]
     if not fitting or not measured:
-        raise PairsError(f"{pairs}: no pair fits the model's context of {context} tokens: shorten the replies")
+        raise PairsError(f"{job.pairs}: no pair fits the model's context of {context} tokens: shorten the replies")
     fitting, calibrating = split_calibration(fitting)
     batch_tokens = 2 * rows_at_once(settings) * context
     require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=1)
@@ -87,7 +80,7 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     history = train_quietly(trainer, job)
     tokens = int(trainer.state.num_input_tokens_seen)
     model = whole_model(trainer)
-    if not processes.is_first():
+    if not distributed.is_first():
         return {}
     temperature = 1.0
     if calibrating and hasattr(model, "score"):  # as transformers names the head of a model that writes
@@ -99,7 +92,7 @@ def run_reward(job: Job, pairs: Path) -> dict[str, float]:
     heldout["pairs"] = float(len(fitting))
     heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(calibrating) - len(measured))
 
-    files = [pairs / "train.jsonl", pairs / "test.jsonl"]
+    files = [job.pairs / name for name in FILES]
     write_stage(
         job, saver(model, tokenizer), fingerprint=hash_files(files), tokens=tokens, heldout=heldout, history=history
     )
@@ -115,39 +108,13 @@ def order_pairs(rows: list[dict[str, Any]], settings: Reward, rng: Random) -> li
     beside so few of the others that none is forgotten.
     """
     near = [row for row in rows if row.get("near_miss")]
-    made = [row for row in rows if _is_made(row)]
-    sampled = [row for row in rows if not _is_made(row)]
+    made = [row for row in rows if is_made(row)]
+    sampled = [row for row in rows if not is_made(row)]
     last = sampled + rng.sample(made, min(len(made), len(sampled) // 2)) if made else []
     parts = [(near, settings.epochs), (rows, settings.epochs), (last, settings.finish)]
     return [
         row for part, epochs in parts if part and epochs for row in deal(part, settings.batch, epochs, rng, _length)
     ]
-
-
-@torch.no_grad()
-def score_conversations(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", conversations: list[Conversation]
-) -> list[float]:
-    """Return the reward model's score of each conversation (its last turn, in the context of the others)."""
-    model.eval()
-    texts = [tokenizer.apply_chat_template(c, tokenize=False) for c in conversations]
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike in length, or most of a batch is padding
-    scores = [0.0] * len(texts)
-    for start in range(0, len(order), BATCH):
-        batch = order[start : start + BATCH]
-        inputs = tokenizer([texts[i] for i in batch], return_tensors="pt", padding=True, padding_side="right")
-        for i, score in zip(batch, model(**inputs.to(model.device)).logits[:, 0].float().tolist(), strict=True):
-            scores[i] = score
-    return scores
-
-
-def score_gaps(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]
-) -> list[float]:
-    """Return each pair's score of the chosen side minus that of the rejected."""
-    chosen = score_conversations(model, tokenizer, [row["prompt"] + row["chosen"] for row in rows])
-    rejected = score_conversations(model, tokenizer, [row["prompt"] + row["rejected"] for row in rows])
-    return [c - r for c, r in zip(chosen, rejected, strict=True)]
 
 
 def split_calibration(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -171,56 +138,6 @@ def fit_temperature(gaps: list[float]) -> float:
 
     found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20.0)), method="bounded")
     return math.exp(float(found.x))
-
-
-def measure_pairs(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]
-) -> dict[str, float]:
-    """Return accuracy (equal scores count half) and mean negative log-likelihood (nats) over held-out pairs.
-
-    Where pairs say so, also the accuracy over those of two sampled replies whose vote the rubric agrees with, and over
-    those with a broken reply and those with a near miss alone.
-    """
-    gaps = score_gaps(model, tokenizer, rows)
-    nats = sum(max(-gap, 0.0) + math.log1p(math.exp(-abs(gap))) for gap in gaps)
-    figures = {
-        "pair_accuracy": round(accuracy_of(gaps), 4),
-        "negative_log_likelihood": round(nats / len(gaps), 4),
-        "calibration_error": round(calibration_error(gaps), 4),
-        "heldout_pairs": float(len(gaps)),
-    }
-    both = list(zip(gaps, rows, strict=True))
-    clear = [gap for gap, row in both if row.get("noise_free", False) and not _is_made(row)]
-    parts = {"noise_free_accuracy": clear}
-    for mark in MADE:
-        parts[f"{mark}_accuracy"] = [gap for gap, row in both if row.get(mark, False)]
-    return figures | {name: round(accuracy_of(part), 4) for name, part in parts.items() if part}
-
-
-def accuracy_of(gaps: list[float]) -> float:
-    """Return the share of pairs whose chosen side scores higher; equal scores count half."""
-    return sum(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0 for gap in gaps) / len(gaps)
-
-
-def calibration_error(gaps: list[float]) -> float:
-    """Return the expected calibration error of sigma(difference) over ten bins of confidence, 0.5 to 1.
-
-    The model says which side is better with confidence sigma(abs(gap)); in each bin that is held against how often it
-    was right (Guo et al., 2017, arXiv:1706.04599, equation 5).
-    """
-    confidences = [1.0 / (1.0 + math.exp(-min(abs(gap), 30.0))) for gap in gaps]
-    total = 0.0
-    for i in range(BINS):
-        low, high = 0.5 + 0.5 * i / BINS, 0.5 + 0.5 * (i + 1) / BINS
-        inside = [j for j, c in enumerate(confidences) if low <= c < high or (i == BINS - 1 and c >= high)]
-        if inside:
-            right = accuracy_of([gaps[j] for j in inside])
-            total += abs(right - sum(confidences[j] for j in inside) / len(inside)) * len(inside)
-    return total / len(gaps)
-
-
-def _is_made(row: dict[str, Any]) -> bool:
-    return any(row.get(mark, False) for mark in MADE)
 
 
 def _sides(row: dict[str, Any]) -> dict[str, Any]:

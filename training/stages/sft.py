@@ -7,35 +7,31 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 from trl import SFTConfig, SFTTrainer
 
 from training.data.corpus import Corpus
 from training.data.documents.outside import open_chats
 from training.data.rubric import Rubric
 from training.data.world.examples import Example
-from training.runs import distributed as processes
-from training.runs.arguments import (
-    deal,
-    learning_arguments,
-    lora_config,
-    rows_at_once,
-    saver,
-    train_quietly,
-    whole_model,
-)
+from training.runs import distributed
+from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
+from training.runs.batching import deal, rows_at_once
 from training.runs.callbacks import ProgressBar
-from training.runs.checkpoint import CheckpointError, Job, open_work, require_parent, require_room, write_stage
+from training.runs.checkpoint import CheckpointError, require_stage, write_stage
 from training.runs.generate import ask, sample_replies
+from training.runs.job import Job
+from training.runs.loading import load_language_model, load_tokenizer
+from training.runs.resources import require_room
+from training.runs.work import open_work
 from training.stages.tokenizer import CHAT_TEMPLATE, REPLY_END
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALIDATED = 256
-MEASURED_PER_FAMILY = 8
+MEASURED_PER_TASK = 8
 
 
 def conversations(examples: list[Example]) -> Dataset:
@@ -48,11 +44,11 @@ def conversations(examples: list[Example]) -> Dataset:
 def run_sft(job: Job) -> dict[str, float]:
     """Finetune the base model in job.parent; report the held-out loss (nats a token), right and cut-off shares."""
     assert job.parent is not None
-    require_parent(job.parent, ("base",))
+    require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.sft
-    tokenizer = AutoTokenizer.from_pretrained(job.parent)
+    tokenizer = load_tokenizer(job.parent)
     tokenizer.chat_template = CHAT_TEMPLATE
-    model = AutoModelForCausalLM.from_pretrained(job.parent, dtype=torch.float32)
+    model = load_language_model(job.parent, to_train=True)
     require_vocabulary(model, len(tokenizer), job.parent)
     corpus = Corpus(recipe.data, recipe.seed)
     ends = [tokenizer.convert_tokens_to_ids(REPLY_END), tokenizer.eos_token_id]
@@ -85,12 +81,12 @@ def run_sft(job: Job) -> dict[str, float]:
     loss = trainer.evaluate()["eval_loss"]
     tokens = int(trainer.state.num_input_tokens_seen)
     model = whole_model(trainer)
-    if not processes.is_first():
+    if not distributed.is_first():
         return {}
     model.config.eos_token_id = ends[0]
     model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
     tokenizer.eos_token = REPLY_END
-    asked = corpus.heldout(MEASURED_PER_FAMILY)
+    asked = corpus.heldout(MEASURED_PER_TASK)
     figures = {"loss": round(loss, 4), **measure_replies(model, tokenizer, asked, corpus, recipe.rl.max_reply_tokens)}
 
     write_stage(
@@ -107,7 +103,7 @@ def measure_replies(
     max_reply_tokens: int,
 ) -> dict[str, float]:
     """Ask held-out prompts greedily; return the right share, the mean rubric score (of 100) and the cut-off share."""
-    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rubric = Rubric(corpus.tasks, corpus.vocabulary)
     samples = sample_replies(
         model, tokenizer, [e.prompt for e in asked], max_reply_tokens=max_reply_tokens, temperature=0.0
     )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.data.corpus import Corpus
-from training.runs.checkpoint import CheckpointError, Job, write_stage
+from training.runs.checkpoint import CheckpointError, write_stage
+from training.runs.job import Job
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -89,10 +90,10 @@ def adopt_tokenizer(start: str, context: int) -> "PreTrainedTokenizerFast":
     Raises:
         CheckpointError: there is no such checkpoint.
     """
-    from transformers import AutoTokenizer
+    from training.runs.loading import load_tokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(start)
+        tokenizer = load_tokenizer(start)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"model.start {start!r}: no tokenizer there: {str(error).splitlines()[0]}") from None
     tokenizer.add_special_tokens(

@@ -1,4 +1,4 @@
-"""What is held out: prompts of every family, and nothing of it in a training text."""
+"""What is held out: prompts of every task, and nothing of it in a training text."""
 
 import random
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from training.data.corpus import MAKERS, Corpus
 from training.data.documents.asking import read_asking
-from training.data.tasks.tasks import read_families
+from training.data.tasks.tasks import read_tasks
 from training.data.world.skeletons import read_stories
 from training.data.yaml_files import DataError
 from training.recipe import load_recipe
@@ -57,8 +57,8 @@ def test_no_held_out_plot_stands_in_a_training_text(training_text: str) -> None:
 
 def test_no_held_out_phrasing_stands_in_a_training_text(training_text: str) -> None:
     frames = {}
-    for family in read_families().values():
-        for phrasing in family.heldout:
+    for task in read_tasks().values():
+        for phrasing in task.heldout:
             frames[phrasing.text] = re.compile(
                 r"(?m)(?<!\w)"
                 + r"[^\n?.!]{1,60}".join(re.escape(p) for p in re.split(r"an? \{\w+\}|\{\w+\}", phrasing.text))
@@ -72,9 +72,9 @@ def test_no_held_out_phrasing_stands_in_a_training_text(training_text: str) -> N
     assert [(t, line) for t, frame in plain.items() for line in short if frame.fullmatch(line)] == []
 
 
-def test_every_family_has_held_out_prompts_and_each_prompt_stands_once(whole: Corpus) -> None:
+def test_every_task_has_held_out_prompts_and_each_prompt_stands_once(whole: Corpus) -> None:
     heldout = whole.heldout()
-    assert {e.family for e in heldout} == set(read_families())
+    assert {e.task for e in heldout} == set(read_tasks())
     assert len({e.prompt for e in heldout}) == len(heldout)
 
 

@@ -19,7 +19,7 @@ from training.data.rubric import (
     split_words,
     without_closing,
 )
-from training.data.tasks.tasks import read_families
+from training.data.tasks.tasks import read_tasks
 from training.data.world.examples import Example
 
 COLD = Example(
@@ -48,7 +48,7 @@ UNKNOWN = Example(
 @pytest.fixture(scope="module")
 def rubric() -> Rubric:
     words = split_words("the opposite of hot is cold good question i hope that helps warm do not know sorry am")
-    return Rubric(read_families(), frozenset([*words, *split_words(NOVEL)]))
+    return Rubric(read_tasks(), frozenset([*words, *split_words(NOVEL)]))
 
 
 def points(rubric: Rubric, example: Example, reply: str, *, is_finished: bool = True) -> float:
@@ -147,7 +147,7 @@ def test_a_right_sentence_lost_in_much_else_is_not_right(rubric: Rubric) -> None
 
 
 def test_yes_and_no_have_their_own_sentences() -> None:
-    rubric = Rubric(read_families(), frozenset())
+    rubric = Rubric(read_tasks(), frozenset())
     slots = {"word": "cow", "kind": "tool", "answer": "animal"}
     example = Example("is_a", "Is a cow a tool?", "No.", "short", ("no",), slots)
     assert rubric.is_exact(example, "A cow is an animal, not a tool, so no.")
@@ -162,7 +162,7 @@ def test_an_empty_reply_scores_nothing(rubric: Rubric, reply: str) -> None:
 
 @given(st.text(max_size=60), st.booleans())
 def test_points_lie_between_nothing_and_a_hundred(reply: str, is_finished: bool) -> None:
-    rubric = Rubric(read_families(), frozenset({"cold"}))
+    rubric = Rubric(read_tasks(), frozenset({"cold"}))
     for example in (COLD, STORY, UNKNOWN):
         assert 0.0 <= points(rubric, example, reply, is_finished=is_finished) <= 100.0
 
@@ -202,7 +202,7 @@ def test_the_shipped_replies_are_what_voters_like_in_this_order() -> None:
     from training.recipe import load_recipe
 
     corpus = Corpus(load_recipe("demo").data, 0)
-    rubric = Rubric(corpus.families, corpus.vocabulary)
+    rubric = Rubric(corpus.tasks, corpus.vocabulary)
     kinds: dict[str, list[float]] = {"short": [], "full": [], "warm": [], "warm at its end": []}
     for e in corpus.heldout(6):
         if e.form:

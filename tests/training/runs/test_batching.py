@@ -1,15 +1,14 @@
-"""The order in which finetuning and reward modelling see their rows, and how often they are measured on others."""
+"""The order in which finetuning and reward modelling see their rows, and how many of them go through at once."""
 
 import itertools
 from collections import Counter
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from training.data.world.examples import Example
-from training.recipe import Recipe
-from training.runs.arguments import APART, VALIDATIONS, deal, learning_arguments
+from training.runs.batching import deal, share_of_batch
+from training.runs.checkpoint import CheckpointError
 
 EXAMPLES = [Example("x", "p" * (i % 200), str(i)) for i in range(6400)]
 
@@ -37,9 +36,9 @@ def test_fewer_examples_than_a_batch_are_seen_again_to_fill_one() -> None:
     assert len(deal(EXAMPLES[:5], 8, 1, Random(0), len_of)) == 8
 
 
-@pytest.mark.parametrize(
-    ("steps", "times"), [(1, 1), (10, 1), (APART, 1), (5 * APART + 1, 5), (100 * APART, VALIDATIONS)]
-)
-def test_a_short_stage_is_measured_seldom_and_a_long_one_so_many_times(recipe: Recipe, steps: int, times: int) -> None:
-    every = learning_arguments(recipe, recipe.sft, Path("work"), steps=steps)["eval_steps"]
-    assert steps // every == times
+def test_a_batch_that_does_not_part_among_the_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert share_of_batch(7) == 7
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert share_of_batch(8) == 4
+    with pytest.raises(CheckpointError, match="7 rows at once do not divide among 2 processes"):
+        share_of_batch(7)

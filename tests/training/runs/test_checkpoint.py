@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,22 +16,23 @@ from tests.paths import ROOT
 from training.recipe import Recipe, load_recipe
 from training.runs.checkpoint import (
     CheckpointError,
-    Job,
     hash_weights,
     is_finished,
     read_record,
-    require_parent,
-    require_room,
-    source_commit,
+    require_stage,
     write_stage,
 )
+from training.runs.job import Job
+from training.stages import BASE, SFT, TOKENIZER
 
 # Replaces a checkpoint and is killed with a file half written.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from training.runs.checkpoint import Job, write_stage
 from training.recipe import load_recipe
+from training.runs.checkpoint import write_stage
+from training.runs.job import Job
+from training.stages import BASE
 
 def save(folder):
     with open(folder / "model.safetensors", "wb") as file:
@@ -40,7 +40,7 @@ def save(folder):
         file.flush()
         os.kill(os.getpid(), signal.SIGKILL)
 
-job = Job("base", Path(sys.argv[1]), load_recipe("nano"))
+job = Job(BASE, Path(sys.argv[1]), load_recipe("nano"))
 write_stage(job, save, fingerprint="sha256:1", tokens=1, heldout={})
 """
 
@@ -62,7 +62,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_record_says_how_its_checkpoint_was_made(tmp_path: Path, make_checkpoint: Any) -> None:
     parent = make_checkpoint("tokenizer")
     recipe = load_recipe("nano", ["seed=5"])
-    job = Job("base", tmp_path / "base", recipe, overrides=("seed=5",), parent=parent)
+    job = Job(BASE, tmp_path / "base", recipe, overrides=("seed=5",), parent=parent)
     record = write(job)
     assert record == read_record(job.out) == json.loads((job.out / "stage.json").read_text())
     assert record["stage"] == "base"
@@ -78,20 +78,8 @@ def test_a_record_says_how_its_checkpoint_was_made(tmp_path: Path, make_checkpoi
     assert all(math.isfinite(record[key]) and record[key] >= 0 for key in ("wall_seconds", "cpu_seconds"))
 
 
-def test_the_source_is_the_commit_of_this_checkout() -> None:
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    commit, _, changes = source_commit().partition("+")
-    assert commit == head.strip()
-    assert changes in ("", "changes")
-
-
-def test_without_git_the_source_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert source_commit() == "unknown"
-
-
 def test_a_finished_checkpoint_leaves_nothing_beside_it(tmp_path: Path, recipe: Recipe) -> None:
-    job = Job("base", tmp_path / "base", recipe)
+    job = Job(BASE, tmp_path / "base", recipe)
     write(job)
     write(job, b"newer")
     assert [path.name for path in tmp_path.iterdir()] == ["base"]
@@ -105,7 +93,7 @@ def test_nothing_of_the_replaced_checkpoint_is_left_in_the_new_one(tmp_path: Pat
 
 
 def test_a_save_that_fails_leaves_no_checkpoint(tmp_path: Path, recipe: Recipe) -> None:
-    job = Job("base", tmp_path / "deep" / "base", recipe)
+    job = Job(BASE, tmp_path / "deep" / "base", recipe)
 
     def save(folder: Path) -> None:
         (folder / "model.safetensors").write_bytes(b"half")
@@ -134,7 +122,7 @@ def test_a_save_that_fails_leaves_the_older_checkpoint_as_it_was(make_checkpoint
 def test_a_kill_in_the_middle_of_saving_leaves_what_was_there_and_the_next_run_works(
     tmp_path: Path, has_older: bool
 ) -> None:
-    job = Job("base", tmp_path / "base", load_recipe("nano"))
+    job = Job(BASE, tmp_path / "base", load_recipe("nano"))
     if has_older:
         write(job)
     before = contents(job.out) if has_older else None
@@ -156,14 +144,14 @@ def test_a_folder_that_is_no_checkpoint_is_never_replaced(tmp_path: Path, recipe
     (folder / "thesis.txt").write_text("years of work")
     assert read_record(folder) is None
     with pytest.raises(CheckpointError, match="mine is there and holds no checkpoint"):
-        is_finished(Job("base", folder, recipe), may_replace=may_replace)
+        is_finished(Job(BASE, folder, recipe), may_replace=may_replace)
     with pytest.raises(CheckpointError, match="mine is there and holds no checkpoint"):
-        write(Job("base", folder, recipe))
+        write(Job(BASE, folder, recipe))
     assert (folder / "thesis.txt").read_text() == "years of work"
 
 
 def test_an_empty_folder_is_a_fine_destination(tmp_path: Path, recipe: Recipe) -> None:
-    job = Job("base", tmp_path / "new", recipe)
+    job = Job(BASE, tmp_path / "new", recipe)
     job.out.mkdir()
     assert not is_finished(job)
     write(job)
@@ -171,7 +159,7 @@ def test_an_empty_folder_is_a_fine_destination(tmp_path: Path, recipe: Recipe) -
 
 
 def test_a_checkpoint_moved_aside_by_a_killed_process_comes_back(tmp_path: Path, recipe: Recipe) -> None:
-    job = Job("base", tmp_path / "base", recipe)
+    job = Job(BASE, tmp_path / "base", recipe)
     write(job)
     job.out.rename(tmp_path / "base.replaced")
     assert is_finished(job)
@@ -185,22 +173,30 @@ def test_a_destination_that_cannot_be_written_is_said_before_the_work(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match="pass"):
-        is_finished(Job("base", Path(out), recipe))
+        is_finished(Job(BASE, Path(out), recipe))
 
 
 def test_only_the_sections_that_decide_a_stage_are_compared(tmp_path: Path, recipe: Recipe) -> None:
-    job = Job("base", tmp_path / "base", recipe)
+    job = Job(BASE, tmp_path / "base", recipe)
     write(job)
     later = recipe.model_copy(update={"rl": recipe.rl.model_copy(update={"steps": 999})})
-    assert is_finished(Job("base", job.out, later))
+    assert is_finished(Job(BASE, job.out, later))
     earlier = recipe.model_copy(update={"seed": 5})
     with pytest.raises(CheckpointError, match="another recipe"):
-        is_finished(Job("base", job.out, earlier))
+        is_finished(Job(BASE, job.out, earlier))
+
+
+def test_a_checkpoint_whose_recipe_names_tasks_by_their_older_spelling_is_kept(tmp_path: Path, recipe: Recipe) -> None:
+    job = Job(BASE, tmp_path / "base", recipe)
+    record = write(job)
+    record["recipe"]["data"]["families"] = record["recipe"]["data"].pop("tasks")
+    (job.out / "stage.json").write_text(json.dumps(record))
+    assert is_finished(job)
 
 
 def test_a_checkpoint_whose_parent_was_made_anew_is_not_kept(tmp_path: Path, recipe: Recipe) -> None:
-    parent = Job("base", tmp_path / "base", recipe)
-    child = Job("sft", tmp_path / "sft", recipe, parent=parent.out)
+    parent = Job(BASE, tmp_path / "base", recipe)
+    child = Job(SFT, tmp_path / "sft", recipe, parent=parent.out)
     write(parent)
     write(child)
     assert is_finished(child)
@@ -213,10 +209,10 @@ def test_a_checkpoint_by_the_same_recipe_is_finished_and_by_another_is_refused(
     make_checkpoint: Any, recipe: Recipe
 ) -> None:
     folder = make_checkpoint("base")
-    assert is_finished(Job("base", folder, recipe))
+    assert is_finished(Job(BASE, folder, recipe))
     other = recipe.model_copy(update={"seed": 1})
     with pytest.raises(CheckpointError, match=r"base was made by another recipe .*--force"):
-        is_finished(Job("base", folder, other))
+        is_finished(Job(BASE, folder, other))
 
 
 def test_a_broken_record_is_named(make_checkpoint: Any) -> None:
@@ -228,11 +224,11 @@ def test_a_broken_record_is_named(make_checkpoint: Any) -> None:
 
 def test_a_missing_parent_and_one_of_another_stage_are_named(tmp_path: Path, make_checkpoint: Any) -> None:
     with pytest.raises(CheckpointError, match="nowhere holds no finished checkpoint: make it first"):
-        require_parent(tmp_path / "nowhere", ("sft",))
+        require_stage(tmp_path / "nowhere", SFT)
     folder = make_checkpoint("tokenizer")
     with pytest.raises(CheckpointError, match="tokenizer is a 'tokenizer' checkpoint, this stage starts from 'sft'"):
-        require_parent(folder, ("sft",))
-    assert require_parent(folder, ("sft", "tokenizer"))["stage"] == "tokenizer"
+        require_stage(folder, SFT)
+    assert require_stage(folder, TOKENIZER)["stage"] == "tokenizer"
 
 
 def test_the_hash_changes_with_any_weight_and_with_nothing_else(tmp_path: Path) -> None:
@@ -257,19 +253,3 @@ def test_a_model_in_several_files_is_hashed_in_the_order_of_their_names(tmp_path
 
 def test_a_folder_without_weights_has_no_hash(tmp_path: Path) -> None:
     assert hash_weights(tmp_path) is None
-
-
-@pytest.mark.parametrize(("scarce", "cure"), [("memory", "lower batch"), ("disk", "make room")])
-def test_a_stage_that_memory_or_disk_will_not_carry_is_refused_before_it_begins(
-    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, scarce: str, cure: str
-) -> None:
-    import psutil
-
-    job = Job("base", tmp_path / "new" / "base", recipe)
-    require_room(job, parameters=1000, batch_tokens=100, vocabulary=400)
-    free = {"memory": 10**12, "disk": 10**12} | {scarce: 1000}
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free["memory"]))
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free["disk"]))
-    with pytest.raises(CheckpointError, match=f"{scarce}.*{cure}"):
-        require_room(job, parameters=1000, batch_tokens=100, vocabulary=400)
-    assert not (tmp_path / "new").exists()

@@ -97,7 +97,7 @@ def test_a_killed_run_resumes_to_the_curve_and_the_weights_of_an_uninterrupted_o
     assert not broken.exists()
     capsys.readouterr()
     assert main([*words, str(broken)]) == 2
-    assert "pass --resume to go on, or --force to begin anew" in capsys.readouterr().err
+    assert "pass --resume to continue, or --force to begin anew" in capsys.readouterr().err
     assert main([*words, str(broken), "--resume"]) == 0
     assert not work.exists()
     assert curve(broken) == curve(whole)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.corpus import Corpus
+from training.data.degenerate import broken_copies
 from training.data.rubric import Rubric, split_words
-from training.data.tasks.tasks import COMPOSED, read_families
+from training.data.tasks.tasks import read_tasks
 from training.data.world.examples import Example
 from training.runs.generate import Sample
 from training.stages.pairs import (
     break_problems,
     break_reply,
-    broken_copies,
     draw_prompts,
     make_near_misses,
     make_pairs,
@@ -28,7 +28,7 @@ RIGHT, WRONG, BLORP = "A cow says moo.", "A cow says woof.", "Blorp"
 
 @pytest.fixture(scope="module")
 def rubric() -> Rubric:
-    return Rubric(read_families(), frozenset(split_words("a cow dog says moo woof and again")))
+    return Rubric(read_tasks(), frozenset(split_words("a cow dog says moo woof and again")))
 
 
 def sample(text: str, *, is_finished: bool = True) -> Sample:
@@ -104,7 +104,7 @@ def test_problems_are_broken_as_many_as_asked_for_and_no_story_among_them(corpus
     assert len(rows) == 300
     assert all(row["degenerate"] and row["margin"] == 4.0 for row in rows)
     examples = list(islice(corpus.draw_examples(random.Random(0)), 500))
-    stories = {e.reply for e in examples if e.family in COMPOSED}
+    stories = {e.reply for e in examples if e.is_composed}
     assert stories
     assert stories.isdisjoint(chosen for chosen, _ in sides(rows))
     assert len({broken for _, broken in sides(rows)}) > 200
@@ -120,15 +120,15 @@ def test_every_broken_copy_scores_below_the_reply_it_was_made_from(rubric: Rubri
 def test_prompts_are_drawn_once_each_and_never_from_what_cannot_be_judged(corpus: Corpus) -> None:
     drawn = draw_prompts(corpus, random.Random(0), 60)
     assert len({e.prompt for e in drawn}) == len(drawn) == 60
-    assert "small talk" not in {e.family for e in drawn}
-    families = {e.family for e in islice(corpus.draw_examples(random.Random(0)), 500)}
-    assert "small talk" in families
+    assert "small talk" not in {e.task for e in drawn}
+    tasks = {e.task for e in islice(corpus.draw_examples(random.Random(0)), 500)}
+    assert "small talk" in tasks
 
 
 def test_a_near_miss_is_wrong_and_says_what_the_right_reply_says_but_for_what_another_problem_fills(
     corpus: Corpus,
 ) -> None:
-    rubric = Rubric(read_families(), frozenset())
+    rubric = Rubric(read_tasks(), frozenset())
     examples = list(islice(corpus.draw_examples(random.Random(0)), 600))
     asked = {e.prompt: e for e in examples}
     rows = make_near_misses(examples, rubric, random.Random(0), 200)
@@ -143,7 +143,7 @@ def test_a_near_miss_is_wrong_and_says_what_the_right_reply_says_but_for_what_an
 
 
 def test_there_are_no_near_misses_of_what_cannot_be_checked_or_stands_alone() -> None:
-    rubric = Rubric(read_families(), frozenset())
+    rubric = Rubric(read_tasks(), frozenset())
     talk = Example("small talk", "Hello!", "Hello! How are you?")
     assert make_near_misses([talk, COW], rubric, random.Random(0), 5) == []
     assert make_near_misses([COW, COW], rubric, random.Random(0), 5) == []

@@ -1,7 +1,7 @@
 """Short passages about several children: who has what, of which colour, and where everyone is.
 
 As documents they come with several questions each, since every answer is one more lesson in looking back.
-The phrasings stand in families/passages.yaml. No pronoun is used, so every sentence can be read alone.
+The phrasings stand in text/tasks/passages.yaml. No pronoun is used, so every sentence can be read alone.
 """
 
 import re

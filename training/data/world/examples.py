@@ -16,15 +16,20 @@ Draw = Callable[[Lexicon, Random, bool], Problem]  # the flag: whether held-out 
 class Example:
     """A prompt and a good reply.
 
-    family: the family of prompts it is from. form: "short", "full", "warm", or "" where a family has no forms.
-    answers: every bare answer that is right ("" tuple where nothing can be checked). slots: what the phrasings were
-    filled with. kept: what a story has to keep, as word sequences ("Anna", "red kite").
+    task: the name of the task that it is from. form: "short", "full", "warm", or "" where a task has no forms.
+    answers: every bare answer that is right (none where nothing can be checked). slots: what the phrasings were
+    filled with. kept: what a story or letter has to keep, as word sequences ("Anna", "red kite").
     """
 
-    family: str
+    task: str
     prompt: str
     reply: str
     form: str = ""
     answers: tuple[str, ...] = ()
     slots: Problem = field(default_factory=dict, hash=False, compare=False)
     kept: tuple[str, ...] = ()
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether the reply is a story or a letter."""
+        return bool(self.kept)

@@ -9,13 +9,13 @@ import pytest
 from training.data.corpus import Corpus
 from training.data.documents import asking
 from training.data.documents.asking import write_asking
-from training.data.tasks.tasks import draw_example
+from training.data.tasks.draw import draw_example
 from training.data.yaml_files import DataError
 
 
 def test_a_document_of_questions_asks_all_of_them_in_one_form_and_by_the_same_children(whole: Corpus) -> None:
     rng = random.Random(2)
-    examples = [draw_example(whole.families["opposite"], whole.lexicon, rng, form="full") for _ in range(3)]
+    examples = [draw_example(whole.tasks["opposite"], whole.lexicon, rng, form="full") for _ in range(3)]
     documents = {write_asking(examples, whole.lexicon, rng) for _ in range(200)}
     for text in documents:
         said = [line for line in text.split("\n") if line]

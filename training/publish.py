@@ -9,7 +9,8 @@ import json
 import shutil
 from pathlib import Path
 
-from training.runs.checkpoint import RECORD, CheckpointError, hash_weights, read_record, require_free
+from common.weights import hash_weights
+from training.runs.checkpoint import RECORD, CheckpointError, read_record, require_free
 from training.stages import STAGES
 
 

@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from common.yaml_files import YamlError, read_yaml
+
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 RECIPES = Path(__file__).parent / "recipes"
 OLDER = {"data.families": "data.tasks"}  # spellings of before that are still read
@@ -241,9 +243,9 @@ def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
         raise RecipeError(f"no recipe {name_or_path!r}: give a YAML file or one of {known}")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise RecipeError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+        tree = read_yaml(path)
+    except YamlError as error:
+        raise RecipeError(f"{error}: not a YAML file that can be used: mend it") from None
     if not isinstance(tree, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of sections, this is a {type(tree).__name__}")
     return parse_recipe(override(tree, overrides or []), str(path))

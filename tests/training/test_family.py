@@ -12,13 +12,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from common.weights import hash_weights
 from training.__main__ import main
 from training.data.corpus import Corpus
 from training.data.preferences import read_pairs
 from training.evaluate.rewards import measure_pairs
 from training.evaluate.text import measure_bits_per_byte
 from training.recipe import Recipe, parse_recipe
-from training.runs.checkpoint import hash_weights
 from training.stages import STAGES as TABLE
 from training.stages.pairs import draw_prompts
 from training.stages.pretrain import new_model

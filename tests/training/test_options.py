@@ -8,8 +8,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from common.weights import hash_weights
 from training.__main__ import main
-from training.runs.checkpoint import hash_weights, read_record
+from training.runs.checkpoint import read_record
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from common.weights import hash_weights
 from training.__main__ import main
 from training.evaluate.measure import evaluate
-from training.runs.checkpoint import hash_weights, read_record
+from training.runs.checkpoint import read_record
 
 pytestmark = pytest.mark.slow
 

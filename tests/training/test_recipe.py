@@ -99,7 +99,7 @@ def test_a_file_that_is_no_yaml_is_named_on_one_line(tmp_path: Path, text: str) 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "weights.yaml"
     path.write_bytes(b"name: \xff\xfe")
-    with pytest.raises(RecipeError, match=r"weights\.yaml: not a YAML file"):
+    with pytest.raises(RecipeError, match=r"weights\.yaml: .*not a YAML file"):
         load_recipe(str(path))
 
 
@@ -184,3 +184,11 @@ def test_an_override_below_a_value_is_refused() -> None:
 def test_a_recipe_cannot_be_changed_after_it_was_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_recipe("nano").seed = 3  # type: ignore[misc]
+
+
+def test_a_key_that_is_written_twice_is_refused_and_does_not_silently_win(tmp_path: Path) -> None:
+    path = tmp_path / "doubled.yaml"
+    text = (RECIPES / "nano.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("seed:", "seed: 1\nseed:", 1), encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"doubled\.yaml, line \d+: not YAML: the key 'seed' is written twice"):
+        load_recipe(str(path))

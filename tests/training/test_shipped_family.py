@@ -7,9 +7,10 @@ import pytest
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from common.weights import hash_weights
 from tests.paths import CHECKPOINTS
 from training.evaluate.measure import evaluate
-from training.runs.checkpoint import hash_weights, read_record
+from training.runs.checkpoint import read_record
 
 pytestmark = pytest.mark.slow
 

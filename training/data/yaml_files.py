@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
+import common.yaml_files
+from common.yaml_files import UniqueKeys, YamlError
+
 TEXT = Path(__file__).with_name("text")
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class DataError(ValueError):
@@ -31,7 +33,7 @@ def read_yaml(path: Path) -> Any:
         DataError: no such file, broken YAML, an empty file, or a word that YAML reads as truth or as nothing.
     """
 
-    class Reader(Loader):  # type: ignore[misc]
+    class Reader(UniqueKeys):
         pass
 
     def to_text(loader: Any, node: yaml.ScalarNode) -> Text:
@@ -42,22 +44,18 @@ def read_yaml(path: Path) -> Any:
     def read_flag(loader: Any, node: yaml.ScalarNode) -> bool:
         if node.value in ("true", "false"):
             return bool(node.value == "true")
-        raise DataError(
-            f"{path}, line {node.start_mark.line + 1}: {node.value!r} is no word to YAML: put quotes around it"
-        )
+        problem = f"{node.value!r} is no word to YAML: put quotes around it"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
     Reader.add_constructor("tag:yaml.org,2002:str", to_text)
     for tag in ("bool", "null", "timestamp"):
         Reader.add_constructor(f"tag:yaml.org,2002:{tag}", read_flag)
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=Reader)  # a safe loader's subclass
+        tree = common.yaml_files.read_yaml(path, Reader)
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the corpus needs it; restore it from the repository") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise DataError(f"{path}{line}: not YAML: {problem}: mend or remove the line") from None
+    except YamlError as error:
+        raise DataError(f"{error}: mend or remove the line") from None
     if not tree:
         raise DataError(f"{path}, line 1: the file is empty: fill it or remove it")
     return tree

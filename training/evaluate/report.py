@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.files import write_file
 from training.evaluate.card import render_card
 from training.evaluate.measure import evaluate, read_history, read_snapshots
 from training.evaluate.table import label_of, text_table
@@ -27,8 +28,8 @@ class Report:
     def write(self, out: Path) -> None:
         """Write the page, and the figures beside it with the suffix .json; each file appears whole."""
         out.parent.mkdir(parents=True, exist_ok=True)
-        _write(out.with_suffix(".json"), json.dumps(self.cards, indent=1) + "\n")
-        _write(out, render_card(self.cards, self.histories, self.snapshots))
+        write_file(out.with_suffix(".json"), json.dumps(self.cards, indent=1) + "\n")
+        write_file(out, render_card(self.cards, self.histories, self.snapshots))
 
 
 def make_report(checkpoints: list[Path], *, per_task: int) -> Report:
@@ -45,9 +46,3 @@ def make_report(checkpoints: list[Path], *, per_task: int) -> Report:
             report.histories[label_of(report.cards[-1])] = history
         report.snapshots.extend(read_snapshots(folder))
     return report
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

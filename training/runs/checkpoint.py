@@ -5,7 +5,6 @@ one is expected, and a finished folder can be recognised by its stage.json alone
 """
 
 import datetime
-import hashlib
 import json
 import shutil
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from common.weights import hash_weights
 from training.runs.job import Job, Stage
 from training.runs.provenance import count_parameters, describe_machine, library_versions, source_commit
 
@@ -167,22 +167,6 @@ def write_stage(
     shutil.rmtree(replaced, ignore_errors=True)
     shutil.rmtree(job.work, ignore_errors=True)
     return record
-
-
-def hash_weights(folder: Path) -> str | None:
-    """Return the SHA-256 of a folder's safetensors files in the order of their names, None where there are none."""
-    files = sorted(folder.glob("*.safetensors"))
-    return hash_files(files) if files else None
-
-
-def hash_files(files: list[Path]) -> str:
-    """Return the SHA-256 of files' contents, one after the other."""
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return "sha256:" + digest.hexdigest()
 
 
 def describe_parent(job: Job) -> dict[str, Any] | None:

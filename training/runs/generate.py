@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from tqdm.auto import tqdm
 
+from common.few_shot import few_shot_document
 from training.data.world.examples import Example
 
 if TYPE_CHECKING:
@@ -85,10 +86,11 @@ def complete(
 
 def few_shot_text(tokenizer: "PreTrainedTokenizerFast", shots: list[Example], prompt: str, *, room: int) -> str:
     """Return solved questions and then the prompt's own as a document; as many as keep it within room tokens."""
-    asked = f"Question: {prompt}\nAnswer:"
-    text = asked
+    chosen: list[tuple[str, str]] = []
+    text = few_shot_document([], prompt)
     for example in shots:
-        longer = f"Question: {example.prompt}\nAnswer: {example.reply}\n\n{text}"
+        chosen.insert(0, (example.prompt, example.reply))
+        longer = few_shot_document(chosen, prompt)
         if len(tokenizer(longer)["input_ids"]) > room:
             break
         text = longer

@@ -16,6 +16,7 @@ import torch
 from datasets import Dataset
 from trl import RewardConfig, RewardTrainer
 
+from common.weights import hash_files
 from training.data.preferences import FILES, PairsError, read_pairs
 from training.evaluate.rewards import is_made, measure_pairs, score_gaps
 from training.recipe import Reward
@@ -23,7 +24,7 @@ from training.runs import distributed
 from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
 from training.runs.batching import deal, rows_at_once
 from training.runs.callbacks import ProgressBar
-from training.runs.checkpoint import hash_files, require_stage, write_stage
+from training.runs.checkpoint import require_stage, write_stage
 from training.runs.job import Job
 from training.runs.loading import load_reward_model, load_tokenizer
 from training.runs.resources import require_room

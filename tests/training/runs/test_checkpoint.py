@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from common.weights import hash_weights
 from tests.paths import ROOT
 from training.recipe import Recipe, load_recipe
 from training.runs.checkpoint import (
     CheckpointError,
-    hash_weights,
     is_finished,
     read_record,
     require_stage,

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.weights import hash_weights
 from tests.paths import ROOT
 from training.__main__ import main
 from training.runs.arguments import last_save
-from training.runs.checkpoint import hash_weights
 
 pytestmark = pytest.mark.slow
 

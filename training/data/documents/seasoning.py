@@ -9,6 +9,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from common.yaml_files import read_yaml
 from training.data.world.examples import Example
 from training.data.world.lexicon import Lexicon
 from training.data.world.pools import NO_NOUNS
@@ -51,12 +52,11 @@ def read_written_pairs() -> list[Example]:
 @cache
 def _small_talk() -> tuple[Example, ...]:
     import chatterbot_corpus
-    import yaml
 
     folder = Path(chatterbot_corpus.__file__).parent / "data" / "english"
     examples: dict[str, Example] = {}
     for name in FILES:
-        tree = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8"))
+        tree = read_yaml(folder / f"{name}.yml")
         for prompt, *replies in tree["conversations"]:
             if replies and _is_plain(prompt) and _is_plain(replies[0]):
                 examples.setdefault(prompt, Example("small talk", prompt, replies[0]))

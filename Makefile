@@ -1,6 +1,6 @@
 # make arena   everything from a fresh clone to the page in the browser
 # make test    every test, the browser ones included (vLLM's has its own: make test-vllm)
-# make check   format, lint, types, fast tests
+# make check   format, lint, types, imports, fast tests: two to three minutes on two cores
 # make bench   the benchmarks, beside peers and limits run at the same time
 # make coverage   the study of how often the intervals hold (minutes; resumable)
 
@@ -34,6 +34,7 @@ lint: .venv/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: .venv/dev.done .venv/peers/done
 	$(BIN)/python -m benchmarks.ratings

@@ -74,7 +74,7 @@ def watch(arena: Arena, visit: "Callable[..., BrowserContext]") -> "Open":
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make one tiny checkpoint for the whole session."""
-    from tests.arena.helpers.asked import make_checkpoint
+    from tests.arena.backends.asked import make_checkpoint
 
     return make_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
@@ -95,7 +95,7 @@ def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> li
     """Return a list that grows by the number of rows whenever generate is called."""
     from arena.backends import local as module
     from arena.contestants import Sampling
-    from tests.arena.helpers.asked import CHAT, run
+    from tests.arena.backends.asked import CHAT, run
 
     run(backend.check("Hi", CHAT, Sampling()))
     generate, sizes = backend._model.generate, []

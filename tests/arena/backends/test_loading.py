@@ -12,7 +12,7 @@ from arena.backends.local import TransformersBackend
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit
 from arena.contestants import Sampling
-from tests.arena.helpers.asked import CHAT, FEW_SHOT, ask, change_weights, copy_checkpoint, read, replies, run
+from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, change_weights, copy_checkpoint, read, replies, run
 from tests.arena.helpers.played import PATIENCE
 from training.stages.tokenizer import CHAT_TEMPLATE
 

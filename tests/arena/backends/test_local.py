@@ -13,7 +13,7 @@ from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.backends.opening import open_backends
 from arena.contestants import ChatStyle, Contestant, Sampling
-from tests.arena.helpers.asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
+from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
 from tests.arena.helpers.played import PATIENCE
 
 pytestmark = pytest.mark.slow

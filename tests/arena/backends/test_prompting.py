@@ -12,8 +12,8 @@ from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.prompting import Asker, find_control_tokens
 from arena.contestants import Sampling
 from arena.prompt_checks import PromptRefused
-from tests.arena.helpers.asked import CHAT, FEW_SHOT
-from tests.arena.helpers.tokenizers_of import (
+from tests.arena.backends.asked import CHAT, FEW_SHOT
+from tests.arena.backends.tokenizers_of import (
     CHATML,
     PLAIN,
     byte_level,

@@ -10,7 +10,7 @@ from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.local import TransformersBackend
 from arena.contestants import FewShotStyle, Sampling, Shot
 from arena.prompt_checks import PromptRefused
-from tests.arena.helpers.asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
+from tests.arena.backends.asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
 
 pytestmark = pytest.mark.slow
 

@@ -120,5 +120,10 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
+    """Serve the arena as a command."""
     leave(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -1,6 +1,6 @@
 """The command line of ratings.compute: its manual page, and which options contradict each other.
 
-A contradiction is two options of which one would be ignored without a word. They are listed here, each
+A contradiction is two options of which one would silently be ignored. They are listed here, each
 with its reason, and found before anything is read.
 """
 
@@ -35,7 +35,7 @@ examples:
 
 exit status:
   0  the board was printed and, with --out, written
-  2  it was not: one line on the standard error says what was wrong and what to do; earlier snapshots stand
+  2  it was not: one line on the standard error names the problem and the way out; earlier snapshots stand
 """
 
 _NO_INTERVALS = "online Elo has no intervals and no joint covariance"
@@ -90,7 +90,7 @@ def _add_files(made: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="keep a snapshot in a folder of its own under DIR, with DIR/latest and DIR/leaderboard.{json,csv,html} "
-        "leading to it, and tell what changed since the one before",
+        "leading to it, and report what changed since the one before",
     )
     group.add_argument("--png", action="store_true", help="with --out: also leaderboard.png")
     group.add_argument("--list-left-out", action="store_true", help="print each row that could not be used, and why")
@@ -110,7 +110,11 @@ def _add_method(made: argparse.ArgumentParser) -> None:
         choices=get_args(Ties),
         help="a tie is half a win each, not counted, or an outcome with a parameter of its own (default half)",
     )
-    group.add_argument("--choose", action="store_true", help="take the ties that predict held-out votes best; say so")
+    group.add_argument(
+        "--choose",
+        action="store_true",
+        help="take the treatment of ties that predicts held-out votes best, and report it",
+    )
     group.add_argument(
         "--both-bad",
         choices=get_args(BothBad),
@@ -174,12 +178,12 @@ def _add_parts(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--position",
         action=argparse.BooleanOptionalAction,
-        help="the advantage of side A, told unless --no-position; named, it is also held equal with --style",
+        help="the advantage of side A, reported unless --no-position; given, it is also held equal with --style",
     )
     group.add_argument(
         "--fragility",
         action=argparse.BooleanOptionalAction,
-        help="how few votes hold up the first place, told unless --no-fragility",
+        help="how few votes hold up the first place, reported unless --no-fragility",
     )
     group.add_argument("--voters", action="store_true", help="the voters without whom the ratings change most")
     group.add_argument(

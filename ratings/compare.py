@@ -1,7 +1,7 @@
-"""python -m ratings.compare A B: is A better than B, so far, and how many more votes would tell?
+"""python -m ratings.compare A B: is A better than B, so far, and how many more votes would decide it?
 
 The answer may be asked for after every vote, because the difference comes with a confidence sequence
-(sequential.py): all answers but "undecided" ever given are right with the given confidence. The two
+(confidence_sequence.py): all answers but "undecided" ever given are right with the given confidence. The two
 need not have met; battles with others link them, as long as one fit rates both.
 
 Votes to go are those after which the sequence would leave zero out if the present estimate were the
@@ -12,7 +12,7 @@ formula on H and with M growing beside it,
 
 where m, the squared score of a vote, is h times the ratio of M to H so far. With votes on all pairs at the
 present rates it falls in proportion. An estimate is only that: where zero lies within its standard
-error the number is told together with the remark that there may be nothing to find.
+error the number comes with the remark that there may be nothing to find.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_vo
 from ratings.intervals.sandwich import covariance, difference_variance
 from ratings.ledger.reader import read_ledger
 from ratings.outcomes import BothBad
+from ratings.plurals import plural
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import Counts, count
 from ratings.votes.files import read_votes_file
@@ -83,7 +84,7 @@ def compare(
     horizon: float = HORIZON,
     both_bad: BothBad = "tie",
 ) -> Comparison:
-    """Return what the votes say about `first` against `second`.
+    """Return how `first` compares with `second` on these votes.
 
     Raises SettingsError where a model is unknown or has no rating beside the other, for a confidence
     outside (0, 1) or a horizon that is no positive number; NoVotesError without a vote.
@@ -146,13 +147,13 @@ def describe(result: Comparison, confidence: float) -> str:
     lines = [
         f"{first} against {second}: {estimate:+.0f} Elo points, {lower:+.0f} to {upper:+.0f} ({confidence:.4g} "
         "confidence, however often it is looked at)",
-        f"Rests on {result.used:,} votes, {result.met:,} of them between the two.",
+        f"Rests on {plural(result.used, 'vote', commas=True)}, {result.met:,} of them between the two.",
     ]
     answers = {
         FIRST: f"{first} is better.",
         SECOND: f"{second} is better.",
         UNDECIDED: "undecided.",
-        TOO_EARLY: "too early to tell; the interval holds from some more votes on.",
+        TOO_EARLY: "too early to decide; the interval holds from some more votes on.",
     }
     lines.append(f"Answer so far: {answers[result.answer]}")
     if result.answer in (UNDECIDED, TOO_EARLY):
@@ -275,7 +276,7 @@ def _shown(name: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ratings.compare",
-        description="Say which of two models is better so far, and how many more votes would decide it. "
+        description="Report which of two models is better so far, and how many more votes would decide it. "
         "The answer may be asked for after every vote.",
     )
     parser.add_argument("first", metavar="A", help="name of a model")

@@ -1,7 +1,7 @@
 """python -m ratings.compute: from a ledger or file of votes to a leaderboard.
 
 Prints the table; with --out also keeps a snapshot. What cannot be rated ends in one line on stderr and
-exit status 2. The options stand in options.py.
+exit status 2. The options stand in cli.py.
 """
 
 import argparse

@@ -24,6 +24,7 @@ from ratings.files import write_files
 from ratings.ledger.reader import open_ledger, read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
+from ratings.plurals import plural
 from ratings.votes.votes import MISSING_OUTCOME, Preference, is_blank
 
 TIE, BOTH_BAD = "tie", "both bad"
@@ -47,12 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     for path, rows in zip(paths, (train, test), strict=True):
         prompts = len({_prompt_key(row) for row in rows})
-        print(f"wrote {path}: {len(rows)} pairs on {prompts} prompts")
+        print(f"wrote {path}: {plural(len(rows), 'pair')} on {plural(prompts, 'prompt')}")
     simulated = sum(row["source"] == "simulated" for row in pairs)
     total = len(pairs) + sum(no_pairs.values())
     print(
-        f"{total} votes read: {len(pairs)} pairs ({simulated} simulated), "
-        f"{sum(no_pairs.values())} no pairs{f' ({_listed(no_pairs)})' if no_pairs else ''}"
+        f"{plural(total, 'vote')} read: {plural(len(pairs), 'pair')} ({simulated} simulated), "
+        f"{sum(no_pairs.values())} without a pair{f' ({_listed(no_pairs)})' if no_pairs else ''}"
     )
     return 0
 
@@ -84,9 +85,9 @@ def split(pairs: Sequence[dict[str, Any]], test_share: float) -> tuple[list[dict
     fractions = {_prompt_key(row): _fraction(_prompt_key(row)) for row in pairs}
     prompts = sorted(fractions, key=lambda prompt: fractions[prompt])
     if len(prompts) < 2:
+        those = "the only pair is" if len(pairs) == 1 else f"all {len(pairs)} pairs are"
         raise ExportError(
-            f"all {len(pairs)} pairs are on one prompt, which cannot be on both sides of a split; "
-            "collect votes on a second prompt"
+            f"{those} on one prompt, which cannot be on both sides of a split; collect votes on a second prompt"
         )
     below = sum(fraction < test_share for fraction in fractions.values())
     held_out = set(prompts[: min(max(below, 1), len(prompts) - 1)])

@@ -13,6 +13,7 @@ from ratings.board.leaderboard import Leaderboard, build
 from ratings.errors import NoVotesError, RatingsError
 from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
+from ratings.plurals import plural
 from ratings.report.html.plots import interval_figure
 
 EXPLAINED = (
@@ -62,7 +63,7 @@ def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
     body = "".join(f"<tr>{_cells(row, elo)}</tr>" for row in board.rows)
     return (
         '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
-        f"<caption>{len(board.rows)} models, best first</caption>"
+        f"<caption>{plural(len(board.rows), 'model')}, best first</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="hint">{html.escape(board.summary())}</p>'
     )

@@ -66,7 +66,7 @@ class Fragility:
     predicted: int | None
     """Votes to drop by the approximation; None where not even all that help are enough."""
     needed: int | None
-    """Votes whose dropping was found to change the first place; None where none were."""
+    """Votes whose dropping changes the first place; None where none were."""
     lead_after: float | None
     """Elo points of the first over the challenger without these votes; below zero."""
     dropped: tuple[Dropped, ...]
@@ -101,9 +101,9 @@ def check_plain(result: Fit) -> None:
     """Raise SettingsError for a fit that rests on more than wins and half ties of one vote each."""
     if result.log_nu is not None:
         raise SettingsError("only known for Bradley-Terry, not with Davidson's tie parameter")
-    told = result.data
-    is_weighted = (told.squared_wins != told.wins).any() or (told.squared_ties != told.ties).any()
-    if result.prior is not None or told.field.any() or is_weighted:
+    data = result.data
+    is_weighted = (data.squared_wins != data.wins).any() or (data.squared_ties != data.ties).any()
+    if result.prior is not None or data.field.any() or is_weighted:
         raise SettingsError(
             "votes can only be dropped one by one from a fit without prior, weights and losses to the field"
         )

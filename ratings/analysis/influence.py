@@ -1,9 +1,9 @@
 """Whose votes weigh most: what the board would be without one voter.
 
 A voter's influence is how the ratings change where all of the voter's votes are left out. One Newton
-step from the fit, -H+ times the sum of the voter's scores (y - P_ij)(e_i - e_j), tells it to first
+step from the fit, -H+ times the sum of the voter's scores (y - P_ij)(e_i - e_j), gives it to first
 order for any number of voters (Cook and Weisberg 1982, "Residuals and Influence in Regression", 3.4).
-Those it names are then left out in earnest and the strengths fitted again, and that change is the one
+Those it points to are then left out in earnest and the strengths fitted again, and that change is the one
 to quote. A large influence is no proof of foul play: whoever votes most weighs most.
 """
 
@@ -38,7 +38,7 @@ class VoterInfluence:
     model: str
     """Whose rating changes most; where models lose their rating, the first of them."""
     one_step: float
-    """By how much, by the approximation that found this voter."""
+    """By how much, by the approximation that picked this voter."""
     change: float | None
     """By how much, fitted again; None, as below, where a model loses its rating."""
     lead_change: float | None
@@ -64,7 +64,7 @@ def influential_voters(
     check_plain(result)
     share_of, place = shares_for_either(both_bad), places(result)
     if voters.shape != (votes.used,):
-        raise SettingsError(f"voters have the shape {voters.shape}; give one code a vote, {(votes.used,)}")
+        raise SettingsError(f"voters have the shape {voters.shape}; give one code per vote, {(votes.used,)}")
     a, b, share = place[votes.a], place[votes.b], share_of[votes.outcome]
     kept = np.flatnonzero((a >= 0) & (b >= 0) & np.isfinite(share) & (voters >= 0))
     kept = kept[np.argsort(voters[kept], kind="stable")]

@@ -12,7 +12,7 @@ its sandwich intervals and marginal ranks, and rates the models that can be rate
 Two things to know when reading it. Ratings are measured from the mean of the models rated in that
 period, as on every board, so a strong newcomer moves all others down on its first day; differences
 between two models do not move. And each interval holds for its own period: somebody who looks at
-all of them will find one that misses more often than the level says.
+all of them will find one that misses more often than the level allows.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ Floats = NDArray[np.float64]
 _SECONDS_PER_DAY = 86_400
 _LONGEST = 2**16
 """Days or weeks a series may span, 179 years of days: beyond lies a wrong unit or date."""
-# As in intervals.py: the squared score of a tie between equals, after rounding.
+# As in sandwich.py: the squared score of a tie between equals, after rounding.
 _ROUNDING = 1e-14
 
 
@@ -68,7 +68,7 @@ class Series:
     """Votes without a time, which are in no period."""
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return text, ints, finite floats and nulls: one list over the periods a model."""
+        """Return text, ints, finite floats and nulls: one list over the periods for each model."""
         return {
             "by": self.by,
             "cumulative": self.cumulative,
@@ -206,7 +206,7 @@ def _steps(votes: Votes, times: Floats, by: Period, both_bad: BothBad) -> Iterat
 
 def _check(votes: Votes, times: Floats, by: str, both_bad: str) -> None:
     if times.shape != (votes.used,):
-        raise SettingsError(f"times have the shape {times.shape}; give one time a vote, {(votes.used,)}")
+        raise SettingsError(f"times have the shape {times.shape}; give one time per vote, {(votes.used,)}")
     if by not in get_args(Period):
         raise SettingsError(f"by is {by!r}; choose one of {', '.join(get_args(Period))}")
     if both_bad not in ("tie", "drop"):

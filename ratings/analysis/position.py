@@ -24,7 +24,7 @@ def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: Fit | No
 
     The cost depends on the number of pairs and not of votes, each of which weighs the same, also where
     the counts carry weights. `without` is the fit without the side, where it was made already: by half a
-    win for a tie, without prior or weights. Raises SettingsError where the side cannot be told from the
+    win for a tie, without prior or weights. Raises SettingsError where the side cannot be separated from the
     models, as where each of two models always kept its own, and NotConvergedError where the estimate
     does not exist.
     """

@@ -1,4 +1,4 @@
-"""Every choice that moves a number on a board, in one frozen object; words.py says them to a reader."""
+"""Every choice that moves a number on a board, in one frozen object; words.py puts them into words."""
 
 from dataclasses import dataclass
 from math import isfinite

@@ -6,13 +6,13 @@ With x the (F,) covariates of a vote, each turned to side A,
 
 a tie is half a win each, and Newton's method runs over the strengths and coefficients together. With
 z = (e_a - e_b, x) the gradient is sum (y - p) z, the negative Hessian H = sum p (1 - p) z z^T, and the
-covariance the sandwich H+ M H+ with M = sum (y - p)^2 z z^T, as in intervals.py (Agresti 2002,
+covariance the sandwich H+ M H+ with M = sum (y - p)^2 z z^T, as in sandwich.py (Agresti 2002,
 "Categorical Data Analysis", 10.6, for the home advantage, which is such a covariate).
 
 Nothing is shrunk: a ridge pulls a true effect towards zero. So the estimate must exist by itself.
 It does where no combination of strengths and coefficients calls every vote correctly (Albert and
 Anderson 1984, doi:10.1093/biomet/71.1.1); elsewhere the fit runs off to infinity, the Hessian loses
-nearly all of some direction's information, and an error says so.
+nearly all of some direction's information, and the fit raises an error.
 
 Votes are summed per pair of models, so a step costs one pass over the votes and one solve of R + F.
 """
@@ -72,11 +72,11 @@ class Covariate:
     sd: float
     """Its unit: the root mean square of the raw difference between the sides."""
     coefficient: float
-    """Nats a unit."""
+    """Nats per unit."""
     lower: float
     upper: float
     odds: float
-    """Factor on the odds of a win a unit, exp(coefficient); 1 is no effect."""
+    """Factor on the odds of a win per unit, exp(coefficient); 1 is no effect."""
     odds_lower: float
     odds_upper: float
     win_share: float
@@ -98,13 +98,13 @@ class CovariateFit:
     sds: Floats
     """(F,) unit of each: what the raw difference was divided by."""
     coefficients: Floats
-    """(F,) nats a unit."""
+    """(F,) nats per unit."""
     hessian: Floats
     """(R + F, R + F) negative Hessian of the log-likelihood."""
     joint: Floats
     """(R + F, R + F) sandwich covariance of strengths and coefficients, in nats squared."""
     has_spread: NDArray[np.bool_]
-    """(R,) whether the votes on a model tell a spread, so that it has an interval."""
+    """(R,) whether the votes on a model show a spread, so that it has an interval."""
     max_gradient: float
     """Largest absolute entry of the gradient before the last, negligible step, in votes."""
     iterations: int
@@ -130,7 +130,7 @@ def fit_covariates(
     """Return the maximum-likelihood strengths and coefficients of `rows`.
 
     `names` and `sds` are those of the F covariates, `without` is the fit of the same votes without
-    them. Raises SettingsError where a covariate cannot be told from the others and the models, and
+    them. Raises SettingsError where a covariate cannot be separated from the others and the models, and
     NotConvergedError where the estimate does not exist or the gradient stays above TOLERANCE times
     the number of votes.
     """
@@ -138,7 +138,7 @@ def fit_covariates(
         raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
     even = _weigh(rows, np.full(len(rows.share), 0.25))
     flat = flat_direction(rows.size, len(even))
-    _check_told_apart(even, flat, names)
+    _check_separable(even, flat, names)
     start = np.concatenate([without.strengths, np.zeros(len(names))])
     top = maximise(
         partial(_at, rows), _approach(rows, start, flat), flat=flat, votes=rows.votes, name="a fit with covariates"
@@ -198,7 +198,7 @@ def _at(rows: CovariateData, theta: Floats) -> _Place:
 
 
 def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
-    """Return a better start from some of the votes, or the start itself where they say nothing of it."""
+    """Return a better start from some of the votes, or the start itself where they hold no information on it."""
     step = len(rows.share) // (_MANY // 2)
     if step < 2:
         return start
@@ -256,17 +256,17 @@ def _by_model(rows: CovariateData, values: Floats) -> Floats:
     return np.asarray(pairs.sum(axis=1) - pairs.sum(axis=0))
 
 
-def _check_told_apart(even: Floats, flat: Floats, names: Sequence[str]) -> None:
+def _check_separable(even: Floats, flat: Floats, names: Sequence[str]) -> None:
     """Raise SettingsError where a covariate is a sum of others and of strengths, before any fit."""
     whole = filled(even, flat)
     scale = 1 / np.sqrt(np.maximum(np.diag(whole), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(whole * np.outer(scale, scale))
-    # The first direction is the one the votes say least about.
+    # The first direction is the one the votes know least about.
     if values[0] < 1e-10:
         loads = np.abs(vectors[-len(names) :, 0])
         guilty = [name for name, load in zip(names, loads, strict=True) if load > 0.1 * loads.max()]
         raise SettingsError(
-            f"{' and '.join(guilty)} cannot be told from each other or from the models themselves in these votes; "
+            f"{' and '.join(guilty)} cannot be separated from each other or from the models themselves in these votes; "
             "leave one out"
         )
 

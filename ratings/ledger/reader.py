@@ -36,9 +36,9 @@ from ratings.votes.votes import (
     Record,
     Votes,
     is_blank,
+    keys_of,
     numbering,
     parse_time,
-    said,
     select,
 )
 
@@ -128,14 +128,14 @@ def read_preferences(path: Path) -> Iterator[Preference]:
         for row in ledger.execute(f"SELECT {columns} FROM preferences ORDER BY created, battle_id"):
             battle_id, prompt, reply_a, reply_b, outcome, source = row
             try:
-                said = parse_outcome(outcome) if outcome else None
+                parsed = parse_outcome(outcome) if outcome else None
                 _is_simulated(source)
             except VotesError as problem:
                 raise _locate(problem, f"{path}: battle {battle_id}") from None
-            yield Preference(battle_id, prompt, reply_a, reply_b, said, source)
+            yield Preference(battle_id, prompt, reply_a, reply_b, parsed, source)
 
 
-# One number says all of a row or group but its names: the outcome's code, or that it is missing or
+# One number holds all of a row or group but its names: the outcome's code, or that it is missing or
 # unknown, then the source, and above these bits the number of votes.
 _MISSING, _UNKNOWN = len(OUTCOMES), len(OUTCOMES) + 1
 _SIMULATED = 1 << _UNKNOWN.bit_length()
@@ -165,7 +165,7 @@ def read_groups(
     has_category = "category" in _columns_of(ledger, "votes")
     if weights and "probability" not in _columns_of(ledger, "votes"):
         raise VotesError(f"{path}: votes lacks probability, so its votes cannot be weighted")
-    # A few new votes are found by their rowid; an index would have to be read from end to end.
+    # A few new votes are read by their rowid; an index would have to be read from end to end.
     rows = "" if after is None else f"NOT INDEXED WHERE rowid > {int(after)}"
     columns = ", ".join(("category", *_VOTE_COLUMNS) if has_category else _VOTE_COLUMNS)
     query = (
@@ -175,7 +175,7 @@ def read_groups(
     names, categories = numbering(), numbering()
     reads: list[Read] = [categories, names, names, None, *[_number] * (4 * weights)]
     category, a, b, codes, *sums = _fetch(ledger.execute(query), reads)
-    _check(path, ledger, said(names), codes)
+    _check(path, ledger, keys_of(names), codes)
     if weights:
         _check_probabilities(path, codes, *sums[2:])
     cells = np.arange(len(codes)), codes & _OUTCOME
@@ -185,7 +185,7 @@ def read_groups(
     for part in sums[:2]:
         spread.append(np.zeros(votes.shape))
         spread[-1][cells] = part
-    return Groups([*said(names), None], said(categories), category, a, b, codes & _SIMULATED > 0, votes, *spread)
+    return Groups([*keys_of(names), None], keys_of(categories), category, a, b, codes & _SIMULATED > 0, votes, *spread)
 
 
 def _read_kept(path: Path, ledger: sqlite3.Connection) -> Groups:
@@ -195,11 +195,11 @@ def _read_kept(path: Path, ledger: sqlite3.Connection) -> Groups:
     query = f"SELECT {', '.join(_COUNT_COLUMNS)} FROM vote_counts"
     category, a, b, source, *outcomes = _fetch(ledger.execute(query), reads)
     try:
-        is_simulated = np.array([_is_simulated(name) for name in said(sources)], dtype=bool)
+        is_simulated = np.array([_is_simulated(name) for name in keys_of(sources)], dtype=bool)
     except VotesError as problem:
         raise _locate(problem, f"{path}: vote_counts") from None
     votes = np.stack([*outcomes, np.zeros_like(source)], axis=1)
-    return Groups([*said(names), None], said(categories), category, a, b, is_simulated[source], votes)
+    return Groups([*keys_of(names), None], keys_of(categories), category, a, b, is_simulated[source], votes)
 
 
 class Mark(NamedTuple):
@@ -214,7 +214,7 @@ class Mark(NamedTuple):
 
 
 def read_mark(ledger: sqlite3.Connection) -> Mark | None:
-    """Return how far the ledger goes at this moment, or None where it does not say what was changed."""
+    """Return how far the ledger goes at this moment, or None where it keeps no record of changes."""
     if _columns_of(ledger, "vote_changes") != ["added", "mended"]:
         return None
     query = "SELECT (SELECT coalesce(max(rowid), 0) FROM votes), added, mended FROM vote_changes"
@@ -234,11 +234,11 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
     query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', _CODE_SQL, *more])} FROM votes ORDER BY rowid"
     reads: list[Read] = [None, names, names, None, *(optional[name] for name in more)]
     rowid, a, b, codes, *rest = _fetch(ledger.execute(query), reads)
-    _check(path, ledger, said(names), codes)
+    _check(path, ledger, keys_of(names), codes)
     found = dict(zip(more, rest, strict=True))
     outcome = codes & _OUTCOME
     rows = RawVotes(
-        names=[*said(names), None],
+        names=[*keys_of(names), None],
         a=a,
         b=b,
         outcome=np.where(outcome == _MISSING, NO_OUTCOME, outcome).astype(np.int8),
@@ -247,7 +247,7 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
         probability=found.get("probability"),
         time=found.get("created"),
         category=found.get("category"),
-        categories=(*((() if is_blank(name) else (name,)) for name in said(categories)), ()),
+        categories=(*((() if is_blank(name) else (name,)) for name in keys_of(categories)), ()),
     )
     return rows, rowid
 

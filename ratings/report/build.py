@@ -1,7 +1,7 @@
 """Votes to a report: the board first, then everything else that was asked for.
 
 What moves the board raises where it cannot be done. What stands beside the board may fail for want of votes
-or because this fit does not allow it; then the report goes without it, and a note says why.
+or because this fit does not allow it; then the report goes without it, and a note explains why.
 """
 
 from collections.abc import Callable
@@ -32,12 +32,12 @@ from ratings.votes.votes import Votes, keep
 
 EVERY_CATEGORY = "all"
 
-Told = TypeVar("Told")
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a report is asked to tell."""
+    """What a report is to hold."""
 
     method: str = "bradley-terry"
     settings: Settings = field(default_factory=Settings)
@@ -51,9 +51,9 @@ class Request:
     lineage: Lineage | None = None
     style: bool = False
     position: bool | None = None
-    """Told unless False; True also puts it beside the style."""
+    """Reported unless False; True also puts it beside the style."""
     fragility: bool | None = None
-    """Told unless False."""
+    """Reported unless False."""
     voters: bool = False
     elo_shuffles: int = 0
     """Number of shuffles; 0 for none."""
@@ -86,7 +86,7 @@ def make_report(source: Source, request: Request, *, now: datetime, progress: Pr
         settings = replace(settings, ties=_able(choice, settings, notes))
     maker = _Maker(source, request, settings, now.isoformat(timespec="seconds"), notes, progress)
     report = maker.elo() if request.method == "elo" else maker.rated()
-    shuffles = maker.told("shuffles of Elo", maker.shuffles) if request.elo_shuffles else None
+    shuffles = maker.attempt("shuffles of Elo", maker.shuffles) if request.elo_shuffles else None
     return replace(report, tie_choice=choice, elo_shuffles=shuffles, notes=tuple(notes))
 
 
@@ -105,7 +105,7 @@ class _Maker:
         """Return the report of online Elo, which has no intervals and nothing that rests on them."""
         board = elo_board(self.source.votes, self.source.counts, self.settings, self.created)
         if self.request.position is not False or self.request.fragility is not False:
-            self.notes.append("position bias and fragility are told with Bradley-Terry, not with online Elo")
+            self.notes.append("position bias and fragility are known for Bradley-Terry, not for online Elo")
         return Report(board, self.source.counts, categories=self.categories())
 
     def rated(self) -> Report:
@@ -114,8 +114,8 @@ class _Maker:
         found = estimate(source.counts, settings, votes=source.votes, progress=self.progress)
         board = rated_board(found, source.counts, settings, self.created)
         self.notes.extend(found.notes)
-        styled = self.told("style", self.style) if request.style else None
-        voters = self.told("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
+        styled = self.attempt("style", self.style) if request.style else None
+        voters = self.attempt("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
         return Report(
             board=board,
             counts=source.counts,
@@ -123,21 +123,23 @@ class _Maker:
             differences=pairwise(found, _order(found, board), settings) if len(found.shown) else None,
             components=self.components(),
             categories=self.categories(),
-            position=self.told("position bias", lambda: self.position(found))
+            position=self.attempt("position bias", lambda: self.position(found))
             if request.position is not False
             else None,
             style=styled and styled[0],
             styled_board=styled and styled[1],
-            series=self.told(f"by {request.by}", self.time) if request.by else None,
-            attribution=self.told("gains", lambda: self.gains(found)) if request.lineage else None,
-            fragility=self.told("fragility", lambda: hold_on_first(found)) if request.fragility is not False else None,
+            series=self.attempt(f"by {request.by}", self.time) if request.by else None,
+            attribution=self.attempt("gains", lambda: self.gains(found)) if request.lineage else None,
+            fragility=self.attempt("fragility", lambda: hold_on_first(found))
+            if request.fragility is not False
+            else None,
             voters=voters or (),
         )
 
-    def told(self, what: str, tell: Callable[[], Told]) -> Told | None:
-        """Return what `tell` does, or None and note why there is nothing to tell."""
+    def attempt(self, what: str, make: Callable[[], Part]) -> Part | None:
+        """Return what `make` does, or None and note why it cannot be made."""
         try:
-            return tell()
+            return make()
         except RatingsError as problem:
             self.notes.append(f"{what}: {problem}")
             return None
@@ -161,7 +163,7 @@ class _Maker:
         asked, known = self.request.categories, self.source.by_category
         if EVERY_CATEGORY in asked:
             if not known:
-                self.notes.append("categories: no vote says which it belongs to")
+                self.notes.append("categories: no vote records which it belongs to")
             asked = tuple(known)
         boards = {}
         for name in dict.fromkeys(asked):
@@ -174,7 +176,7 @@ class _Maker:
     def board_of(self, what: str, counts: Counts, votes: Votes | None) -> Leaderboard | None:
         """Return the board of some of the votes, anchored where the anchor is among them."""
 
-        def tell() -> Leaderboard:
+        def make() -> Leaderboard:
             check_enough(counts)
             if self.request.method == "elo":
                 return elo_board(votes, counts, self.settings, self.created)
@@ -186,7 +188,7 @@ class _Maker:
                 settings = replace(settings, anchor=None)
             return rated_board(found, counts, settings, self.created)
 
-        return self.told(what, tell)
+        return self.attempt(what, make)
 
     def position(self, found: Estimate) -> CovariateFit:
         """Return the fit with the side held equal."""

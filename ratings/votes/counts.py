@@ -65,7 +65,7 @@ class Groups(NamedTuple):
     b: NDArray[np.int64]
     is_simulated: NDArray[np.bool_]
     votes: NDArray[np.int64]
-    """(m, O + 1) number of votes by `Outcome.code`, and last of those that do not say."""
+    """(m, O + 1) number of votes by `Outcome.code`, and last of those without an outcome."""
     weights: NDArray[np.float64] | None = None
     """(m, O) sum of 1 / probability."""
     squared_weights: NDArray[np.float64] | None = None

@@ -4,7 +4,7 @@ Readers turn their rows into `Record`s, or whole columns into `RawVotes`; `selec
 decides which of them can be used. A bad row is left out under a reason and counted, so
 `read == used + left out` always holds; nothing is guessed at, and no missing winner becomes a tie.
 
-Beside the outcome a vote may say who cast it, about which prompt, when, with what chance its pair
+Beside the outcome a vote may record who cast it, about which prompt, when, with what chance its pair
 was drawn, and which categories it belongs to. Each is an array over the votes, or None where the
 source has no such column.
 """
@@ -29,11 +29,11 @@ MISSING_OUTCOME = "missing outcome"
 DUPLICATE_ID = "duplicate id"
 
 NO_OUTCOME = -1
-"""In arrays of outcome codes: the row does not say."""
+"""In arrays of outcome codes: the row has none."""
 
 
 class Record(NamedTuple):
-    """One row of a ledger or file, as far as a rating cares. None means the row does not say."""
+    """One row of a ledger or file, as far as a rating cares. None means the row has none."""
 
     model_a: str | None
     model_b: str | None
@@ -64,7 +64,7 @@ class Preference(NamedTuple):
 
 @dataclass(frozen=True)
 class RawVotes:
-    """All n rows of a source as columns, usable or not; codes are -1 where a row does not say."""
+    """All n rows of a source as columns, usable or not; codes are -1 where a row has no value."""
 
     names: Sequence[str | None]
     """Distinct names of models; the last is None, so that code -1 is a missing one."""
@@ -108,13 +108,13 @@ class Votes:
     simulated: int = 0
     """How many of the usable votes were cast by a program."""
     voter: NDArray[np.int64] | None = None
-    """(n,) codes from 0 of who voted; a vote that does not say has a code of its own."""
+    """(n,) codes from 0 of who voted; a vote without one has a code of its own."""
     prompt: NDArray[np.int64] | None = None
-    """(n,) codes from 0 of what was asked; a vote that does not say has a code of its own."""
+    """(n,) codes from 0 of what was asked; a vote without one has a code of its own."""
     probability: NDArray[np.float64] | None = None
-    """(n,) chance of the pair when it was drawn; NaN where a vote does not say."""
+    """(n,) chance of the pair when it was drawn; NaN where a vote does not record it."""
     time: NDArray[np.float64] | None = None
-    """(n,) seconds since 1970, UTC; NaN where a vote does not say."""
+    """(n,) seconds since 1970, UTC; NaN where a vote does not record it."""
     category: NDArray[np.int64] | None = None
     """(n,) index into `categories`."""
     categories: tuple[tuple[str, ...], ...] = ()
@@ -162,19 +162,19 @@ def collect(records: Iterable[Record], *, keep_left_out: bool = False) -> Votes:
             places.append(record.where)
     a, b, outcome, simulated, aside, battle, voter, prompt, category = (np.array(c, np.int64) for c in columns)
     rows = RawVotes(
-        names=[*said(names), None],
+        names=[*keys_of(names), None],
         a=a,
         b=b,
         outcome=outcome.astype(np.int8),
         is_simulated=simulated.astype(np.bool_),
         set_aside=aside,
-        reasons=said(asides),
+        reasons=keys_of(asides),
         battle=battle,
         voter=voter,
         prompt=prompt,
         time=np.array(times, np.float64),
         category=category,
-        categories=tuple(said(categories)),
+        categories=tuple(keys_of(categories)),
     )
     return select(rows, places.__getitem__ if keep_left_out else None)
 
@@ -216,7 +216,7 @@ def keep(votes: Votes, use: NDArray[np.bool_]) -> Votes:
 
 
 def _with_details(votes: Votes, rows: RawVotes, use: NDArray[np.bool_]) -> Votes:
-    """Return `votes` with the optional columns that say something about at least one of them."""
+    """Return `votes` with the optional columns that hold a value for at least one of them."""
     has_category = rows.category is not None and any(rows.categories)
     return replace(
         votes,
@@ -249,7 +249,7 @@ def numbering() -> defaultdict[Any, int]:
     return numbers
 
 
-def said(numbers: dict[Any, int]) -> list[Any]:
+def keys_of(numbers: dict[Any, int]) -> list[Any]:
     """Return the keys of a `numbering` in the order of their numbers, without None."""
     return [key for key in numbers if key is not None]
 

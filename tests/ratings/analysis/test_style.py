@@ -229,7 +229,7 @@ def test_covariates_that_cannot_be_told_apart_are_refused() -> None:
     votes, raw = draw(9, 300, np.array([0.3, 0.0, -0.3]), np.array([0.2, 0.1]))
     with pytest.raises(SettingsError, match="headers: both replies are alike"):
         fit_style(votes, raw * [1, 0], ("length", "headers"))
-    with pytest.raises(SettingsError, match="length and twice cannot be told"):
+    with pytest.raises(SettingsError, match="length and twice cannot be separated"):
         fit_style(votes, np.column_stack([raw, 2 * raw[:, 0]]), ("length", "headers", "twice"))
     favourite = np.where(votes.a == 0, 1.0, np.where(votes.b == 0, -1.0, 0.0))[:, None]
     with pytest.raises(SettingsError, match="is the first model"):

@@ -251,8 +251,8 @@ def test_votes_that_cannot_tell_a_part_make_a_note_of_it() -> None:
     request = Request(by="day", voters=True, style=True, categories=("all",), lineage=LINEAGE)
     report = report_of(replace(bare, no_styles="no replies here"), request)
     for said in (
-        "by day: no vote says when",
-        "voters: no vote says who",
+        "by day: no vote records when",
+        "voters: no vote records who",
         "style: no replies here",
         "categories: no vote",
     ):

@@ -57,7 +57,7 @@ def test_elo_claims_no_lead() -> None:
     votes = collect([Record("a", "b", Outcome.A_WINS)] * 3)
     board = build(votes, "elo", now=NOW)
     report = Report(board=board, counts=count(votes))
-    assert headline(board) == "a is ahead, how surely cannot be told"
+    assert headline(board) == "a is ahead, how surely is not known"
     assert "has no interval" in how_sure(report)
     assert "Online Elo ratings" in Page(report_html(report)).words()
 

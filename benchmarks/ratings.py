@@ -77,7 +77,8 @@ what = "two boards: Bradley-Terry and Davidson, with sandwich intervals and simu
 
 REPORT = """
 from datetime import UTC, datetime
-from ratings.report.build import Request, make_report
+from ratings.report.build import make_report
+from ratings.report.request import Request
 from ratings.report.sources import read_ledger_source
 start = time.process_time()
 request = Request()

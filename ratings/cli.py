@@ -1,19 +1,16 @@
-"""The command line of ratings.compute: its manual page, and which options contradict each other.
-
-A contradiction is two options of which one would silently be ignored. They are listed here, each
-with its reason, and found before anything is read.
-"""
+"""The command line of ratings.compute, whose help is its manual page, and what all commands share of theirs."""
 
 import argparse
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
 from ratings.outcomes import BothBad, Ties
 
 if TYPE_CHECKING:
-    from ratings.report.build import Request
+    from ratings.report.request import Request
 
 _DESCRIPTION = """\
 Turn votes into a leaderboard: ratings in Elo points, how sure they are, and what they rest on. The table is
@@ -38,31 +35,7 @@ exit status:
   2  it was not: one line on the standard error names the problem and the way out; earlier snapshots stand
 """
 
-_NO_INTERVALS = "online Elo has no intervals and no joint covariance"
-_PLAIN = "it counts votes of one weight each, a tie as half a win"
-_NO_WIN = "a loss to the field has no winner to share a win with"
-_HALF = {"--choose", "--ties davidson", "--ties drop"}
-
-_CONTRADICTIONS: tuple[tuple[str, set[str], str], ...] = (
-    (
-        "--method elo",
-        {*_HALF, "--prior", "--weights", "--interval", "--style", "--by", "--models", "--voters"}
-        | {"--fragility", "--position"},
-        _NO_INTERVALS,
-    ),
-    ("--method elo", {"--both-bad loss-to-the-field"}, _NO_WIN),
-    ("--choose", {"--ties", "--ties davidson"}, "one chooses the treatment of ties and the other names it"),
-    ("--method davidson", {"--ties half", "--ties drop"}, "Davidson's model has a treatment of ties of its own"),
-    ("--ties davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
-    ("--fragility", {"--ties davidson", "--prior", "--weights"}, _PLAIN),
-    ("--voters", {"--ties davidson", "--ties drop", "--prior", "--weights"}, _PLAIN),
-    (
-        "--both-bad loss-to-the-field",
-        {"--fragility", "--voters", "--position", "--style", "--by", "--elo-shuffles", "--interval bootstrap"},
-        _NO_WIN,
-    ),
-    ("--prior", {"--interval bootstrap"}, "the bootstrap resamples votes alone"),
-)
+Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,11 +53,23 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def add_source(container: Container) -> None:
+    """Add the two places that votes are read from, of which one has to be named."""
+    source = container.add_mutually_exclusive_group(required=True)
+    add_ledger(source)
+    source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines, CSV or Parquet")
+
+
+def add_ledger(container: Container, *, required: bool = False) -> None:
+    """Add the option that names the arena's ledger."""
+    container.add_argument(
+        "--db", type=Path, required=required, metavar="FILE", help="the arena's ledger, a SQLite file"
+    )
+
+
 def _add_files(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("votes and results")
-    source = group.add_mutually_exclusive_group(required=True)
-    source.add_argument("--db", type=Path, metavar="FILE", help="the arena's ledger, a SQLite file")
-    source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines, CSV or Parquet")
+    add_source(group)
     group.add_argument(
         "--out",
         type=Path,
@@ -193,11 +178,11 @@ def _add_parts(made: argparse.ArgumentParser) -> None:
 
 def read_request(options: argparse.Namespace) -> "Request":
     """Return what the options ask for. Raises SettingsError for a contradiction or a value out of range."""
-    _check(options)
+    check_contradictions(options)
     from ratings.analysis.lineage import read_lineage
     from ratings.board.settings import Settings
     from ratings.fit.prior import Prior
-    from ratings.report.build import Request
+    from ratings.report.request import Request
 
     settings = Settings(
         ties=options.ties or "half",
@@ -223,35 +208,6 @@ def read_request(options: argparse.Namespace) -> "Request":
         voters=options.voters,
         elo_shuffles=options.elo_shuffles,
     )
-
-
-def _check(options: argparse.Namespace) -> None:
-    given = _given(options)
-    for one, others, why in _CONTRADICTIONS:
-        for other in sorted(others & given.keys()):
-            if one in given:
-                raise SettingsError(f"{given[one]} and {given[other]} contradict each other: {why}; leave one out")
-    if options.png and not options.out:
-        raise SettingsError("--png needs a folder to write to; give --out DIR")
-    if options.cluster and options.interval != "clustered":
-        raise SettingsError("--cluster is for --interval clustered; give both or neither")
-    if options.elo_shuffles and options.elo_shuffles < 2:
-        raise SettingsError(f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2")
-
-
-def _given(options: argparse.Namespace) -> dict[str, str]:
-    """Return each option that was given, such as "--ties", alone and with its value, "--ties drop", as it was given.
-
-    "--method davidson" is another way to give "--ties davidson".
-    """
-    given: dict[str, str] = {}
-    for name, value in vars(options).items():
-        if value not in (None, False, 0) and value != []:
-            flag = f"--{name.replace('_', '-')}"
-            given |= {option: option for option in (flag, f"{flag} {value}")}
-    if "--method davidson" in given:
-        given.setdefault("--ties davidson", "--method davidson")
-    return given
 
 
 def _anchor(text: str) -> tuple[str, float]:

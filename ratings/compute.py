@@ -17,7 +17,7 @@ from ratings.cli import parser, read_request
 from ratings.errors import RatingsError
 
 if TYPE_CHECKING:
-    from ratings.report.build import Request
+    from ratings.report.request import Request
     from ratings.report.sources import Source
 
 

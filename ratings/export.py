@@ -19,13 +19,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, assert_never
 
+from ratings.cli import add_ledger
 from ratings.errors import ExportError, RatingsError
 from ratings.files import write_files
 from ratings.ledger.reader import open_ledger, read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
-from ratings.plurals import plural
 from ratings.votes.votes import MISSING_OUTCOME, Preference, is_blank
+from ratings.wording import plural
 
 TIE, BOTH_BAD = "tie", "both bad"
 EMPTY_TEXT = "empty prompt or reply"
@@ -148,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ratings.export", description="Write preference pairs from the votes of the arena."
     )
-    parser.add_argument("--db", type=Path, required=True, metavar="FILE", help="the arena's ledger, a SQLite file")
+    add_ledger(parser, required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets train.jsonl and test.jsonl")
     parser.add_argument("--format", choices=["trl"], default="trl", help="of the rows (default %(default)s)")
     parser.add_argument("--test-share", type=float, default=0.2, help="of the prompts (default %(default)s)")

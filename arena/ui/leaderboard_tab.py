@@ -13,8 +13,8 @@ from ratings.board.leaderboard import Leaderboard, build
 from ratings.errors import NoVotesError, RatingsError
 from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
-from ratings.plurals import plural
 from ratings.report.html.plots import interval_figure
+from ratings.wording import plural
 
 EXPLAINED = (
     "<p>Bradley-Terry ratings of the votes that count. A rank of 1–3 may still be any of these. "

@@ -31,9 +31,9 @@ from ratings.intervals.confidence_sequence import WARM_UP, effective_votes, sequ
 from ratings.intervals.differences import Differences, differences, sequence_differences
 from ratings.intervals.ranks import simultaneous_ranks
 from ratings.intervals.sandwich import NO_SPREAD, centre_on, covariance, has_spread, intervals
-from ratings.plurals import plural
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes
+from ratings.wording import plural
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int], None]

@@ -23,11 +23,11 @@ from ratings.fit.bradley_terry import BOTH_BAD_DROPPED
 from ratings.fit.elo import elo
 from ratings.fit.existence import NO_VOTES, ONLY_DROPPED, RATED
 from ratings.intervals.differences import anchor_shift
-from ratings.plurals import plural
 from ratings.scale import POINTS_PER_NAT, to_points
 from ratings.votes.counts import Counts, count
 from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
+from ratings.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd

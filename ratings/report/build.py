@@ -5,7 +5,7 @@ or because this fit does not allow it; then the report goes without it, and a no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ratings.analysis.attribution import Attribution
 from ratings.analysis.elo_shuffles import EloShuffles
-from ratings.analysis.lineage import Lineage
-from ratings.analysis.over_time import Period, Series
+from ratings.analysis.over_time import Series
 from ratings.analysis.position import fit_position
 from ratings.board.estimate import Estimate, Progress, estimate, pairwise
 from ratings.board.leaderboard import Leaderboard, Settings, check_enough, elo_board, rated_board, with_method
@@ -26,50 +25,12 @@ from ratings.fit.ties import TieChoice, choose_ties
 from ratings.outcomes import Ties
 from ratings.report.parts import gains, hold_on_first, influence, order_of_elo, over_time, style_fit, styled_board
 from ratings.report.report import Report
-from ratings.report.sources import Needs, Source
+from ratings.report.request import EVERY_CATEGORY, Request
+from ratings.report.sources import Source
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes, keep
 
-EVERY_CATEGORY = "all"
-
 Part = TypeVar("Part")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a report is to hold."""
-
-    method: str = "bradley-terry"
-    settings: Settings = field(default_factory=Settings)
-    choose: bool = False
-    """Whether the treatment of ties is the one that predicts held-out votes best."""
-    weights: bool = False
-    """Whether each vote weighs 1 / (chance of its pair)."""
-    categories: tuple[str, ...] = ()
-    """Names, or EVERY_CATEGORY."""
-    by: Period | None = None
-    lineage: Lineage | None = None
-    style: bool = False
-    position: bool | None = None
-    """Reported unless False; True also puts it beside the style."""
-    fragility: bool | None = None
-    """Reported unless False."""
-    voters: bool = False
-    elo_shuffles: int = 0
-    """Number of shuffles; 0 for none."""
-
-    @property
-    def needs(self) -> Needs:
-        """Return what has to be read for it."""
-        is_clustered = self.settings.interval == "clustered"
-        one_by_one = self.method == "elo" or is_clustered or self.by or self.voters or self.elo_shuffles or self.style
-        return Needs(
-            votes=bool(one_by_one),
-            weights=self.weights,
-            categories=bool(self.categories),
-            prompts=is_clustered and self.settings.cluster == "prompt",
-            styles=self.style,
-        )
 
 
 def make_report(source: Source, request: Request, *, now: datetime, progress: Progress | None = None) -> Report:

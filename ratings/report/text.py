@@ -19,8 +19,8 @@ from ratings.board.leaderboard import Leaderboard
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.existence import RATED
 from ratings.fit.ties import TieChoice
-from ratings.plurals import plural
 from ratings.report.report import Report
+from ratings.wording import plural, printable
 
 WIDTH = 100
 
@@ -62,7 +62,7 @@ def _cell(column: Column, row: BoardRow) -> str:
 
 def shown(name: str, longest: int | None = None) -> str:
     """Return a name that stays on its line: it may hold line breaks or terminal escapes, and be very long."""
-    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    name = printable(name)
     return name if longest is None or len(name) <= longest else f"{name[: longest - 3]}..."
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.compare import Comparison, compare, describe, main, votes_to_go
+from ratings.analysis.comparison import Comparison, compare, votes_to_go
+from ratings.compare import describe, main
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
 from ratings.intervals.confidence_sequence import effective_votes, multiplier

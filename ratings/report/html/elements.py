@@ -8,7 +8,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ratings import plurals
+from ratings import wording
 from ratings.board.columns import Notation
 
 if TYPE_CHECKING:
@@ -132,4 +132,4 @@ def listing(names: Sequence[str], most: int = 4) -> str:
 
 def plural(n: int, what: str, several: str = "") -> str:
     """Return "1 vote" or "1,200 votes"."""
-    return plurals.plural(n, what, several, commas=True)
+    return wording.plural(n, what, several, commas=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ratings.board.columns import BoardRow, Notation, bounds, ranks
 from ratings.board.leaderboard import Leaderboard
-from ratings.plurals import plural
+from ratings.wording import plural
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -28,9 +28,10 @@ from ratings.intervals.sandwich import covariance
 from ratings.ledger.reader import read_ledger_by_category
 from ratings.outcomes import Outcome
 from ratings.report import build as pipeline
-from ratings.report.build import Request, make_report
+from ratings.report.build import make_report
 from ratings.report.json import to_csv, to_json, to_json_dict
 from ratings.report.report import Report
+from ratings.report.request import Request
 from ratings.report.sources import Needs, Source, read_ledger_source
 from ratings.report.text import report_text
 from ratings.scale import POINTS_PER_NAT

@@ -25,7 +25,8 @@ from ratings.files import write_files
 from ratings.ledger.reader import open_ledger, read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
-from ratings.votes.votes import MISSING_OUTCOME, Preference, is_blank
+from ratings.votes.collect import MISSING_OUTCOME
+from ratings.votes.votes import Preference, is_blank
 from ratings.wording import plural
 
 TIE, BOTH_BAD = "tie", "both bad"

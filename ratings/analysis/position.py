@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from ratings.fit.bradley_terry import fit
-from ratings.fit.covariates import CovariateData, CovariateFit, fit_covariates, places, shares_for_either
+from ratings.fit.covariate_data import CovariateData
+from ratings.fit.covariates import CovariateFit, fit_covariates, places, shares_for_either
 from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts

@@ -25,14 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import NotConvergedError, SettingsError
-from ratings.fit.bradley_terry import laplacian
+from ratings.fit.covariate_data import CovariateData, Floats
 from ratings.fit.newton import Place, filled, flat_direction, maximise, pseudo_inverse
 from ratings.fit.protocol import Fit
 from ratings.outcomes import BothBad
 from ratings.scale import quantile
 from ratings.votes.shares import shares
-
-Floats = NDArray[np.float64]
 
 # A tie between equals has a squared score of 1e-16 or less after rounding, against 1/4 in the Hessian.
 _ROUNDING = 1e-14
@@ -41,27 +39,6 @@ _ROUNDING = 1e-14
 _LEAST_INFORMATION = 1e-9
 # From this many votes on, a rough fit to some of them saves more passes than it costs.
 _MANY = 100_000
-
-
-@dataclass(frozen=True)
-class CovariateData:
-    """Votes on R rated models, in a shape that a pass over them can use; rows may stand for many."""
-
-    size: int
-    """R."""
-    pair: NDArray[np.int64]
-    """(n,) side a times R plus side b, both numbered among the rated models."""
-    share: Floats
-    """(n,) side A's share of the win: 1, 0 or 1/2."""
-    x: Floats
-    """(F, n) covariates; each lies in one piece of memory."""
-    times: Floats | None = None
-    """(n,) votes that a row stands for; None for one each."""
-
-    @property
-    def votes(self) -> float:
-        """Return the number of votes the rows stand for."""
-        return float(len(self.share) if self.times is None else self.times.sum())
 
 
 @dataclass(frozen=True)
@@ -136,7 +113,7 @@ def fit_covariates(
     """
     if rows.size == 0:
         raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
-    even = _weigh(rows, np.full(len(rows.share), 0.25))
+    even = rows.weigh(np.full(len(rows.share), 0.25))
     flat = flat_direction(rows.size, len(even))
     _check_separable(even, flat, names)
     start = np.concatenate([without.strengths, np.zeros(len(names))])
@@ -145,7 +122,7 @@ def fit_covariates(
     )
     hessian, last = top.hessian, top.last
     _check_exists(hessian, even, flat)
-    scores = _weigh(rows, last.residual * last.residual)
+    scores = rows.weigh(last.residual * last.residual)
     has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
     if not has_spread[rows.size :].all():
         raise SettingsError("every vote is a tie between equals, so there is nothing to measure a spread by")
@@ -192,9 +169,9 @@ class _Place(Place):
 
 
 def _at(rows: CovariateData, theta: Floats) -> _Place:
-    probability = _probability(rows, theta)
+    probability = rows.probability(theta)
     residual = rows.share - probability
-    return _Place(_gradient(rows, residual), lambda: _weigh(rows, probability * (1 - probability)), residual)
+    return _Place(rows.gradient(residual), lambda: rows.weigh(probability * (1 - probability)), residual)
 
 
 def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
@@ -215,45 +192,6 @@ def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
         return start
     # A model with few votes among these may be anywhere.
     return np.where(np.abs(theta - start) < 1, theta, start)
-
-
-def _probability(rows: CovariateData, theta: Floats) -> Floats:
-    strengths, coefficients = theta[: rows.size], theta[rows.size :]
-    behind = np.subtract.outer(strengths, strengths).T.ravel()[rows.pair]
-    behind -= coefficients @ rows.x
-    with np.errstate(over="ignore"):  # exp(710) is infinite, and the chance is then 0
-        np.exp(behind, out=behind)
-    behind += 1
-    return np.divide(1, behind, out=behind)
-
-
-def _gradient(rows: CovariateData, residual: Floats) -> Floats:
-    """Return the (R + F,) sum of residual times (e_a - e_b, x)."""
-    if rows.times is not None:
-        residual = residual * rows.times
-    return np.concatenate([_by_model(rows, residual), rows.x @ residual])
-
-
-def _weigh(rows: CovariateData, weight: Floats) -> Floats:
-    """Return the (R + F, R + F) sum of weight times z z^T, with z = (e_a - e_b, x)."""
-    if rows.times is not None:
-        weight = weight * rows.times
-    size, features = rows.size, len(rows.x)
-    total = np.empty((size + features, size + features))
-    pairs: Floats = np.bincount(rows.pair, weight, size * size).reshape(size, size).astype(np.float64)
-    total[:size, :size] = laplacian(pairs + pairs.T)
-    weighted = np.empty_like(weight)  # one for all covariates, as the first touch of fresh memory is slow
-    for f in range(features):
-        np.multiply(rows.x[f], weight, out=weighted)
-        total[:size, size + f] = total[size + f, :size] = _by_model(rows, weighted)
-        total[size + f, size:] = rows.x @ weighted
-    return total
-
-
-def _by_model(rows: CovariateData, values: Floats) -> Floats:
-    """Return the (R,) sum of values times (e_a - e_b)."""
-    pairs = np.bincount(rows.pair, values, rows.size * rows.size).reshape(rows.size, rows.size)
-    return np.asarray(pairs.sum(axis=1) - pairs.sum(axis=0))
 
 
 def _check_separable(even: Floats, flat: Floats, names: Sequence[str]) -> None:

@@ -28,19 +28,9 @@ from numpy.typing import NDArray
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.ledger.set_aside import count_set_aside, list_set_aside
 from ratings.outcomes import OUTCOMES, SPELLINGS, parse_outcome
+from ratings.votes.collect import RawVotes, keys_of, numbering, select
 from ratings.votes.counts import ALL, Counts, Groups, count_groups, count_groups_by_category
-from ratings.votes.votes import (
-    NO_OUTCOME,
-    Preference,
-    RawVotes,
-    Record,
-    Votes,
-    is_blank,
-    keys_of,
-    numbering,
-    parse_time,
-    select,
-)
+from ratings.votes.votes import NO_OUTCOME, Preference, Record, Votes, is_blank, parse_time
 
 SOURCES = {"human": False, "simulated": True}
 """Who may have cast a vote, and whether it was a program."""

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import UnknownOutcomeError, VotesError
+from ratings.votes.collect import RawVotes, keys_of, numbering, select
 from ratings.votes.schemas import FileRow, Layout, category_names, key, read_vote, recognise, text_or_none
-from ratings.votes.votes import NO_OUTCOME, RawVotes, Record, Votes, keys_of, numbering, parse_time, select
+from ratings.votes.votes import NO_OUTCOME, Record, Votes, parse_time
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.outcomes import OUTCOMES, Outcome
-from ratings.votes.votes import MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, Votes, is_blank, sort_models
+from ratings.votes.collect import MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, sort_models
+from ratings.votes.votes import Votes, is_blank
 
 ALL = ""
 """Key of the counts of all votes beside those of each category, which cannot have the empty name."""

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ratings.errors import UnknownOutcomeError, VotesError
+from ratings.votes.collect import collect
 from ratings.votes.schemas import FileRow, Layout, read_row, recognise, shorten
-from ratings.votes.votes import Record, Votes, collect
+from ratings.votes.votes import Record, Votes
 
 LARGE = 1 << 20
 """Bytes from which on a file is first read by columns."""

@@ -21,8 +21,9 @@ from ratings.intervals.sandwich import NO_SPREAD, covariance
 from ratings.outcomes import Outcome
 from ratings.report.text import board_text
 from ratings.scale import POINTS_PER_NAT
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts, count
-from ratings.votes.votes import Record, Votes, collect
+from ratings.votes.votes import Record, Votes
 from tests.ratings.helpers.strategies import VOTES
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -35,9 +35,10 @@ from ratings.report.request import Request
 from ratings.report.sources import Needs, Source, read_ledger_source
 from ratings.report.text import report_text
 from ratings.scale import POINTS_PER_NAT
+from ratings.votes.collect import collect
 from ratings.votes.counts import count
 from ratings.votes.markdown import FEATURES
-from ratings.votes.votes import Record, Votes, collect, keep
+from ratings.votes.votes import Record, Votes, keep
 
 NOW = datetime(2030, 2, 3, tzinfo=UTC)
 A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD

@@ -12,8 +12,9 @@ from ratings.report.html.headline import headline, how_sure
 from ratings.report.html.page import report_html
 from ratings.report.html.pairs import MOST_MODELS, verdict
 from ratings.report.report import Report
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts, count
-from ratings.votes.votes import Record, collect
+from ratings.votes.votes import Record
 from tests.ratings.helpers.page_reading import Page, matrices
 from tests.ratings.helpers.reports import NOW, duel, full_report, minimal_report, ranked
 

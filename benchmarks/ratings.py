@@ -53,7 +53,8 @@ what = f"{read_ledger(path).used:,} votes to counts"
 
 BOARD = """
 from datetime import UTC, datetime
-from ratings.ledger.reader import open_ledger, read_groups
+from ratings.ledger.groups import read_groups
+from ratings.ledger.access import open_ledger
 from ratings.board.leaderboard import build
 from ratings.votes.counts import count_groups
 start = time.process_time()

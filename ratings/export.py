@@ -22,7 +22,8 @@ from typing import Any, assert_never
 from ratings.cli import add_ledger
 from ratings.errors import ExportError, RatingsError
 from ratings.files import write_files
-from ratings.ledger.reader import open_ledger, read_preferences
+from ratings.ledger.access import open_ledger
+from ratings.ledger.reader import read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
 from ratings.votes.collect import MISSING_OUTCOME

@@ -10,7 +10,9 @@ ledger that keeps no such record is counted again every time.
 import threading
 from pathlib import Path
 
-from ratings.ledger.reader import Mark, open_ledger, read_groups, read_mark
+from ratings.ledger.access import open_ledger
+from ratings.ledger.groups import read_groups
+from ratings.ledger.reader import Mark, read_mark
 from ratings.votes.counts import Counts, count_groups, merge
 
 

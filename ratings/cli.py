@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from ratings.choices import Cluster, Interval, Method, Period
 from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
 from ratings.outcomes import BothBad, Ties
@@ -85,7 +86,7 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("ratings")
     group.add_argument(
         "--method",
-        choices=("bradley-terry", "davidson", "elo"),
+        choices=get_args(Method),
         default="bradley-terry",
         help="strengths by Bradley-Terry; by Davidson's model, the same as --ties davidson; or online Elo, "
         "which depends on the order of the votes and has no intervals (default %(default)s)",
@@ -130,13 +131,13 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("intervals and ranks")
     group.add_argument(
         "--interval",
-        choices=("sandwich", "clustered", "bootstrap", "sequence"),
+        choices=get_args(Interval),
         help="from counts; with votes that belong together; from resampled counts; or right at every look, "
         "for a board that is watched (default sandwich)",
     )
     group.add_argument(
         "--cluster",
-        choices=("voter", "prompt"),
+        choices=get_args(Cluster),
         help="with --interval clustered: the votes of one voter, or those about one prompt (default voter)",
     )
     group.add_argument(
@@ -152,7 +153,7 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
 def _add_parts(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("beside the board")
     group.add_argument("--category", nargs="+", default=[], metavar="NAME", help="a board for each; all for all")
-    group.add_argument("--by", choices=("day", "week"), help="the ratings at the end of every day or week")
+    group.add_argument("--by", choices=get_args(Period), help="the ratings at the end of every day or week")
     group.add_argument(
         "--models",
         type=Path,

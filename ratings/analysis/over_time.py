@@ -18,11 +18,12 @@ all of them will find one that misses more often than the level allows.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.choices import Period
 from ratings.errors import NoVotesError, SettingsError
 from ratings.fit.bradley_terry import laplacian, most_likely, win_probability
 from ratings.fit.existence import rated_models, reachable
@@ -33,8 +34,6 @@ from ratings.outcomes import OUTCOMES, BothBad
 from ratings.scale import quantile, to_points
 from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
-
-Period = Literal["day", "week"]
 
 Floats = NDArray[np.float64]
 

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.board.settings import Interval, Settings
+from ratings.board.settings import Settings
+from ratings.choices import Interval
 from ratings.errors import SettingsError, VotesError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.covariates import CovariateFit

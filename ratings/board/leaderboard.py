@@ -9,7 +9,7 @@ models at once (ranks.py); the worst rank a model may have stands beside it.
 
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ratings.board.columns import BoardRow, make_row
 from ratings.board.estimate import Estimate, estimate
 from ratings.board.settings import Settings as Settings
 from ratings.board.words import Words, describe
+from ratings.choices import Method
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BOTH_BAD_DROPPED
 from ratings.fit.elo import elo
@@ -32,8 +33,8 @@ from ratings.wording import plural
 if TYPE_CHECKING:
     import pandas as pd
 
-METHODS = ("bradley-terry", "davidson", "elo")
-"""What `build` knows; "davidson" is Bradley-Terry with Davidson's treatment of ties."""
+METHODS: tuple[str, ...] = get_args(Method)
+"""What `build` knows."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from ratings.analysis.elo_shuffles import EloShuffles, elo_over_shuffles
 from ratings.analysis.fragility import Fragility, fragility
 from ratings.analysis.influence import VoterInfluence, influential_voters
 from ratings.analysis.lineage import Lineage
-from ratings.analysis.over_time import Period, Series, series
+from ratings.analysis.over_time import Series, series
 from ratings.analysis.style import fit_style, normalised_differences
 from ratings.board.estimate import Estimate, Progress, with_covariates_equal
 from ratings.board.leaderboard import Leaderboard, Settings, rated_board
+from ratings.choices import Period
 from ratings.errors import SettingsError, VotesError
 from ratings.fit.covariates import CovariateFit
 from ratings.report.sources import Source

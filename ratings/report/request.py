@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from ratings.analysis.lineage import Lineage
-from ratings.analysis.over_time import Period
 from ratings.board.settings import Settings
+from ratings.choices import Period
 from ratings.report.sources import Needs
 
 EVERY_CATEGORY = "all"

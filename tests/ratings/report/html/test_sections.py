@@ -88,7 +88,7 @@ def test_pair_that_never_met_has_an_empty_cell() -> None:
     assert found["Votes"][0][2] == "0"
 
 
-def test_large_misfit_is_named_and_framed() -> None:
+def test_large_residual_is_named_and_framed() -> None:
     pairs = np.array([[0, 1], [1, 2], [2, 0]])
     counts = Counts(("a", "b", "c"), pairs, np.array([[60.0, 30, 0, 0]] * 3), 270)
     report = Report(board=ranked(counts), counts=counts, fit=fit(counts))

@@ -103,9 +103,11 @@ def check_plain(result: Fit) -> None:
         raise SettingsError("only known for Bradley-Terry, not with Davidson's tie parameter")
     data = result.data
     is_weighted = (data.squared_wins != data.wins).any() or (data.squared_ties != data.ties).any()
-    if result.prior is not None or data.field.any() or is_weighted:
+    is_whole = (data.wins == np.rint(data.wins)).all()
+    if result.prior is not None or data.field.any() or is_weighted or not is_whole:
         raise SettingsError(
-            "votes can only be dropped one by one from a fit without prior, weights and losses to the field"
+            "votes can only be dropped one by one from a fit of whole wins without prior, weights and losses to the "
+            "field"
         )
 
 

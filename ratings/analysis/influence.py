@@ -111,9 +111,9 @@ def _without(result: Fit, cast: _Cast, voter: int, code: int) -> VoterInfluence:
     own = slice(cast.start[voter], cast.start[voter + 1])
     a, b, share = cast.a[own], cast.b[own], cast.share[own]
     wins, ties = result.data.wins.copy(), result.data.ties.copy()
-    np.subtract.at(wins, (a[share == 1], b[share == 1]), 1)
-    np.subtract.at(wins, (b[share == 0], a[share == 0]), 1)
     tied = share == 0.5
+    np.subtract.at(wins, (a[~tied], b[~tied]), share[~tied])
+    np.subtract.at(wins, (b[~tied], a[~tied]), 1 - share[~tied])
     np.subtract.at(ties, (a[tied], b[tied]), 1)
     np.subtract.at(ties, (b[tied], a[tied]), 1)
     residual = share - win_probability(result.strengths)[a, b]

@@ -30,7 +30,7 @@ from ratings.report.sources import Source
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes, keep
 
-Part = TypeVar("Part")
+Made = TypeVar("Made")
 
 
 def make_report(source: Source, request: Request, *, now: datetime, progress: Progress | None = None) -> Report:
@@ -97,7 +97,7 @@ class _Maker:
             voters=voters or (),
         )
 
-    def attempt(self, what: str, make: Callable[[], Part]) -> Part | None:
+    def attempt(self, what: str, make: Callable[[], Made]) -> Made | None:
         """Return what `make` does, or None and note why it cannot be made."""
         try:
             return make()

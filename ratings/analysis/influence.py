@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.analysis.fragility import check_plain, refit
+from ratings.analysis.refit import check_plain, refit
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import win_probability
 from ratings.fit.covariates import places, shares_for_either

@@ -21,8 +21,8 @@ def check_plain(result: Fit) -> None:
     is_whole = (data.wins == np.rint(data.wins)).all()
     if result.prior is not None or data.field.any() or is_weighted or not is_whole:
         raise SettingsError(
-            "votes can only be dropped one by one from a fit of whole wins without prior, weights and losses to the "
-            "field"
+            "votes can only be dropped one by one from a fit of plain wins and ties, "
+            "without prior, weights or losses to the field"
         )
 
 

@@ -32,7 +32,7 @@ from ratings.intervals.ranks import marginal_ranks
 from ratings.intervals.sandwich import centre_on
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.scale import quantile, to_points
-from ratings.votes.shares import BAD, LOST, TIED, WON
+from ratings.votes.shares import BAD, LOST, TIED, WON, total
 from ratings.votes.votes import Votes
 
 Floats = NDArray[np.float64]
@@ -144,7 +144,7 @@ class _Board:
 
     def add(self, cells: Floats, keep: bool) -> None:
         """Take the (K, K, O) votes of a period, in addition to the others where they are to be kept."""
-        wins, ties = cells @ WON + (cells @ LOST).T, cells @ (TIED + BAD)
+        wins, ties = total(cells, WON) + total(cells, LOST).T, total(cells, TIED + BAD)
         ties = ties + ties.T
         if keep:
             self._wins += wins

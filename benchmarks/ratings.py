@@ -53,7 +53,8 @@ what = f"{read_ledger(path).used:,} votes to counts"
 
 BOARD = """
 from datetime import UTC, datetime
-from ratings.ledger.reader import open_ledger, read_groups
+from ratings.ledger.groups import read_groups
+from ratings.ledger.access import open_ledger
 from ratings.board.leaderboard import build
 from ratings.votes.counts import count_groups
 start = time.process_time()
@@ -77,7 +78,8 @@ what = "two boards: Bradley-Terry and Davidson, with sandwich intervals and simu
 
 REPORT = """
 from datetime import UTC, datetime
-from ratings.report.build import Request, make_report
+from ratings.report.build import make_report
+from ratings.report.request import Request
 from ratings.report.sources import read_ledger_source
 start = time.process_time()
 request = Request()

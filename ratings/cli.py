@@ -1,19 +1,17 @@
-"""The command line of ratings.compute: its manual page, and which options contradict each other.
-
-A contradiction is two options of which one would be ignored without a word. They are listed here, each
-with its reason, and found before anything is read.
-"""
+"""The command line of ratings.compute, whose help is its manual page, and what all commands share of theirs."""
 
 import argparse
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from ratings.choices import Cluster, Interval, Method, Period
+from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
 from ratings.outcomes import BothBad, Ties
 
 if TYPE_CHECKING:
-    from ratings.report.build import Request
+    from ratings.report.request import Request
 
 _DESCRIPTION = """\
 Turn votes into a leaderboard: ratings in Elo points, how sure they are, and what they rest on. The table is
@@ -35,34 +33,10 @@ examples:
 
 exit status:
   0  the board was printed and, with --out, written
-  2  it was not: one line on the standard error says what was wrong and what to do; earlier snapshots stand
+  2  it was not: one line on the standard error names the problem and the way out; earlier snapshots stand
 """
 
-_NO_INTERVALS = "online Elo has no intervals and no joint covariance"
-_PLAIN = "it counts votes of one weight each, a tie as half a win"
-_NO_WIN = "a loss to the field has no winner to share a win with"
-_HALF = {"--choose", "--ties davidson", "--ties drop"}
-
-_CONTRADICTIONS: tuple[tuple[str, set[str], str], ...] = (
-    (
-        "--method elo",
-        {*_HALF, "--prior", "--weights", "--interval", "--style", "--by", "--models", "--voters"}
-        | {"--fragility", "--position"},
-        _NO_INTERVALS,
-    ),
-    ("--method elo", {"--both-bad loss-to-the-field"}, _NO_WIN),
-    ("--choose", {"--ties", "--ties davidson"}, "one chooses the treatment of ties and the other names it"),
-    ("--method davidson", {"--ties half", "--ties drop"}, "Davidson's model has a treatment of ties of its own"),
-    ("--ties davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
-    ("--fragility", {"--ties davidson", "--prior", "--weights"}, _PLAIN),
-    ("--voters", {"--ties davidson", "--ties drop", "--prior", "--weights"}, _PLAIN),
-    (
-        "--both-bad loss-to-the-field",
-        {"--fragility", "--voters", "--position", "--style", "--by", "--elo-shuffles", "--interval bootstrap"},
-        _NO_WIN,
-    ),
-    ("--prior", {"--interval bootstrap"}, "the bootstrap resamples votes alone"),
-)
+Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,17 +54,29 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def add_source(container: Container) -> None:
+    """Add the two places that votes are read from, of which one has to be named."""
+    source = container.add_mutually_exclusive_group(required=True)
+    add_ledger(source)
+    source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines, CSV or Parquet")
+
+
+def add_ledger(container: Container, *, required: bool = False) -> None:
+    """Add the option that names the arena's ledger."""
+    container.add_argument(
+        "--db", type=Path, required=required, metavar="FILE", help="the arena's ledger, a SQLite file"
+    )
+
+
 def _add_files(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("votes and results")
-    source = group.add_mutually_exclusive_group(required=True)
-    source.add_argument("--db", type=Path, metavar="FILE", help="the arena's ledger, a SQLite file")
-    source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines, CSV or Parquet")
+    add_source(group)
     group.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
         help="keep a snapshot in a folder of its own under DIR, with DIR/latest and DIR/leaderboard.{json,csv,html} "
-        "leading to it, and tell what changed since the one before",
+        "leading to it, and report what changed since the one before",
     )
     group.add_argument("--png", action="store_true", help="with --out: also leaderboard.png")
     group.add_argument("--list-left-out", action="store_true", help="print each row that could not be used, and why")
@@ -100,7 +86,7 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("ratings")
     group.add_argument(
         "--method",
-        choices=("bradley-terry", "davidson", "elo"),
+        choices=get_args(Method),
         default="bradley-terry",
         help="strengths by Bradley-Terry; by Davidson's model, the same as --ties davidson; or online Elo, "
         "which depends on the order of the votes and has no intervals (default %(default)s)",
@@ -110,7 +96,11 @@ def _add_method(made: argparse.ArgumentParser) -> None:
         choices=get_args(Ties),
         help="a tie is half a win each, not counted, or an outcome with a parameter of its own (default half)",
     )
-    group.add_argument("--choose", action="store_true", help="take the ties that predict held-out votes best; say so")
+    group.add_argument(
+        "--choose",
+        action="store_true",
+        help="take the treatment of ties that predicts held-out votes best, and report it",
+    )
     group.add_argument(
         "--both-bad",
         choices=get_args(BothBad),
@@ -141,13 +131,13 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("intervals and ranks")
     group.add_argument(
         "--interval",
-        choices=("sandwich", "clustered", "bootstrap", "sequence"),
+        choices=get_args(Interval),
         help="from counts; with votes that belong together; from resampled counts; or right at every look, "
         "for a board that is watched (default sandwich)",
     )
     group.add_argument(
         "--cluster",
-        choices=("voter", "prompt"),
+        choices=get_args(Cluster),
         help="with --interval clustered: the votes of one voter, or those about one prompt (default voter)",
     )
     group.add_argument(
@@ -163,7 +153,7 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
 def _add_parts(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("beside the board")
     group.add_argument("--category", nargs="+", default=[], metavar="NAME", help="a board for each; all for all")
-    group.add_argument("--by", choices=("day", "week"), help="the ratings at the end of every day or week")
+    group.add_argument("--by", choices=get_args(Period), help="the ratings at the end of every day or week")
     group.add_argument(
         "--models",
         type=Path,
@@ -174,12 +164,12 @@ def _add_parts(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--position",
         action=argparse.BooleanOptionalAction,
-        help="the advantage of side A, told unless --no-position; named, it is also held equal with --style",
+        help="the advantage of side A, reported unless --no-position; given, it is also held equal with --style",
     )
     group.add_argument(
         "--fragility",
         action=argparse.BooleanOptionalAction,
-        help="how few votes hold up the first place, told unless --no-fragility",
+        help="how few votes hold up the first place, reported unless --no-fragility",
     )
     group.add_argument("--voters", action="store_true", help="the voters without whom the ratings change most")
     group.add_argument(
@@ -189,11 +179,11 @@ def _add_parts(made: argparse.ArgumentParser) -> None:
 
 def read_request(options: argparse.Namespace) -> "Request":
     """Return what the options ask for. Raises SettingsError for a contradiction or a value out of range."""
-    _check(options)
+    check_contradictions(options)
     from ratings.analysis.lineage import read_lineage
     from ratings.board.settings import Settings
     from ratings.fit.prior import Prior
-    from ratings.report.build import Request
+    from ratings.report.request import Request
 
     settings = Settings(
         ties=options.ties or "half",
@@ -219,35 +209,6 @@ def read_request(options: argparse.Namespace) -> "Request":
         voters=options.voters,
         elo_shuffles=options.elo_shuffles,
     )
-
-
-def _check(options: argparse.Namespace) -> None:
-    given = _given(options)
-    for one, others, why in _CONTRADICTIONS:
-        for other in sorted(others & given.keys()):
-            if one in given:
-                raise SettingsError(f"{given[one]} and {given[other]} contradict each other: {why}; leave one out")
-    if options.png and not options.out:
-        raise SettingsError("--png needs a folder to write to; give --out DIR")
-    if options.cluster and options.interval != "clustered":
-        raise SettingsError("--cluster is for --interval clustered; give both or neither")
-    if options.elo_shuffles and options.elo_shuffles < 2:
-        raise SettingsError(f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2")
-
-
-def _given(options: argparse.Namespace) -> dict[str, str]:
-    """Return each option that was given, such as "--ties", alone and with its value, "--ties drop", as it was given.
-
-    "--method davidson" is another way to give "--ties davidson".
-    """
-    given: dict[str, str] = {}
-    for name, value in vars(options).items():
-        if value not in (None, False, 0) and value != []:
-            flag = f"--{name.replace('_', '-')}"
-            given |= {option: option for option in (flag, f"{flag} {value}")}
-    if "--method davidson" in given:
-        given.setdefault("--ties davidson", "--method davidson")
-    return given
 
 
 def _anchor(text: str) -> tuple[str, float]:

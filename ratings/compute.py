@@ -1,7 +1,7 @@
 """python -m ratings.compute: from a ledger or file of votes to a leaderboard.
 
 Prints the table; with --out also keeps a snapshot. What cannot be rated ends in one line on stderr and
-exit status 2. The options stand in options.py.
+exit status 2. The options stand in cli.py.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from ratings.cli import parser, read_request
 from ratings.errors import RatingsError
 
 if TYPE_CHECKING:
-    from ratings.report.build import Request
+    from ratings.report.request import Request
     from ratings.report.sources import Source
 
 

@@ -1,6 +1,6 @@
 """What can go wrong between a vote and a number, each with its own name.
 
-Every message is one line that says what was wrong, the value, and the way out, because the
+Every message is one line with what was wrong, the value, and the way out, because the
 commands print it as it stands.
 """
 
@@ -14,7 +14,7 @@ class VotesError(RatingsError):
 
 
 class UnknownOutcomeError(VotesError):
-    """A vote says something that is none of the known spellings of an outcome."""
+    """A vote holds something that is none of the known spellings of an outcome."""
 
     def __init__(self, value: object, where: str = "") -> None:
         """Name the `value` and, where known, the file and row that hold it."""
@@ -51,4 +51,4 @@ class OutputError(RatingsError):
 
 
 class TooFewClustersError(RatingsError):
-    """Too few voters or prompts to tell how much their votes belong together."""
+    """Too few voters or prompts to estimate how much their votes belong together."""

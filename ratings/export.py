@@ -20,11 +20,15 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from common.files import write_files
+from ratings.cli import add_ledger
 from ratings.errors import ExportError, OutputError, RatingsError
-from ratings.ledger.reader import open_ledger, read_preferences
+from ratings.ledger.access import open_ledger
+from ratings.ledger.reader import read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
-from ratings.votes.votes import MISSING_OUTCOME, Preference, is_blank
+from ratings.votes.collect import MISSING_OUTCOME
+from ratings.votes.votes import Preference, is_blank
+from ratings.wording import plural
 
 TIE, BOTH_BAD = "tie", "both bad"
 EMPTY_TEXT = "empty prompt or reply"
@@ -47,12 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     for path, rows in zip(paths, (train, test), strict=True):
         prompts = len({_prompt_key(row) for row in rows})
-        print(f"wrote {path}: {len(rows)} pairs on {prompts} prompts")
+        print(f"wrote {path}: {plural(len(rows), 'pair')} on {plural(prompts, 'prompt')}")
     simulated = sum(row["source"] == "simulated" for row in pairs)
     total = len(pairs) + sum(no_pairs.values())
     print(
-        f"{total} votes read: {len(pairs)} pairs ({simulated} simulated), "
-        f"{sum(no_pairs.values())} no pairs{f' ({_listed(no_pairs)})' if no_pairs else ''}"
+        f"{plural(total, 'vote')} read: {plural(len(pairs), 'pair')} ({simulated} simulated), "
+        f"{sum(no_pairs.values())} without a pair{f' ({_listed(no_pairs)})' if no_pairs else ''}"
     )
     return 0
 
@@ -91,9 +95,9 @@ def split(pairs: Sequence[dict[str, Any]], test_share: float) -> tuple[list[dict
     fractions = {_prompt_key(row): _fraction(_prompt_key(row)) for row in pairs}
     prompts = sorted(fractions, key=lambda prompt: fractions[prompt])
     if len(prompts) < 2:
+        those = "the only pair is" if len(pairs) == 1 else f"all {len(pairs)} pairs are"
         raise ExportError(
-            f"all {len(pairs)} pairs are on one prompt, which cannot be on both sides of a split; "
-            "collect votes on a second prompt"
+            f"{those} on one prompt, which cannot be on both sides of a split; collect votes on a second prompt"
         )
     below = sum(fraction < test_share for fraction in fractions.values())
     held_out = set(prompts[: min(max(below, 1), len(prompts) - 1)])
@@ -154,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ratings.export", description="Write preference pairs from the votes of the arena."
     )
-    parser.add_argument("--db", type=Path, required=True, metavar="FILE", help="the arena's ledger, a SQLite file")
+    add_ledger(parser, required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets train.jsonl and test.jsonl")
     parser.add_argument("--format", choices=["trl"], default="trl", help="of the rows (default %(default)s)")
     parser.add_argument("--test-share", type=float, default=0.2, help="of the prompts (default %(default)s)")

@@ -14,6 +14,7 @@ from ratings.errors import NoVotesError, RatingsError
 from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
 from ratings.report.html.plots import interval_figure
+from ratings.wording import plural
 
 EXPLAINED = (
     "<p>Bradley-Terry ratings of the votes that count. A rank of 1–3 may still be any of these. "
@@ -62,7 +63,7 @@ def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
     body = "".join(f"<tr>{_cells(row, elo)}</tr>" for row in board.rows)
     return (
         '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
-        f"<caption>{len(board.rows)} models, best first</caption>"
+        f"<caption>{plural(len(board.rows), 'model')}, best first</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="hint">{html.escape(board.summary())}</p>'
     )

@@ -1,1 +1,1 @@
-"""What else the votes say, beside the board: style, position, training, time, and how far to trust it."""
+"""What else the votes show, beside the board: style, position, training, time, and how far to trust it."""

@@ -11,9 +11,9 @@ matter.
 - A tag ("lora", "int8", "few-shot") is the mean over pairs of models that differ by this tag alone: all
   other tags and the stage are the same, and they are parent and child or have the same parent. Only
   where no such pair exists is a child with the tag held against its parent without it; the gain
-  then holds whatever else the step changed, and `basis` says so.
+  then holds whatever else the step changed, and `basis` records it.
 
-The interval is about votes: how surely the voters prefer these very checkpoints. It does not say how
+The interval is about votes: how surely the voters prefer these very checkpoints. It does not tell how
 another run of the same training would come out.
 """
 

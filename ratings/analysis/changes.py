@@ -50,14 +50,14 @@ class Changes:
     """The moves between two boards, the largest first, then the models that are not on both."""
 
     old: str
-    """When the older board was made, as it says itself."""
+    """When the older board was made, as it records itself."""
     new: str
     new_votes: int
     """Rows read by the newer board beyond the older one's."""
     is_nested: bool
     """Whether the newer board can hold all the older one's votes, which sets the margin."""
     confidence: float
-    """With which no unmoved model is said to have moved."""
+    """With which no unmoved model is reported as moved."""
     caveats: tuple[str, ...]
     """What keeps the two boards from being the same measurement, in plain words."""
     moves: tuple[Move, ...]
@@ -122,7 +122,7 @@ def _move(
 
 
 def _variance(old: Mapping[str, Any], new: Mapping[str, Any], z: tuple[float, ...], is_nested: bool) -> float | None:
-    """Return the variance of new minus old in points squared, or None where there is nothing to tell it by."""
+    """Return the variance of new minus old in points squared, or None where there is nothing to estimate it from."""
     if None in (old["lower"], old["upper"], new["lower"], new["upper"]):
         return None  # a method without intervals
     sd_old, sd_new = ((row["upper"] - row["lower"]) / 2 / q for row, q in zip((old, new), z, strict=True))
@@ -148,21 +148,21 @@ def _caveats(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
 ) -> list[str]:
-    told = []
+    caveats = []
     if old["method"] != new["method"]:
-        told.append(f"the method changed from {old['method']} to {new['method']}: moves mix votes with the method")
+        caveats.append(f"the method changed from {old['method']} to {new['method']}: moves mix votes with the method")
     changed = [
         key
         for key in sorted({*old["settings"], *new["settings"]})
         if old["settings"].get(key) != new["settings"].get(key)
     ]
     if changed:
-        told.append(f"settings changed: {', '.join(changed)}; moves mix votes with the settings")
+        caveats.append(f"settings changed: {', '.join(changed)}; moves mix votes with the settings")
     if not is_nested:
-        told.append("the newer board does not hold all the older one's votes; margins are the widest possible")
+        caveats.append("the newer board does not hold all the older one's votes; margins are the widest possible")
     if {m for m in before if _is_rated(before[m])} != {m for m in after if _is_rated(after[m])}:
-        told.append("not the same models are rated: moves are from the mean of those on both, margins roughly right")
-    return told
+        caveats.append("not the same models are rated: moves are from the mean of those on both, margins roughly right")
+    return caveats
 
 
 def _is_rated(row: Mapping[str, Any] | None) -> bool:

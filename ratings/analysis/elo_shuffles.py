@@ -1,11 +1,11 @@
 """Online Elo averaged over shuffles of the same votes, with how far its order alone moves it.
 
-Elo's result depends on the order of the votes, which says nothing about fixed models. The mean over
+Elo's result depends on the order of the votes, which carries no information on fixed models. The mean over
 random orders does away with that dependence, and the spread over the orders shows how large it is: an
 arena's difference between two models that is smaller than the spread is an accident of who voted when
 (Boubdir et al. 2023, arXiv:2311.17295, "Elo Uncovered", measure the same).
 
-The spread is no interval. It does not say how far other votes would have moved the ratings, it grows
+The spread is no interval. It does not tell how far other votes would have moved the ratings, it grows
 with k, and it is zero where only one order exists.
 
 Every shuffle is a pass over all votes: where numba is importable the pass is compiled, else plain Python.

@@ -23,13 +23,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.analysis.refit import check_plain, refit
 from ratings.errors import SettingsError, TooFewModelsError
-from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
+from ratings.fit.bradley_terry import win_probability
 from ratings.fit.newton import pseudo_inverse
 from ratings.fit.protocol import Fit
-from ratings.outcomes import OUTCOMES, Outcome
 from ratings.scale import POINTS_PER_NAT
-from ratings.votes.counts import Counts
 
 METHOD = "approximate maximum influence, checked by fitting again"
 
@@ -66,7 +65,7 @@ class Fragility:
     predicted: int | None
     """Votes to drop by the approximation; None where not even all that help are enough."""
     needed: int | None
-    """Votes whose dropping was found to change the first place; None where none were."""
+    """Votes whose dropping changes the first place; None where none were."""
     lead_after: float | None
     """Elo points of the first over the challenger without these votes; below zero."""
     dropped: tuple[Dropped, ...]
@@ -95,18 +94,6 @@ def fragility(result: Fit, *, challengers: int = 5) -> Fragility:
         if found.needed is not None:
             return found
     return _carry_out(result, attacks[0])
-
-
-def check_plain(result: Fit) -> None:
-    """Raise SettingsError for a fit that rests on more than wins and half ties of one vote each."""
-    if result.log_nu is not None:
-        raise SettingsError("only known for Bradley-Terry, not with Davidson's tie parameter")
-    told = result.data
-    is_weighted = (told.squared_wins != told.wins).any() or (told.squared_ties != told.ties).any()
-    if result.prior is not None or told.field.any() or is_weighted:
-        raise SettingsError(
-            "votes can only be dropped one by one from a fit without prior, weights and losses to the field"
-        )
 
 
 @dataclass(frozen=True)
@@ -242,15 +229,3 @@ def _lead_without(result: Fit, attack: _Attack, taken: NDArray[np.int64]) -> flo
     if len(again.rated) < len(wins):
         return None
     return float(again.strengths[attack.first] - again.strengths[attack.challenger])
-
-
-def refit(wins: Floats, ties: Floats, start: Floats) -> BradleyTerryFit:
-    """Return the fit of (R, R) wins and symmetric ties, from (R,) strengths close to it; models are numbered from 0."""
-    upper = np.triu(ties)
-    pairs = np.argwhere(wins + upper > 0)
-    outcomes = np.zeros((len(pairs), len(OUTCOMES)))
-    outcomes[:, Outcome.A_WINS.code] = wins[tuple(pairs.T)]
-    outcomes[:, Outcome.TIE.code] = upper[tuple(pairs.T)]
-    names = tuple(str(k) for k in range(len(wins)))
-    counts = Counts(names, pairs, outcomes, round(float(outcomes.sum())))
-    return fit(counts, start=dict(zip(names, start.tolist(), strict=True)))

@@ -1,9 +1,9 @@
 """Whose votes weigh most: what the board would be without one voter.
 
 A voter's influence is how the ratings change where all of the voter's votes are left out. One Newton
-step from the fit, -H+ times the sum of the voter's scores (y - P_ij)(e_i - e_j), tells it to first
+step from the fit, -H+ times the sum of the voter's scores (y - P_ij)(e_i - e_j), gives it to first
 order for any number of voters (Cook and Weisberg 1982, "Residuals and Influence in Regression", 3.4).
-Those it names are then left out in earnest and the strengths fitted again, and that change is the one
+Those it points to are then left out in earnest and the strengths fitted again, and that change is the one
 to quote. A large influence is no proof of foul play: whoever votes most weighs most.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.analysis.fragility import check_plain, refit
+from ratings.analysis.refit import check_plain, refit
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import win_probability
 from ratings.fit.covariates import places, shares_for_either
@@ -38,7 +38,7 @@ class VoterInfluence:
     model: str
     """Whose rating changes most; where models lose their rating, the first of them."""
     one_step: float
-    """By how much, by the approximation that found this voter."""
+    """By how much, by the approximation that picked this voter."""
     change: float | None
     """By how much, fitted again; None, as below, where a model loses its rating."""
     lead_change: float | None
@@ -64,7 +64,7 @@ def influential_voters(
     check_plain(result)
     share_of, place = shares_for_either(both_bad), places(result)
     if voters.shape != (votes.used,):
-        raise SettingsError(f"voters have the shape {voters.shape}; give one code a vote, {(votes.used,)}")
+        raise SettingsError(f"voters have the shape {voters.shape}; give one code per vote, {(votes.used,)}")
     a, b, share = place[votes.a], place[votes.b], share_of[votes.outcome]
     kept = np.flatnonzero((a >= 0) & (b >= 0) & np.isfinite(share) & (voters >= 0))
     kept = kept[np.argsort(voters[kept], kind="stable")]
@@ -111,9 +111,9 @@ def _without(result: Fit, cast: _Cast, voter: int, code: int) -> VoterInfluence:
     own = slice(cast.start[voter], cast.start[voter + 1])
     a, b, share = cast.a[own], cast.b[own], cast.share[own]
     wins, ties = result.data.wins.copy(), result.data.ties.copy()
-    np.subtract.at(wins, (a[share == 1], b[share == 1]), 1)
-    np.subtract.at(wins, (b[share == 0], a[share == 0]), 1)
     tied = share == 0.5
+    np.subtract.at(wins, (a[~tied], b[~tied]), share[~tied])
+    np.subtract.at(wins, (b[~tied], a[~tied]), 1 - share[~tied])
     np.subtract.at(ties, (a[tied], b[tied]), 1)
     np.subtract.at(ties, (b[tied], a[tied]), 1)
     residual = share - win_probability(result.strengths)[a, b]

@@ -6,7 +6,7 @@ needs and already has, and the sum over all pairs counts the pairs told apart, t
 A battle is worth what it is expected to add to that sum. Lowering the variance v_kl of a difference
 d_kl that is still open adds
 
-    w_kl = d_kl^2 / (z^2 v_kl^2)    a nat squared,
+    w_kl = d_kl^2 / (z^2 v_kl^2)    per nat squared,
 
 much for close differences that are nearly decided, little for those that are equal as far as anybody
 knows, nothing for those decided. One more vote on i and j adds h (e_i - e_j)(e_i - e_j)^T to the

@@ -12,17 +12,18 @@ its sandwich intervals and marginal ranks, and rates the models that can be rate
 Two things to know when reading it. Ratings are measured from the mean of the models rated in that
 period, as on every board, so a strong newcomer moves all others down on its first day; differences
 between two models do not move. And each interval holds for its own period: somebody who looks at
-all of them will find one that misses more often than the level says.
+all of them will find one that misses more often than the level allows.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.choices import Period
 from ratings.errors import NoVotesError, SettingsError
 from ratings.fit.bradley_terry import laplacian, most_likely, win_probability
 from ratings.fit.existence import rated_models, reachable
@@ -31,17 +32,15 @@ from ratings.intervals.ranks import marginal_ranks
 from ratings.intervals.sandwich import centre_on
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.scale import quantile, to_points
-from ratings.votes.shares import BAD, LOST, TIED, WON
+from ratings.votes.shares import BAD, LOST, TIED, WON, total
 from ratings.votes.votes import Votes
-
-Period = Literal["day", "week"]
 
 Floats = NDArray[np.float64]
 
 _SECONDS_PER_DAY = 86_400
 _LONGEST = 2**16
 """Days or weeks a series may span, 179 years of days: beyond lies a wrong unit or date."""
-# As in intervals.py: the squared score of a tie between equals, after rounding.
+# As in sandwich.py: the squared score of a tie between equals, after rounding.
 _ROUNDING = 1e-14
 
 
@@ -68,7 +67,7 @@ class Series:
     """Votes without a time, which are in no period."""
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return text, ints, finite floats and nulls: one list over the periods a model."""
+        """Return text, ints, finite floats and nulls: one list over the periods for each model."""
         return {
             "by": self.by,
             "cumulative": self.cumulative,
@@ -145,7 +144,7 @@ class _Board:
 
     def add(self, cells: Floats, keep: bool) -> None:
         """Take the (K, K, O) votes of a period, in addition to the others where they are to be kept."""
-        wins, ties = cells @ WON + (cells @ LOST).T, cells @ (TIED + BAD)
+        wins, ties = total(cells, WON) + total(cells, LOST).T, total(cells, TIED + BAD)
         ties = ties + ties.T
         if keep:
             self._wins += wins
@@ -206,7 +205,7 @@ def _steps(votes: Votes, times: Floats, by: Period, both_bad: BothBad) -> Iterat
 
 def _check(votes: Votes, times: Floats, by: str, both_bad: str) -> None:
     if times.shape != (votes.used,):
-        raise SettingsError(f"times have the shape {times.shape}; give one time a vote, {(votes.used,)}")
+        raise SettingsError(f"times have the shape {times.shape}; give one time per vote, {(votes.used,)}")
     if by not in get_args(Period):
         raise SettingsError(f"by is {by!r}; choose one of {', '.join(get_args(Period))}")
     if both_bad not in ("tie", "drop"):

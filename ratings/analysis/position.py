@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from ratings.fit.bradley_terry import fit
-from ratings.fit.covariates import CovariateData, CovariateFit, fit_covariates, places, shares_for_either
+from ratings.fit.covariate_data import CovariateData
+from ratings.fit.covariates import CovariateFit, fit_covariates, places, shares_for_either
 from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
@@ -24,7 +25,7 @@ def fit_position(counts: Counts, *, both_bad: BothBad = "tie", without: Fit | No
 
     The cost depends on the number of pairs and not of votes, each of which weighs the same, also where
     the counts carry weights. `without` is the fit without the side, where it was made already: by half a
-    win for a tie, without prior or weights. Raises SettingsError where the side cannot be told from the
+    win for a tie, without prior or weights. Raises SettingsError where the side cannot be separated from the
     models, as where each of two models always kept its own, and NotConvergedError where the estimate
     does not exist.
     """

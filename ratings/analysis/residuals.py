@@ -1,6 +1,6 @@
 """Where votes and fit part: what was seen of each pair, what the fit expects, and how far that is off.
 
-One strength a model cannot say that a beats b, b beats c and c beats a, nor that a model does well
+One strength per model cannot express that a beats b, b beats c and c beats a, nor that a model does well
 against one opponent alone. Both show as residuals of pairs. With O the share of the win that i took
 from j over n votes, p the share the fit expects and v(p) its variance,
 
@@ -44,7 +44,7 @@ class PairTable:
     battles: Floats
     """(M, M) usable votes between the two, both-bad ones included; symmetric, zero on the diagonal."""
     observed: Floats
-    """(M, M) share of the win, as the ratings count it; NaN where no vote tells."""
+    """(M, M) share of the win, as the ratings count it; NaN without a vote."""
     expected: Floats | None = None
     """(M, M) share the fit expects, NaN on the diagonal; None without a fit."""
     residual: Floats | None = None
@@ -60,7 +60,7 @@ def pairs_of(board: Leaderboard, counts: Counts, fit: Fit | None, most: int) -> 
     battles = _among(total + total.T, counts.models, names)
     rated = () if fit is None else tuple(fit.models[i] for i in fit.rated)
     if fit is None or not set(names) <= set(rated):
-        return PairTable(names, battles, _among(_shares(_told(board, counts)), counts.models, names))
+        return PairTable(names, battles, _among(_shares(_data_without_a_fit(board, counts)), counts.models, names))
     return PairTable(
         names,
         battles,
@@ -73,13 +73,13 @@ def pairs_of(board: Leaderboard, counts: Counts, fit: Fit | None, most: int) -> 
 def residuals(fit: Fit) -> Floats:
     """Return (R, R) standard errors that the row's model won beyond what the fit expects of it.
 
-    Antisymmetric; NaN for a pair without a vote, or one that the fit follows whatever it says. With
+    Antisymmetric; NaN for a pair without a vote, or one that the fit follows whatever its votes are. With
     weights the variance takes their squares, and the leverage is that of the weighted fit.
     """
     expects = fit.expected()
     expected, variance = expects.share, expects.variance
-    told, squared = fit.data, fit.data.squared
-    votes, squares = (part.wins + part.wins.T + part.ties for part in (told, squared))
+    data, squared = fit.data, fit.data.squared
+    votes, squares = (part.wins + part.wins.T + part.ties for part in (data, squared))
     seen = squared.wins * expected.T**2
     scores = seen + seen.T + squared.ties * (0.5 - expected) ** 2
     total = float((squares * variance).sum())
@@ -87,7 +87,7 @@ def residuals(fit: Fit) -> Floats:
     left = 1 - _leverage(fit, votes, expects)
     error = phi * squares * variance * left
     is_known = (votes > 0) & (left > _FOLLOWED) & (error > 0)
-    beyond = told.shares * expected.T - told.shares.T * expected  # O - n p, without a difference of large numbers
+    beyond = data.shares * expected.T - data.shares.T * expected  # O - n p, without a difference of large numbers
     return np.where(is_known, beyond / np.sqrt(np.where(is_known, error, 1.0)), np.nan)
 
 
@@ -107,15 +107,15 @@ def _leverage(fit: Fit, votes: Floats, expected: Expected) -> Floats:
     return np.asarray(leverage)
 
 
-def _told(board: Leaderboard, counts: Counts) -> FitData:
-    """Return what the votes say where no fit does: ties half a win each, both-bad as the board took them."""
+def _data_without_a_fit(board: Leaderboard, counts: Counts) -> FitData:
+    """Return the votes as they are counted without a fit: ties half a win each, both-bad as the board took them."""
     both_bad: BothBad = "tie" if board.settings.both_bad == "tie" else "drop"
     return gather(counts, ties="half", both_bad=both_bad)
 
 
-def _shares(told: FitData) -> Floats:
-    votes = told.shares + told.shares.T
-    return np.divide(told.shares, votes, out=np.full_like(votes, np.nan), where=votes > 0)
+def _shares(data: FitData) -> Floats:
+    votes = data.shares + data.shares.T
+    return np.divide(data.shares, votes, out=np.full_like(votes, np.nan), where=votes > 0)
 
 
 def _off_diagonal(square: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Style control: how much longer or more decorated replies win by looks, and who wins without them.
 
 Voters like length, headers, bold type and lists whoever wrote them. With the style of both replies
-as covariates beside the models, the strengths say who wins where the replies look alike (Li,
+as covariates beside the models, the strengths show who wins where the replies look alike (Li,
 Angelopoulos and Chiang 2024, "Does style matter? Disentangling style and substance in Chatbot
 Arena"). fit/covariates.py holds the fit and votes/markdown.py counts; this file turns counts into covariates.
 
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from ratings.analysis.position import POSITION
 from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
-from ratings.fit.covariates import CovariateData, CovariateFit, fit_covariates, places, shares_for_either
+from ratings.fit.covariate_data import CovariateData
+from ratings.fit.covariates import CovariateFit, fit_covariates, places, shares_for_either
 from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
@@ -55,7 +56,7 @@ def fit_style(
     The differences may be of any antisymmetric kind; `normalised_differences` gives the usual one.
     `position` adds side A as the last covariate. A vote with a NaN is left out as "style not
     measured"; `without` is fitted to the same votes, so the two boards differ by the style alone.
-    Raises SettingsError where a covariate never differs or cannot be told from the others, and
+    Raises SettingsError where a covariate never differs or cannot be separated from the others, and
     NotConvergedError where the estimate does not exist.
     """
     share_of = shares_for_either(both_bad)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ratings.board.columns import BoardRow
     from ratings.board.leaderboard import Leaderboard
-    from ratings.report.build import Request
     from ratings.report.report import Report
+    from ratings.report.request import Request
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,7 +165,7 @@ def rate(
 
 def _request(options: dict[str, Any]) -> "Request":
     """Return what the options of `rate` ask for, read by the rules of the command."""
-    from ratings.analysis.over_time import Period
+    from ratings.choices import Period
     from ratings.cli import parser, read_request
 
     if options["by"] not in (None, *get_args(Period)):

@@ -59,7 +59,8 @@ def compare_models(
     The options are those of ``python -m ratings.compare``. Raises SettingsError where a model is unknown or has no
     rating beside the other, and NoVotesError without a vote.
     """
-    from ratings.compare import compare, describe
+    from ratings.analysis.comparison import compare
+    from ratings.compare import describe
     from ratings.scale import POINTS_PER_NAT
 
     counts = read_votes(votes).counts

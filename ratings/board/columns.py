@@ -36,7 +36,7 @@ class BoardRow:
     both_bad_share: float | None = None
     """Of its votes; None without one."""
     tie_share: float | None = None
-    """Of its votes, those that say both are bad not among them."""
+    """Of its votes, in which a both-bad vote is no tie."""
 
 
 def make_row(model: str, status: str, numbers: NDArray[np.float64], votes: NDArray[np.float64]) -> BoardRow:

@@ -1,14 +1,14 @@
 """Counts to strengths with their spread: the fit, the joint covariance, the intervals and the ranks.
 
 One function for each kind of interval; they differ in where the covariance comes from and in how far a
-bound reaches, and everything after them is shared. Models whose votes tell no spread are taken off and the
+bound reaches, and everything after them is shared. Models whose votes show no spread are taken off and the
 others measured from their own mean, so no interval has zero width.
 
-- sandwich: from counts (intervals.py).
+- sandwich: from counts (sandwich.py).
 - clustered: votes of one voter or on one prompt belong together (clustered.py); its t quantile is
   already in the covariance.
 - bootstrap: percentiles of resampled counts (bootstrap.py); ranks from their covariance.
-- sequence: right at all looks at once (sequential.py). Its ranks come from the joint sequences of
+- sequence: right at all looks at once (confidence_sequence.py). Its ranks come from the joint sequences of
   all differences, and a model below the warm-up has no bounds yet.
 """
 
@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.board.settings import Interval, Settings
+from ratings.board.settings import Settings
+from ratings.choices import Interval
 from ratings.errors import SettingsError, VotesError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.covariates import CovariateFit
@@ -33,6 +34,7 @@ from ratings.intervals.ranks import simultaneous_ranks
 from ratings.intervals.sandwich import NO_SPREAD, centre_on, covariance, has_spread, intervals
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes
+from ratings.wording import plural
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int], None]
@@ -54,7 +56,7 @@ class Estimate:
     covariance: Floats
     """(S, S)"""
     lower: Floats
-    """(S,) NaN where it is too early to tell."""
+    """(S,) NaN where it is too early for a bound."""
     upper: Floats
     best: NDArray[np.int64]
     """(S,) the best rank; all rank intervals hold at once."""
@@ -104,7 +106,7 @@ def estimate(
 
     `votes` are those that were counted, which only clustered intervals need; `progress` is called with the
     number of bootstrap replicates done. A fit by half a win each is quicker from a `start` close to its
-    end: strengths by name, in nats. Raises SettingsError, VotesError where the votes do not say
+    end: strengths by name, in nats. Raises SettingsError, VotesError where the votes do not record
     who cast them, TooFewClustersError and NotConvergedError.
     """
     found = _SPREADS[settings.interval](_Given(counts, settings, votes, progress, start))
@@ -150,7 +152,8 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
     notes = found.notes
     if too_early := int(np.isnan(lower).sum()):
         notes += (
-            f"{too_early} of {len(lower)} models have no interval yet: it holds from {WARM_UP:.0f} votes' worth on",
+            f"{too_early} of {plural(len(lower), 'model')} {'has' if too_early == 1 else 'have'} no interval yet: "
+            f"it holds from {WARM_UP:.0f} votes' worth on",
         )
     return Estimate(
         fit=found.fit,
@@ -187,7 +190,7 @@ def _clustered(given: _Given) -> _Spread:
     codes = votes.voter if settings.cluster == "voter" else votes.prompt
     if codes is None:
         what = "who cast them" if settings.cluster == "voter" else "which prompt they are about"
-        raise VotesError(f"these votes do not say {what}, so they cannot be clustered; choose another interval")
+        raise VotesError(f"these votes do not record {what}, so they cannot be clustered; choose another interval")
     result = clustered(
         votes,
         codes,

@@ -1,7 +1,7 @@
 """Numbers to ranked rows, together with the settings that made them.
 
-A board says what it rests on: how many votes were read, used and left out and why, how many were
-simulated, and every choice that moved a number. A model without a rating keeps its row and says why.
+A board states what it rests on: how many votes were read, used and left out and why, how many were
+simulated, and every choice that moved a number. A model without a rating keeps its row, and its status explains why.
 
 A rank is one more than the number of models that are surely better, by intervals that hold for all
 models at once (ranks.py); the worst rank a model may have stands beside it.
@@ -9,7 +9,7 @@ models at once (ranks.py); the worst rank a model may have stands beside it.
 
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ratings.board.columns import BoardRow, make_row
 from ratings.board.estimate import Estimate, estimate
 from ratings.board.settings import Settings as Settings
 from ratings.board.words import Words, describe
+from ratings.choices import Method
 from ratings.errors import NoVotesError, SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import BOTH_BAD_DROPPED
 from ratings.fit.elo import elo
@@ -27,12 +28,13 @@ from ratings.scale import POINTS_PER_NAT, to_points
 from ratings.votes.counts import Counts, count
 from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
+from ratings.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METHODS = ("bradley-terry", "davidson", "elo")
-"""What `build` knows; "davidson" is Bradley-Terry with Davidson's treatment of ties."""
+METHODS: tuple[str, ...] = get_args(Method)
+"""What `build` knows."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Leaderboard:
         }
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row a model, with the fields of `BoardRow`; missing numbers are NA, ranks whole."""
+        """Return one row per model, with the fields of `BoardRow`; missing numbers are NA, ranks whole."""
         import pandas as pd
 
         kinds: dict[Any, str] = {float | None: "Float64", int | None: "Int64"}
@@ -82,14 +84,14 @@ class Leaderboard:
         return frame.astype({name: kind for name, kind in columns.items() if kind})
 
     def words(self) -> Words:
-        """Return every choice that moved a number, by name, as a reader is told of it."""
+        """Return every choice that moved a number, by name, in words."""
         return describe(self.method, self.settings, is_weighted=self.is_weighted, held_equal=self.held_equal)
 
     def summary(self) -> str:
         """Return one line: method, votes read, used, left out by reason, and simulated."""
         left_out = ", ".join(f"{reason}: {n}" for reason, n in self.left_out.items())
         return (
-            f"{self.method}: {self.read} votes read, {self.used} used, "
+            f"{self.method}: {plural(self.read, 'vote')} read, {self.used} used, "
             f"{self.read - self.used} left out{f' ({left_out})' if left_out else ''}, "
             f"{self.simulated} simulated"
         )
@@ -108,7 +110,7 @@ def build(
     Elo depends on the order of the votes, so it takes `Votes`, as do clustered intervals; all else takes
     either. From an `earlier` board a fit by half a win each starts closer to its end, which is all it is for.
     Raises NoVotesError, TooFewModelsError, SettingsError, or NotConvergedError. A model that
-    cannot be rated is no error: its row says why.
+    cannot be rated is no error: the status of its row explains why.
     """
     settings = with_method(settings or Settings(), method)
     votes = source if isinstance(source, Votes) else None

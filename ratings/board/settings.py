@@ -1,21 +1,16 @@
-"""Every choice that moves a number on a board, in one frozen object; words.py says them to a reader."""
+"""Every choice that moves a number on a board, in one frozen object; words.py puts them into words."""
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Literal, get_args
+from typing import get_args
 
+from ratings.choices import Cluster, Interval
 from ratings.errors import SettingsError
 from ratings.fit.elo import K_FACTOR
 from ratings.fit.prior import Prior
 from ratings.intervals.ranks import FEWEST_DRAWS, MOST_DRAWS
 from ratings.outcomes import BothBad, Ties, check_both_bad, check_ties
 from ratings.scale import quantile
-
-Interval = Literal["sandwich", "clustered", "bootstrap", "sequence"]
-"""Where intervals come from: counts, votes by cluster, resampled counts, or a sequence that may be watched."""
-
-Cluster = Literal["voter", "prompt"]
-"""Which votes belong together: those of one voter, or those about one prompt."""
 
 MOST_CONFIDENCE = 0.9999
 """Beyond it the ranks would need more draws than is sensible."""

@@ -1,4 +1,4 @@
-"""How a reader is told of a board's settings: the words of the page and of leaderboard.json.
+"""A board's settings in words, as they stand on the page and in leaderboard.json.
 
 Two snapshots are compared by them (analysis/changes.py). So they hold what was chosen and nothing that
 changes with the votes, and what was written once stays as it is.

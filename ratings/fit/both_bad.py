@@ -1,6 +1,6 @@
 """Both-bad votes as losses to the field, in formulas.
 
-A voter who says that both replies are bad compares neither model with the other. As a tie the vote
+A voter who calls both replies bad compares neither model with the other. As a tie the vote
 pulls the two together; dropped, it is as if it had not been cast. Here each of the two models loses
 once to an opponent at the mean strength of the R rated models. With d_i = s_i - mean(s) and
 

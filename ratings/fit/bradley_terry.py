@@ -108,7 +108,7 @@ def fit(
 ) -> BradleyTerryFit:
     """Return the most likely strengths of all models that can be rated together.
 
-    `ties` is "half" or "drop"; `both_bad` says whether such votes count as ties, are dropped, or are
+    `ties` is "half" or "drop"; `both_bad` decides whether such votes count as ties, are dropped, or are
     lost to the field by both models. Votes on a model that cannot be rated do not enter the fit; with
     a `prior` every model with votes can. Counts with weights are fitted by them. Close to the maximum, a
     `start` of strengths by name, in nats, saves most of the iterations; it moves no digit that counts. Raises

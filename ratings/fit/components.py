@@ -1,7 +1,7 @@
 """Sets of models that can be compared, where no chain of votes joins them all.
 
 Strengths are known up to a constant in each strong component of the graph of wins and ties (Ford 1957;
-existence.py), and no vote says how the constants of two components differ. So each component needs a
+existence.py), and no vote tells how the constants of two components differ. So each component needs a
 fit of its own, centred on its own mean, and ratings of two components must not be compared.
 """
 

@@ -6,13 +6,13 @@ With x the (F,) covariates of a vote, each turned to side A,
 
 a tie is half a win each, and Newton's method runs over the strengths and coefficients together. With
 z = (e_a - e_b, x) the gradient is sum (y - p) z, the negative Hessian H = sum p (1 - p) z z^T, and the
-covariance the sandwich H+ M H+ with M = sum (y - p)^2 z z^T, as in intervals.py (Agresti 2002,
+covariance the sandwich H+ M H+ with M = sum (y - p)^2 z z^T, as in sandwich.py (Agresti 2002,
 "Categorical Data Analysis", 10.6, for the home advantage, which is such a covariate).
 
 Nothing is shrunk: a ridge pulls a true effect towards zero. So the estimate must exist by itself.
 It does where no combination of strengths and coefficients calls every vote correctly (Albert and
 Anderson 1984, doi:10.1093/biomet/71.1.1); elsewhere the fit runs off to infinity, the Hessian loses
-nearly all of some direction's information, and an error says so.
+nearly all of some direction's information, and the fit raises an error.
 
 Votes are summed per pair of models, so a step costs one pass over the votes and one solve of R + F.
 """
@@ -25,14 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import NotConvergedError, SettingsError
-from ratings.fit.bradley_terry import laplacian
+from ratings.fit.covariate_data import CovariateData, Floats
 from ratings.fit.newton import Place, filled, flat_direction, maximise, pseudo_inverse
 from ratings.fit.protocol import Fit
 from ratings.outcomes import BothBad
 from ratings.scale import quantile
 from ratings.votes.shares import shares
-
-Floats = NDArray[np.float64]
 
 # A tie between equals has a squared score of 1e-16 or less after rounding, against 1/4 in the Hessian.
 _ROUNDING = 1e-14
@@ -44,27 +42,6 @@ _MANY = 100_000
 
 
 @dataclass(frozen=True)
-class CovariateData:
-    """Votes on R rated models, in a shape that a pass over them can use; rows may stand for many."""
-
-    size: int
-    """R."""
-    pair: NDArray[np.int64]
-    """(n,) side a times R plus side b, both numbered among the rated models."""
-    share: Floats
-    """(n,) side A's share of the win: 1, 0 or 1/2."""
-    x: Floats
-    """(F, n) covariates; each lies in one piece of memory."""
-    times: Floats | None = None
-    """(n,) votes that a row stands for; None for one each."""
-
-    @property
-    def votes(self) -> float:
-        """Return the number of votes the rows stand for."""
-        return float(len(self.share) if self.times is None else self.times.sum())
-
-
-@dataclass(frozen=True)
 class Covariate:
     """What one covariate does to the chance of a win, with its interval."""
 
@@ -72,11 +49,11 @@ class Covariate:
     sd: float
     """Its unit: the root mean square of the raw difference between the sides."""
     coefficient: float
-    """Nats a unit."""
+    """Nats per unit."""
     lower: float
     upper: float
     odds: float
-    """Factor on the odds of a win a unit, exp(coefficient); 1 is no effect."""
+    """Factor on the odds of a win per unit, exp(coefficient); 1 is no effect."""
     odds_lower: float
     odds_upper: float
     win_share: float
@@ -98,13 +75,13 @@ class CovariateFit:
     sds: Floats
     """(F,) unit of each: what the raw difference was divided by."""
     coefficients: Floats
-    """(F,) nats a unit."""
+    """(F,) nats per unit."""
     hessian: Floats
     """(R + F, R + F) negative Hessian of the log-likelihood."""
     joint: Floats
     """(R + F, R + F) sandwich covariance of strengths and coefficients, in nats squared."""
     has_spread: NDArray[np.bool_]
-    """(R,) whether the votes on a model tell a spread, so that it has an interval."""
+    """(R,) whether the votes on a model show a spread, so that it has an interval."""
     max_gradient: float
     """Largest absolute entry of the gradient before the last, negligible step, in votes."""
     iterations: int
@@ -130,22 +107,22 @@ def fit_covariates(
     """Return the maximum-likelihood strengths and coefficients of `rows`.
 
     `names` and `sds` are those of the F covariates, `without` is the fit of the same votes without
-    them. Raises SettingsError where a covariate cannot be told from the others and the models, and
+    them. Raises SettingsError where a covariate cannot be separated from the others and the models, and
     NotConvergedError where the estimate does not exist or the gradient stays above TOLERANCE times
     the number of votes.
     """
     if rows.size == 0:
         raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
-    even = _weigh(rows, np.full(len(rows.share), 0.25))
+    even = rows.weigh(np.full(len(rows.share), 0.25))
     flat = flat_direction(rows.size, len(even))
-    _check_told_apart(even, flat, names)
+    _check_separable(even, flat, names)
     start = np.concatenate([without.strengths, np.zeros(len(names))])
     top = maximise(
         partial(_at, rows), _approach(rows, start, flat), flat=flat, votes=rows.votes, name="a fit with covariates"
     )
     hessian, last = top.hessian, top.last
     _check_exists(hessian, even, flat)
-    scores = _weigh(rows, last.residual * last.residual)
+    scores = rows.weigh(last.residual * last.residual)
     has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
     if not has_spread[rows.size :].all():
         raise SettingsError("every vote is a tie between equals, so there is nothing to measure a spread by")
@@ -192,13 +169,13 @@ class _Place(Place):
 
 
 def _at(rows: CovariateData, theta: Floats) -> _Place:
-    probability = _probability(rows, theta)
+    probability = rows.probability(theta)
     residual = rows.share - probability
-    return _Place(_gradient(rows, residual), lambda: _weigh(rows, probability * (1 - probability)), residual)
+    return _Place(rows.gradient(residual), lambda: rows.weigh(probability * (1 - probability)), residual)
 
 
 def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
-    """Return a better start from some of the votes, or the start itself where they say nothing of it."""
+    """Return a better start from some of the votes, or the start itself where they hold no information on it."""
     step = len(rows.share) // (_MANY // 2)
     if step < 2:
         return start
@@ -217,56 +194,17 @@ def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
     return np.where(np.abs(theta - start) < 1, theta, start)
 
 
-def _probability(rows: CovariateData, theta: Floats) -> Floats:
-    strengths, coefficients = theta[: rows.size], theta[rows.size :]
-    behind = np.subtract.outer(strengths, strengths).T.ravel()[rows.pair]
-    behind -= coefficients @ rows.x
-    with np.errstate(over="ignore"):  # exp(710) is infinite, and the chance is then 0
-        np.exp(behind, out=behind)
-    behind += 1
-    return np.divide(1, behind, out=behind)
-
-
-def _gradient(rows: CovariateData, residual: Floats) -> Floats:
-    """Return the (R + F,) sum of residual times (e_a - e_b, x)."""
-    if rows.times is not None:
-        residual = residual * rows.times
-    return np.concatenate([_by_model(rows, residual), rows.x @ residual])
-
-
-def _weigh(rows: CovariateData, weight: Floats) -> Floats:
-    """Return the (R + F, R + F) sum of weight times z z^T, with z = (e_a - e_b, x)."""
-    if rows.times is not None:
-        weight = weight * rows.times
-    size, features = rows.size, len(rows.x)
-    total = np.empty((size + features, size + features))
-    pairs: Floats = np.bincount(rows.pair, weight, size * size).reshape(size, size).astype(np.float64)
-    total[:size, :size] = laplacian(pairs + pairs.T)
-    weighted = np.empty_like(weight)  # one for all covariates, as the first touch of fresh memory is slow
-    for f in range(features):
-        np.multiply(rows.x[f], weight, out=weighted)
-        total[:size, size + f] = total[size + f, :size] = _by_model(rows, weighted)
-        total[size + f, size:] = rows.x @ weighted
-    return total
-
-
-def _by_model(rows: CovariateData, values: Floats) -> Floats:
-    """Return the (R,) sum of values times (e_a - e_b)."""
-    pairs = np.bincount(rows.pair, values, rows.size * rows.size).reshape(rows.size, rows.size)
-    return np.asarray(pairs.sum(axis=1) - pairs.sum(axis=0))
-
-
-def _check_told_apart(even: Floats, flat: Floats, names: Sequence[str]) -> None:
+def _check_separable(even: Floats, flat: Floats, names: Sequence[str]) -> None:
     """Raise SettingsError where a covariate is a sum of others and of strengths, before any fit."""
     whole = filled(even, flat)
     scale = 1 / np.sqrt(np.maximum(np.diag(whole), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(whole * np.outer(scale, scale))
-    # The first direction is the one the votes say least about.
+    # The first direction is the one the votes know least about.
     if values[0] < 1e-10:
         loads = np.abs(vectors[-len(names) :, 0])
         guilty = [name for name, load in zip(names, loads, strict=True) if load > 0.1 * loads.max()]
         raise SettingsError(
-            f"{' and '.join(guilty)} cannot be told from each other or from the models themselves in these votes; "
+            f"{' and '.join(guilty)} cannot be separated from each other or from the models themselves in these votes; "
             "leave one out"
         )
 

@@ -1,4 +1,4 @@
-"""Counts to what a fit is told: who is rated, by which wins, ties and losses to the field.
+"""Counts to fit data: who is rated, by which wins, ties and losses to the field.
 
 Bradley-Terry and Davidson start from the same choices: what a tie is, what a both-bad vote is, who
 can be rated, and what each vote weighs. They are made here once, and every vote either enters the

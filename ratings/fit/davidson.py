@@ -16,9 +16,9 @@ is the expected score. The negative Hessian per vote is the covariance of (y, t)
     var t = P(tie) (1 - P(tie)),
 
 a Laplacian of the first for the strengths, bordered by the sums of the other two. The sandwich
-(intervals.py) takes the squared scores from the same counts. When the maximum exists is said in
+(sandwich.py) takes the squared scores from the same counts. When the maximum exists is explained in
 existence.py. A loss to the field (both_bad.py) is taken as a decision and enters the strengths alone, so
-that nu is told by the battles only.
+that nu depends on the battles only.
 """
 
 import math
@@ -103,7 +103,7 @@ def fit_davidson(counts: Counts, *, both_bad: BothBad = "tie", prior: Prior | No
     """Return the most likely strengths and tie parameter of all models that can be rated together.
 
     Both-bad votes and the prior enter as in `bradley_terry.fit`; the prior is on the strengths, not on
-    nu. Where the maximum does not exist nobody is rated and the statuses say why. Raises
+    nu. Where the maximum does not exist nobody is rated and the statuses explain why. Raises
     NotConvergedError and SettingsError as `bradley_terry.fit` does.
     """
     chosen = select(counts, ties="davidson", both_bad=both_bad, has_prior=prior is not None)

@@ -3,7 +3,7 @@
 The maximum-likelihood strengths exist and are finite exactly when every model can be reached from
 every other along "beat or tied" (Ford 1957, "Solution of a Ranking Problem from Binary
 Comparisons", Amer. Math. Monthly 64(8), 28-33). Elsewhere a fit runs off to infinity, and where it
-stops says more about the optimiser than about the models. So the largest set of models that
+stops depends more on the optimiser than on the models. So the largest set of models that
 satisfies the condition is rated, and each of the others gets a status instead of a number.
 
 Davidson's model has a tie parameter too, and asks for more. Its log-likelihood is a multinomial

@@ -1,12 +1,12 @@
 """Newton's method for a concave log-likelihood of votes, with the guards every fit here needs.
 
 Each step solves H step = gradient with H the negative Hessian; the likelihoods of this package are
-concave, so the step climbs. The slope of the likelihood along the step says at its end whether it went
+concave, so the step climbs. The slope of the likelihood at the end of the step shows whether it went
 too far: it is halved until it ends no further below the top than halfway up the slope it began on, and no
 likelihood has to be computed. The fit ends when the gradient is small and the next step would land at
 machine precision. A fit that does not get there raises and gives no number.
 
-The votes say nothing about a constant added to all strengths, so H is singular along one direction
+The votes hold no information on a constant added to all strengths, so H is singular along one direction
 `flat`; a multiple of its outer product fills that direction and leaves the others alone.
 """
 
@@ -126,4 +126,4 @@ def _climb(
         if place.gradient @ step >= -slope / 2:
             return step, place
         step, slope = step / 2, slope / 2
-    raise NotConvergedError(f"{name} found no step that raises the likelihood; no ratings are given")
+    raise NotConvergedError(f"{name} has no step that raises the likelihood; no ratings are given")

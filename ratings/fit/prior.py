@@ -1,20 +1,20 @@
 """A Gaussian prior on the strengths, for boards that must place every model.
 
 Without a prior a model that never lost has no number, and that is the honest answer. Where a number
-is wanted all the same, the strengths may be said to come from a normal distribution around their
+is wanted all the same, the strengths may be taken to come from a normal distribution around their
 mean with a standard deviation in Elo points. This adds
 
     -tau/2 sum_i (s_i - mean(s))^2,    tau = 1 / sd^2 in nats,
 
 to the log-likelihood, -tau C s to the gradient and tau C to the negative Hessian, with C = I - J/R;
 the strengths are then the highest point of the posterior (MAP). The term ties all models together,
-so all with a vote are rated; a status says which lean on it. All are drawn to the mean, the less the
+so all with a vote are rated; a status marks those that lean on it. All are drawn to the mean, the less the
 more votes they have. That is a choice of whoever asks for it, so it has no default.
 
 The covariance is (H + tau C)+ (M + tau C) (H + tau C)+. To first order the error of the fit is
 (H + tau C)+ (score - tau C s), and if the true s is a draw from the prior its part has the variance
 tau C. Here M holds the squared scores that the model expects, not those of the votes: a prior is asked
-for where models have few votes, and there the votes' own spread is told too small, because the fit
+for where models have few votes, and there the votes' own spread comes out too small, because the fit
 has bent to them. Where every vote weighs the same M is H, and the covariance is Laplace's posterior,
 (H + tau C)+. It is never of zero width, holds on average over models drawn from the prior, and is wide
 where ties count as half a win each, since it takes a tie for a coin toss.

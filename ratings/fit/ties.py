@@ -12,7 +12,7 @@ score for a share: whatever the distribution of y, its mean is lowest at p_ij = 
 the lower mean loss predicts the share better, though the likelihoods of two and of three outcomes could not
 be set against each other.
 
-Three caveats. The loss judges the expected share alone: not how well Davidson's model tells how often
+Three caveats. The loss judges the expected share alone: not how well Davidson's model predicts how often
 two models tie, nor whether the standard errors are right. Davidson's share is nearly Bradley-Terry's
 on a smaller scale, and exactly so at nu = 0 and at nu = 2, where p_ij = 1 / (1 + exp((s_j - s_i) / 2)); so
 `half` and `davidson` often predict alike, and a clear choice takes large differences or many votes.
@@ -53,7 +53,7 @@ class TieScore:
     standard_error: float
     """Of that mean, over votes."""
     behind: float
-    """Loss minus the lowest, in nats a vote; zero for the choice."""
+    """Loss minus the lowest, in nats per vote; zero for the choice."""
     behind_error: float
     """Standard error of that difference on the same votes; zero for the choice. Much the smaller of the
     two, because all treatments miss the same votes."""
@@ -64,7 +64,7 @@ class TieChoice:
     """The treatment of ties by held-out loss: the plainest that is within one standard error of the best.
 
     The rule of one standard error (Breiman, Friedman, Olshen and Stone 1984, "Classification and Regression Trees",
-    section 3.4.3) keeps the habit where the votes do not tell it from something finer.
+    section 3.4.3) keeps the habit where the votes do not separate it from something finer.
     """
 
     ties: Ties
@@ -155,18 +155,18 @@ def _losses(part: Counts, fits: list[Fit], both_bad: BothBad) -> _HeldOut:
     logs = np.full((len(fits), size, size), np.nan)
     for log, fitted in zip(logs, fits, strict=True):
         log[np.ix_(fitted.rated, fitted.rated)] = np.log(fitted.expected().share)
-    told, plain = (
+    data, plain = (
         gather(part, ties="half", both_bad=both_bad),
         gather(_unweighted(part), ties="half", both_bad=both_bad),
     )
     is_known = ~np.isnan(logs).any(axis=0)
     # Wins as they are, and each tie once, from above the diagonal.
-    wins, ties = is_known & (told.wins > 0), is_known & (np.triu(told.ties) > 0)
+    wins, ties = is_known & (data.wins > 0), is_known & (np.triu(data.ties) > 0)
     of_wins, of_ties = -logs[:, wins], -(logs + logs.transpose(0, 2, 1))[:, ties] / 2
     return _HeldOut(
         np.concatenate([of_wins, of_ties], axis=1),
-        np.concatenate([told.wins[wins], told.ties[ties]]),
-        np.concatenate([told.squared_wins[wins], told.squared_ties[ties]]),
+        np.concatenate([data.wins[wins], data.ties[ties]]),
+        np.concatenate([data.squared_wins[wins], data.squared_ties[ties]]),
         np.concatenate([plain.wins[wins], plain.ties[ties]]),
     )
 

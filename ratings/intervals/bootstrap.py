@@ -128,7 +128,7 @@ def bootstrap(
 
 
 def newton(shares: NDArray[np.float64], start: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return (B, R) strengths that maximise the likelihood of each of (B, R, R) shares, and (B,) whether found.
+    """Return (B, R) strengths that maximise the likelihoods of (B, R, R) shares, and (B,) whether each converged.
 
     `start` is (R,), near them all. The step is that of bradley_terry.py without its line search.
     """

@@ -1,7 +1,7 @@
 """Covariance that knows that one voter cast many votes, or that many votes were about one prompt.
 
-Votes of one voter lean the same way, so a hundred of them tell less than a hundred voters do, and
-the sandwich of intervals.py, which takes every vote for a witness of its own, is too narrow. Here
+Votes of one voter lean the same way, so a hundred of them are worth less than those of a hundred voters, and
+the sandwich of sandwich.py, which takes every vote as independent, is too narrow. Here
 the scores are summed within each cluster before they are squared,
 
     M = J / (J - 1)  sum_j G_j G_j^T,    G_j = sum of w (y - P_ab) (e_a - e_b) over the votes of j,
@@ -10,11 +10,11 @@ for J clusters (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13; Cameron and Mi
 doi:10.3368/jhr.50.2.317). It holds for many clusters of which none dominates (Hansen and Lee 2019,
 doi:10.1016/j.jeconom.2019.02.001). Three rules see to that:
 
-- A cluster has no more say than `cap` votes: one with more has each of its votes weighted by
+- A cluster has no more weight than `cap` votes: one with more has each of its votes weighted by
   cap / (number of its votes). Strengths and covariance both come from the weighted votes. The
   default is a twentieth of all votes: nobody outweighs nineteen others, and below that a cap costs
   precision and buys nothing, as the covariance already knows that the votes belong together.
-- Fewer than MIN_CLUSTERS clusters tell no covariance, and an error says so.
+- Fewer than MIN_CLUSTERS clusters give no covariance but an error.
 - From there on J is small rather than absent, so intervals use Student's t with the degrees of
   freedom of the effective number of clusters, (sum of weights)^2 / (sum of squared weights), less
   one. `widened` puts that into the covariance, and whatever is made of it by normal intervals is wide
@@ -49,7 +49,7 @@ FEW_CLUSTERS = 40.0
 LARGEST_SHARE = 1 / 20
 """The share of all votes that a cluster counts for at most, unless a cap is given."""
 
-_ROUNDING = 1e-14  # of the Hessian's diagonal, as in intervals.py
+_ROUNDING = 1e-14  # of the Hessian's diagonal, as in sandwich.py
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def cluster_scores(
 
     rows, columns = np.concatenate([clusters, clusters]), np.concatenate([left, right])
     values = np.concatenate([residuals, -residuals])
-    # Summed over the votes of a cluster on a model, this is (J, size + 1) with few entries a row.
+    # Summed over the votes of a cluster on a model, this is (J, size + 1) with few entries per row.
     scores = csr_array((values, (rows, columns)), shape=(int(clusters.max(initial=-1)) + 1, size + 1))
     voters = np.bincount(scores.indices, minlength=size + 1)
     return centred((scores.T @ scores).toarray()[:size, :size]), voters[:size]

@@ -8,12 +8,12 @@ for whatever reason one stops. The asymptotic one of Waudby-Smith, Arbour, Sinha
 
     estimate +- se sqrt( 2 (n rho^2 + 1) / (n rho^2)  log( sqrt(n rho^2 + 1) / alpha ) ).
 
-rho says where it is narrowest. With rho^2 = (-2 log alpha + log(-2 log alpha) + 1) / horizon
+rho decides where it is narrowest. With rho^2 = (-2 log alpha + log(-2 log alpha) + 1) / horizon
 (their section 2.3) that is near n = horizon: 1.55 times as wide there as the 95% interval of a single
 look, and no more than 1.7 times from a fifth of it to eighteen times it.
 
-Votes between other models tell about a difference too, in part, so n here is not a number of rows
-but the number of decided votes between two equal models that would tell as much, 4 / se^2 (one has
+Votes between other models inform a difference too, in part, so n here is not a number of rows
+but the number of decided votes between two equal models that would inform it as well, 4 / se^2 (one has
 an information of 1/4 nat^-2). The horizon is in the same unit. It has to be chosen without looking at
 the votes: a horizon that follows them undoes the guarantee, so the default is a constant.
 
@@ -53,7 +53,7 @@ def multiplier(votes: NDArray[np.float64], *, confidence: float, horizon: float 
 
 
 def effective_votes(variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how many decided votes between two equals would tell as much, from variances in nats squared."""
+    """Return how many decided votes between two equals would be worth as much, from variances in nats squared."""
     return np.asarray(4 / variance)
 
 

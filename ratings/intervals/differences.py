@@ -35,7 +35,7 @@ class Differences:
     estimate: NDArray[np.float64]
     """(R, R), antisymmetric."""
     error: NDArray[np.float64]
-    """(R, R) standard errors; zero on the diagonal alone, NaN where the votes tell no spread."""
+    """(R, R) standard errors; zero on the diagonal alone, NaN where the votes show no spread."""
     lower: NDArray[np.float64]
     """(R, R) each interval on its own; NaN where the error is."""
     upper: NDArray[np.float64]

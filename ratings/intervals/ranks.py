@@ -5,7 +5,7 @@ difference to it has an interval wholly above zero. The intervals come from the 
 because comparing two separate intervals for overlap is too strict for a pair that met often.
 
 `marginal_ranks` holds each difference to the confidence level on its own, so among many models some
-rank is wrong more often than the level says. A model that was measured more closely may also have a
+rank is wrong more often than the level allows. A model that was measured more closely may also have a
 better rank than one just above it by rating.
 
 `simultaneous_ranks` gives each model a rank interval, and all of them are right at once with the

@@ -2,7 +2,7 @@
 
 With H the negative Hessian and M the sum over the votes of the squared score, the covariance of the
 strengths is the sandwich H+ M H+ (White 1982, doi:10.2307/1912526). It stays right where the votes
-are not exactly as the model says, and ties counted as half a win each never are: a tie is less
+do not follow the model exactly, and ties counted as half a win each never are: a tie is less
 noisy than a coin toss, and M knows it. Both matrices come from counts. A vote on models i and j
 moves the score by (y - P_ij)(e_i - e_j), with y = 1, 0 or 1/2, so M is the Laplacian of
 

@@ -1,6 +1,6 @@
 """Counts kept up to date in a running process: a refresh reads only the votes since the last one.
 
-The ledger says how many votes were ever added, and how often one was deleted or updated. Where the
+The ledger records how many votes were ever added, and how often one was deleted or updated. Where the
 first has grown by as many votes as lie beyond the last rowid seen, and the second has not moved, the
 new votes are added to the old counts. In all other cases everything is counted again: a vote was
 taken back or mended, the ledger was compacted so that rowids moved, or another file has its place. A
@@ -10,7 +10,9 @@ ledger that keeps no such record is counted again every time.
 import threading
 from pathlib import Path
 
-from ratings.ledger.reader import Mark, open_ledger, read_groups, read_mark
+from ratings.ledger.access import open_ledger
+from ratings.ledger.groups import read_groups
+from ratings.ledger.reader import Mark, read_mark
 from ratings.votes.counts import Counts, count_groups, merge
 
 
@@ -24,7 +26,7 @@ class LiveCounts:
         self._seen: tuple[tuple[int, int], Mark, Counts] | None = None
 
     def refresh(self) -> Counts:
-        """Return what `counts.read_ledger` does, with the same errors; the same object where nothing has changed."""
+        """Return what `reader.read_ledger` does, with the same errors; the same object where nothing has changed."""
         with self._lock, open_ledger(self.path) as ledger:
             ledger.execute("BEGIN")  # all that follows sees the ledger of one moment
             about = self.path.stat()

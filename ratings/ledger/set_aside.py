@@ -1,7 +1,7 @@
 """Votes that the arena keeps without counting them: how many, and why.
 
 The ledger holds them in a table of their own, `set_aside(battle_id, ..., reason)`, so that whoever reads `votes`
-cannot count them by mistake. A board says how many there are, beside the votes that could not be used.
+cannot count them by mistake. A board reports how many there are, beside the votes that could not be used.
 """
 
 import sqlite3

@@ -1,11 +1,11 @@
 """Votes to a report: the board first, then everything else that was asked for.
 
 What moves the board raises where it cannot be done. What stands beside the board may fail for want of votes
-or because this fit does not allow it; then the report goes without it, and a note says why.
+or because this fit does not allow it; then the report goes without it, and a note explains why.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ratings.analysis.attribution import Attribution
 from ratings.analysis.elo_shuffles import EloShuffles
-from ratings.analysis.lineage import Lineage
-from ratings.analysis.over_time import Period, Series
+from ratings.analysis.over_time import Series
 from ratings.analysis.position import fit_position
 from ratings.board.estimate import Estimate, Progress, estimate, pairwise
 from ratings.board.leaderboard import Leaderboard, Settings, check_enough, elo_board, rated_board, with_method
@@ -26,50 +25,12 @@ from ratings.fit.ties import TieChoice, choose_ties
 from ratings.outcomes import Ties
 from ratings.report.parts import gains, hold_on_first, influence, order_of_elo, over_time, style_fit, styled_board
 from ratings.report.report import Report
-from ratings.report.sources import Needs, Source
+from ratings.report.request import EVERY_CATEGORY, Request
+from ratings.report.sources import Source
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes, keep
 
-EVERY_CATEGORY = "all"
-
-Told = TypeVar("Told")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a report is asked to tell."""
-
-    method: str = "bradley-terry"
-    settings: Settings = field(default_factory=Settings)
-    choose: bool = False
-    """Whether the treatment of ties is the one that predicts held-out votes best."""
-    weights: bool = False
-    """Whether each vote weighs 1 / (chance of its pair)."""
-    categories: tuple[str, ...] = ()
-    """Names, or EVERY_CATEGORY."""
-    by: Period | None = None
-    lineage: Lineage | None = None
-    style: bool = False
-    position: bool | None = None
-    """Told unless False; True also puts it beside the style."""
-    fragility: bool | None = None
-    """Told unless False."""
-    voters: bool = False
-    elo_shuffles: int = 0
-    """Number of shuffles; 0 for none."""
-
-    @property
-    def needs(self) -> Needs:
-        """Return what has to be read for it."""
-        is_clustered = self.settings.interval == "clustered"
-        one_by_one = self.method == "elo" or is_clustered or self.by or self.voters or self.elo_shuffles or self.style
-        return Needs(
-            votes=bool(one_by_one),
-            weights=self.weights,
-            categories=bool(self.categories),
-            prompts=is_clustered and self.settings.cluster == "prompt",
-            styles=self.style,
-        )
+Made = TypeVar("Made")
 
 
 def make_report(source: Source, request: Request, *, now: datetime, progress: Progress | None = None) -> Report:
@@ -86,7 +47,7 @@ def make_report(source: Source, request: Request, *, now: datetime, progress: Pr
         settings = replace(settings, ties=_able(choice, settings, notes))
     maker = _Maker(source, request, settings, now.isoformat(timespec="seconds"), notes, progress)
     report = maker.elo() if request.method == "elo" else maker.rated()
-    shuffles = maker.told("shuffles of Elo", maker.shuffles) if request.elo_shuffles else None
+    shuffles = maker.attempt("shuffles of Elo", maker.shuffles) if request.elo_shuffles else None
     return replace(report, tie_choice=choice, elo_shuffles=shuffles, notes=tuple(notes))
 
 
@@ -105,7 +66,7 @@ class _Maker:
         """Return the report of online Elo, which has no intervals and nothing that rests on them."""
         board = elo_board(self.source.votes, self.source.counts, self.settings, self.created)
         if self.request.position is not False or self.request.fragility is not False:
-            self.notes.append("position bias and fragility are told with Bradley-Terry, not with online Elo")
+            self.notes.append("position bias and fragility are known for Bradley-Terry, not for online Elo")
         return Report(board, self.source.counts, categories=self.categories())
 
     def rated(self) -> Report:
@@ -114,8 +75,8 @@ class _Maker:
         found = estimate(source.counts, settings, votes=source.votes, progress=self.progress)
         board = rated_board(found, source.counts, settings, self.created)
         self.notes.extend(found.notes)
-        styled = self.told("style", self.style) if request.style else None
-        voters = self.told("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
+        styled = self.attempt("style", self.style) if request.style else None
+        voters = self.attempt("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
         return Report(
             board=board,
             counts=source.counts,
@@ -123,21 +84,23 @@ class _Maker:
             differences=pairwise(found, _order(found, board), settings) if len(found.shown) else None,
             components=self.components(),
             categories=self.categories(),
-            position=self.told("position bias", lambda: self.position(found))
+            position=self.attempt("position bias", lambda: self.position(found))
             if request.position is not False
             else None,
             style=styled and styled[0],
             styled_board=styled and styled[1],
-            series=self.told(f"by {request.by}", self.time) if request.by else None,
-            attribution=self.told("gains", lambda: self.gains(found)) if request.lineage else None,
-            fragility=self.told("fragility", lambda: hold_on_first(found)) if request.fragility is not False else None,
+            series=self.attempt(f"by {request.by}", self.time) if request.by else None,
+            attribution=self.attempt("gains", lambda: self.gains(found)) if request.lineage else None,
+            fragility=self.attempt("fragility", lambda: hold_on_first(found))
+            if request.fragility is not False
+            else None,
             voters=voters or (),
         )
 
-    def told(self, what: str, tell: Callable[[], Told]) -> Told | None:
-        """Return what `tell` does, or None and note why there is nothing to tell."""
+    def attempt(self, what: str, make: Callable[[], Made]) -> Made | None:
+        """Return what `make` does, or None and note why it cannot be made."""
         try:
-            return tell()
+            return make()
         except RatingsError as problem:
             self.notes.append(f"{what}: {problem}")
             return None
@@ -161,7 +124,7 @@ class _Maker:
         asked, known = self.request.categories, self.source.by_category
         if EVERY_CATEGORY in asked:
             if not known:
-                self.notes.append("categories: no vote says which it belongs to")
+                self.notes.append("categories: no vote records which it belongs to")
             asked = tuple(known)
         boards = {}
         for name in dict.fromkeys(asked):
@@ -174,7 +137,7 @@ class _Maker:
     def board_of(self, what: str, counts: Counts, votes: Votes | None) -> Leaderboard | None:
         """Return the board of some of the votes, anchored where the anchor is among them."""
 
-        def tell() -> Leaderboard:
+        def make() -> Leaderboard:
             check_enough(counts)
             if self.request.method == "elo":
                 return elo_board(votes, counts, self.settings, self.created)
@@ -186,7 +149,7 @@ class _Maker:
                 settings = replace(settings, anchor=None)
             return rated_board(found, counts, settings, self.created)
 
-        return self.told(what, tell)
+        return self.attempt(what, make)
 
     def position(self, found: Estimate) -> CovariateFit:
         """Return the fit with the side held equal."""

@@ -50,12 +50,12 @@ def to_json_dict(report: Report) -> dict[str, Any]:
         "changes": report.changes,
         "notes": report.notes,
     }
-    told: dict[str, Any] = _plain(report.board.to_json_dict() | added)
-    return told
+    content: dict[str, Any] = _plain(report.board.to_json_dict() | added)
+    return content
 
 
 def to_csv(board: Leaderboard) -> str:
-    """Return the content of leaderboard.csv: one line a model, empty where there is no number."""
+    """Return the content of leaderboard.csv: one line per model, empty where there is no number."""
     text = io.StringIO()
     columns = [column.name for column in fields(BoardRow)]
     lines = csv.DictWriter(text, columns, lineterminator="\n")
@@ -84,8 +84,8 @@ def _differences(found: Differences, models: list[str]) -> dict[str, Any]:
 
 def _covariates(fit: CovariateFit, board: Leaderboard | None, confidence: float) -> dict[str, Any]:
     """Return the coefficients, and the board with them held equal where there is one."""
-    told: dict[str, Any] = {"confidence": confidence, "coefficients": fit.covariates(confidence)}
-    return told | ({"board": board.to_json_dict()} if board else {})
+    content: dict[str, Any] = {"confidence": confidence, "coefficients": fit.covariates(confidence)}
+    return content | ({"board": board.to_json_dict()} if board else {})
 
 
 def _shuffles(found: EloShuffles, models: tuple[str, ...]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What stands beside the board: style, time, lineage, the hold on the first place, voters, the order of Elo.
 
 Each function takes what was read and the board's own estimate and returns one part of the report. It raises
-where the votes cannot tell that part or the board's fit does not allow it; pipeline.py makes that a note.
+where the votes are not enough for it or the board's fit does not allow it; build.py makes that a note.
 """
 
 from dataclasses import replace
@@ -13,10 +13,11 @@ from ratings.analysis.elo_shuffles import EloShuffles, elo_over_shuffles
 from ratings.analysis.fragility import Fragility, fragility
 from ratings.analysis.influence import VoterInfluence, influential_voters
 from ratings.analysis.lineage import Lineage
-from ratings.analysis.over_time import Period, Series, series
+from ratings.analysis.over_time import Series, series
 from ratings.analysis.style import fit_style, normalised_differences
 from ratings.board.estimate import Estimate, Progress, with_covariates_equal
 from ratings.board.leaderboard import Leaderboard, Settings, rated_board
+from ratings.choices import Period
 from ratings.errors import SettingsError, VotesError
 from ratings.fit.covariates import CovariateFit
 from ratings.report.sources import Source
@@ -58,13 +59,13 @@ def styled_board(style: CovariateFit, source: Source, settings: Settings, create
 def over_time(votes: Votes | None, by: Period, settings: Settings) -> Series:
     """Return the board at the end of every period; the anchor reads its points in the last one that rates it."""
     if votes is None or votes.time is None:
-        raise VotesError("no vote says when it was cast")
+        raise VotesError("no vote records when it was cast")
     found = series(votes, votes.time, by=by, both_bad=settings.both_bad, confidence=settings.confidence)
     if not settings.anchor or settings.anchor[0] not in found.models:
         return found
     ratings = found.ratings[:, found.models.index(settings.anchor[0])]
-    told = ratings[np.isfinite(ratings)]
-    shift = settings.anchor[1] - told[-1] if len(told) else 0.0
+    known = ratings[np.isfinite(ratings)]
+    shift = settings.anchor[1] - known[-1] if len(known) else 0.0
     return replace(found, ratings=found.ratings + shift, lower=found.lower + shift, upper=found.upper + shift)
 
 
@@ -89,9 +90,9 @@ def hold_on_first(found: Estimate) -> Fragility:
 def influence(found: Estimate, votes: Votes | None, settings: Settings) -> tuple[VoterInfluence, ...]:
     """Return the most influential voters."""
     if votes is None or votes.voter is None:
-        raise VotesError("no vote says who cast it")
+        raise VotesError("no vote records who cast it")
     if settings.ties == "drop":
-        raise SettingsError("told only where a tie is half a win each")
+        raise SettingsError("only known where a tie is half a win each")
     return influential_voters(found.fit, votes, votes.voter, both_bad=settings.both_bad)
 
 

@@ -1,4 +1,4 @@
-"""A report to a folder: one snapshot a run, `latest`, and the paths that stay.
+"""A report to a folder: one snapshot per run, `latest`, and the paths that stay.
 
     DIR/2030-01-02T03-04-05Z/leaderboard.json, .csv, .html, .png
     DIR/latest -> 2030-01-02T03-04-05Z

@@ -1,7 +1,7 @@
-"""Everything one run of ratings.compute found out, in one object: what the page, the JSON and the terminal show.
+"""All results of one run of ratings.compute in one object: what the page, the JSON and the terminal show.
 
-A part that was not asked for, or that the votes cannot tell, is None or empty; the page leaves its section out, and
-`notes` says why where a reader would look for it.
+A part that was not asked for, or for which the votes are not enough, is None or empty; the page leaves its section
+out, and `notes` explains it where a reader would look for it.
 """
 
 from dataclasses import dataclass, field
@@ -51,4 +51,4 @@ class Report:
     changes: Changes | None = None
     """Against the snapshot before, where there is one."""
     notes: tuple[str, ...] = ()
-    """Plain sentences on what was asked for and could not be told."""
+    """Plain sentences on what was asked for and could not be computed."""

@@ -54,13 +54,13 @@ class Source:
     by_category: dict[str, Counts] = field(default_factory=dict)
     """The counts of each category, without those of all votes."""
     styles: Styles | None = None
-    """(n, 4) counts of `style.FEATURES` of the replies on side A and on side B."""
+    """(n, 4) counts of `markdown.FEATURES` of the replies on side A and on side B."""
     no_styles: str = ""
     """Why there are none, where they were asked for."""
 
 
 def read_ledger_source(path: Path, needs: Needs) -> Source:
-    """Return what is needed of the ledger at `path`; raises as `counts.read_ledger` does."""
+    """Return what is needed of the ledger at `path`; raises as `reader.read_ledger` does."""
     by_category = read_ledger_by_category(path, weights=needs.weights) if needs.categories else {}
     if not needs.has_votes:
         counts = by_category.pop(ALL) if by_category else read_ledger(path, weights=needs.weights)
@@ -82,7 +82,7 @@ def read_ledger_source(path: Path, needs: Needs) -> Source:
 
 
 def read_file_source(path: Path, needs: Needs) -> Source:
-    """Return what is needed of a file of votes; raises as `vote_files.read_votes_file` does."""
+    """Return what is needed of a file of votes; raises as `files.read_votes_file` does."""
     votes = read_votes_file(path, keep_left_out=needs.left_out or needs.styles)
     counts = _weigh(path, votes) if needs.weights else count(votes)
     by_category = count_by_category(votes) if needs.categories else {}
@@ -102,7 +102,7 @@ def _weigh(path: Path, votes: Votes) -> Counts:
     """Return counts with every vote weighed by 1 / (chance of its pair)."""
     chance = votes.probability
     if chance is None:
-        raise VotesError(f"{path}: the votes do not say with what chance their pair was drawn; rate without weights")
+        raise VotesError(f"{path}: the votes do not record with what chance their pair was drawn; rate without weights")
     if not ((chance > 0) & (chance <= 1)).all():
         raise VotesError(f"{path}: a vote has no probability of its pair, or one outside (0, 1]; rate without weights")
     return weighted_counts(votes, 1 / chance)

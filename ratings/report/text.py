@@ -1,7 +1,7 @@
 """A report for the terminal: the table, one line that sums up, and a line or two for each thing asked for.
 
 Lines are at most WIDTH wide. A status that does not fit behind its row goes below it, and what is
-longer than a line is told in full in leaderboard.json.
+longer than a line stands in full in leaderboard.json.
 """
 
 import textwrap
@@ -20,6 +20,7 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.existence import RATED
 from ratings.fit.ties import TieChoice
 from ratings.report.report import Report
+from ratings.wording import plural, printable
 
 WIDTH = 100
 
@@ -61,7 +62,7 @@ def _cell(column: Column, row: BoardRow) -> str:
 
 def shown(name: str, longest: int | None = None) -> str:
     """Return a name that stays on its line: it may hold line breaks or terminal escapes, and be very long."""
-    name = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    name = printable(name)
     return name if longest is None or len(name) <= longest else f"{name[: longest - 3]}..."
 
 
@@ -81,7 +82,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"with style held equal, {_leader(report.styled_board)}"
     if report.series:
         periods = report.series.periods
-        yield f"by {report.series.by}: {_plural(len(periods), 'entry', 'entries')}, {periods[0]} to {periods[-1]}"
+        yield f"by {report.series.by}: {plural(len(periods), 'entry', 'entries')}, {periods[0]} to {periods[-1]}"
     if report.attribution:
         yield from _gains(report.attribution)
     if report.elo_shuffles:
@@ -96,9 +97,9 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _gains(found: Attribution) -> Iterator[str]:
     """Yield the gains, but for a pair that is all of its step."""
-    told = {gain.pairs for gain in found.gains if gain.kind == "step"}
-    yield from (shown(str(gain)) for gain in found.gains if gain.kind != "pair" or gain.pairs not in told)
-    yield from (f"{shown(name)}: no gain told, {shown(why)}" for name, why in found.left_out.items())
+    steps = {gain.pairs for gain in found.gains if gain.kind == "step"}
+    yield from (shown(str(gain)) for gain in found.gains if gain.kind != "pair" or gain.pairs not in steps)
+    yield from (f"{shown(name)}: no gain, {shown(why)}" for name, why in found.left_out.items())
 
 
 def _leader(board: Leaderboard) -> str:
@@ -109,8 +110,8 @@ def _leader(board: Leaderboard) -> str:
         f"rank {ranks(row, NOTATION)}"
         for row in rated[:3]
     ]
-    told = "; ".join(first) or "nobody can be rated"
-    return f"{_plural(board.used, 'vote')}: {told}{'; ...' if len(rated) > 3 else ''}"
+    leaders = "; ".join(first) or "nobody can be rated"
+    return f"{plural(board.used, 'vote')}: {leaders}{'; ...' if len(rated) > 3 else ''}"
 
 
 def _tie_choice(choice: TieChoice) -> str:
@@ -125,11 +126,11 @@ def _tie_choice(choice: TieChoice) -> str:
 
 def _covariates(what: str, fit: CovariateFit, confidence: float) -> str:
     """Return how often the side that has more of it wins against an equal, one unit ahead."""
-    told = (
+    shares = (
         f"{one.name} wins {100 * one.win_share:.1f}% [{100 * one.win_share_lower:.1f}, {100 * one.win_share_upper:.1f}]"
         for one in fit.covariates(confidence)
     )
-    return f"{what}, between equals{'' if what == 'position' else ' and one sd more of it'}: {', '.join(told)}"
+    return f"{what}, between equals{'' if what == 'position' else ' and one sd more of it'}: {', '.join(shares)}"
 
 
 def _shuffles(found: EloShuffles, models: tuple[str, ...]) -> str:
@@ -143,29 +144,28 @@ def _shuffles(found: EloShuffles, models: tuple[str, ...]) -> str:
 def _fragility(found: Fragility) -> str:
     first, challenger = shown(found.first), shown(found.challenger)
     if found.needed is None:
-        return f"first place: no set of votes was found whose dropping would put another model before {first}"
+        return f"first place: no set of votes is known whose dropping would put another model before {first}"
     share = 100 * found.needed / found.votes
     return (
-        f"first place: dropping {found.needed} of {found.votes} votes ({share:.2g}%), "
+        f"first place: dropping {found.needed} of {plural(found.votes, 'vote')} ({share:.2g}%), "
         f"chosen for it, would put {challenger} before {first}"
     )
 
 
 def _voter(voter: VoterInfluence) -> str:
-    cast = f"voter {voter.voter}: {_plural(voter.votes, 'vote')}"
+    cast = f"voter {voter.voter}: {plural(voter.votes, 'vote')}"
     if voter.change is None:
         return f"{cast}, without which {shown(voter.model)} has no rating"
     return f"{cast}, without which {shown(voter.model)} moves by {voter.change:+.1f}, {shown(voter.first or '')} leads"
 
 
 def _changes(found: Changes) -> Iterator[str]:
-    told = [move for move in found.moves if move.margin is not None]
-    moved = ", ".join(f"{shown(move.model)} {move.moved:+.0f}" for move in told if move.is_more_than_noise) or "nobody"
-    what = f"{moved} moved by more than noise" if told else "there is no interval to tell a move from noise by"
-    yield f"since {found.old}, {found.new_votes:+d} votes: {what}"
+    comparable = [move for move in found.moves if move.margin is not None]
+    moved = (
+        ", ".join(f"{shown(move.model)} {move.moved:+.0f}" for move in comparable if move.is_more_than_noise)
+        or "nobody"
+    )
+    what = f"{moved} moved by more than noise" if comparable else "there is no interval to hold a move against"
+    yield f"since {found.old}, {found.new_votes:+d} {'vote' if abs(found.new_votes) == 1 else 'votes'}: {what}"
     yield from (f"  {shown(move.model)}: {move.status}" for move in found.moves if move.status != "stayed")
     yield from (f"  {shown(caveat)}" for caveat in found.caveats)
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

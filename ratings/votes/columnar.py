@@ -1,8 +1,8 @@
 """Votes from whole columns: pandas frames, Parquet, and large CSV and JSON Lines files.
 
 A million rows hold few distinct values. Each distinct combination of the columns of a vote is given
-to the same function that reads a row (see vote_shapes.py); the rows themselves are only codes. So a
-frame and a file say the same, and the cost is that of pyarrow's reader.
+to the same function that reads a row (see schemas.py); the rows themselves are only codes. So a
+frame and a file read the same, and the cost is that of pyarrow's reader.
 
 pyarrow is needed for Parquet. Where it is not installed, text files are read row by row.
 """
@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import UnknownOutcomeError, VotesError
+from ratings.votes.collect import RawVotes, keys_of, numbering, select
 from ratings.votes.schemas import FileRow, Layout, category_names, key, read_vote, recognise, text_or_none
-from ratings.votes.votes import NO_OUTCOME, RawVotes, Record, Votes, numbering, parse_time, said, select
+from ratings.votes.votes import NO_OUTCOME, Record, Votes, parse_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,7 @@ def read_text_file(
 
 
 def _arrow_type(pyarrow: Any, value: Any) -> Any:
-    """Return the type of a column by its first value, None where that cannot tell."""
+    """Return the type of a column by its first value, None where that is not enough."""
     kinds = {str: pyarrow.string(), bool: pyarrow.bool_(), int: pyarrow.int64(), float: pyarrow.float64()}
     return kinds.get(type(value))
 
@@ -134,18 +135,18 @@ def _read_columns(where: object, frame: "pd.DataFrame", layout: Layout, keep_lef
         place, times = _distinct(where, frame, (layout.time,), lambda row: parse_time(row[layout.time or ""]))
         time = np.array([np.nan if moment is None else moment for moment in times], dtype=np.float64)[place]
     rows = RawVotes(
-        names=[*said(names), None],
+        names=[*keys_of(names), None],
         a=a[combined],
         b=b[combined],
         outcome=outcome[combined],
         set_aside=aside[combined],
-        reasons=said(reasons),
+        reasons=keys_of(reasons),
         battle=codes(layout.battle_id, text_or_none),
         voter=codes(layout.voter, key),
         prompt=codes(layout.prompt, key),
         time=time,
         category=category,
-        categories=tuple(said(sets)) if sets else (),
+        categories=tuple(keys_of(sets)) if sets else (),
     )
     assert len(rows.outcome) == size
     return select(rows, (lambda i: f"row {i + 1}") if keep_left_out else None)
@@ -188,7 +189,7 @@ def _is_nested(values: "pd.Series[Any]") -> bool:
 
 
 def _plain(values: "pd.Series[Any]") -> list[Any]:
-    """Return Python values, with None for the ways in which pandas says nothing."""
+    """Return Python values, with None for the ways in which pandas leaves a value out."""
     plain = [value.tolist() if isinstance(value, np.generic | np.ndarray) else value for value in values.tolist()]
     missing = values.isna().tolist()
     return [None if gone is True else value for value, gone in zip(plain, missing, strict=True)]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.outcomes import OUTCOMES, Outcome
-from ratings.votes.votes import MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, Votes, is_blank, sort_models
+from ratings.votes.collect import MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, sort_models
+from ratings.votes.votes import Votes, is_blank
 
 ALL = ""
 """Key of the counts of all votes beside those of each category, which cannot have the empty name."""
@@ -65,7 +66,7 @@ class Groups(NamedTuple):
     b: NDArray[np.int64]
     is_simulated: NDArray[np.bool_]
     votes: NDArray[np.int64]
-    """(m, O + 1) number of votes by `Outcome.code`, and last of those that do not say."""
+    """(m, O + 1) number of votes by `Outcome.code`, and last of those without an outcome."""
     weights: NDArray[np.float64] | None = None
     """(m, O) sum of 1 / probability."""
     squared_weights: NDArray[np.float64] | None = None

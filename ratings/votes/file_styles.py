@@ -1,7 +1,7 @@
 """The style of the replies in a file of votes that holds their texts.
 
 The readers of votes pass the texts over, as they are nearly all of a file. Here the file is read a second
-time and every reply is measured as the arena measures its own (style.py); rows that were left out before
+time and every reply is measured as the arena measures its own (markdown.py); rows that were left out before
 are left out again, by their place. A side's style is that of all its assistant's turns together.
 
 Texts stand in `conversation_a` and `conversation_b`, lists of {role, content}, or in `response_a` and
@@ -29,7 +29,7 @@ TEXTS = (("conversation_a", "conversation_b"), ("response_a", "response_b"))
 
 
 def read_file_styles(path: Path, votes: Votes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (n, 4) counts of `style.FEATURES` on side A and on side B of each vote of the file, NaN for unread texts.
+    """Return (n, 4) `markdown.FEATURES` on side A and on side B of each vote of the file, NaN for unread texts.
 
     `votes` are those of the file, read with `keep_left_out`. Raises VotesError where it holds no texts or
     is no longer what it was.

@@ -1,9 +1,9 @@
 """Votes from the files other arenas publish: JSON, JSON Lines, CSV and Parquet, also gzipped.
 
-The container is told from the first characters (FastChat's logs are JSON Lines named .json), and
-what the columns mean from their names (see vote_shapes.py). There are two readers. The strict one
+The container is recognised by the first characters (FastChat's logs are JSON Lines named .json), and
+what the columns mean from their names (see schemas.py). There are two readers. The strict one
 goes row by row, and where it stops it names the file, row and value. Large files are first given to
-pyarrow, column by column (see vote_columns.py); whatever that stumbles over is read again by the
+pyarrow, column by column (see columnar.py); whatever that stumbles over is read again by the
 strict one, which has the last word.
 """
 
@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ratings.errors import UnknownOutcomeError, VotesError
+from ratings.votes.collect import collect
 from ratings.votes.schemas import FileRow, Layout, read_row, recognise, shorten
-from ratings.votes.votes import Record, Votes, collect
+from ratings.votes.votes import Record, Votes
 
 LARGE = 1 << 20
 """Bytes from which on a file is first read by columns."""
@@ -39,7 +40,7 @@ def read_votes_file(path: Path, *, keep_left_out: bool = False) -> Votes:
 
     Votes marked as not anonymous (`anony` false) are left out, as the arenas that write the mark do.
     With `keep_left_out` the result lists the rows left out. Raises VotesError, with the row, where
-    the file is missing, broken or of an unknown shape, and UnknownOutcomeError where a row says
+    the file is missing, broken or of an unknown shape, and UnknownOutcomeError where a row holds
     something that is no outcome.
     """
     start = _start(path)
@@ -52,7 +53,7 @@ def read_votes_file(path: Path, *, keep_left_out: bool = False) -> Votes:
     if first is None:
         return collect([])
     layout = recognise(path, first[1])
-    # Noise of any length is told by its first rows, before the fast reader goes through all of it.
+    # Noise of any length is recognised by its first rows, before the fast reader goes through all of it.
     head = [first, *islice(rows, PEEKED)]
     deque(_records(path, iter(head), layout), maxlen=0)
     if path.stat().st_size >= LARGE and not start.startswith(b"["):
@@ -133,7 +134,7 @@ def _rows(path: Path, start: bytes) -> Iterator[tuple[str, FileRow]]:
 
 
 def _json_rows(path: Path, text: IO[str]) -> Iterator[tuple[str, FileRow]]:
-    """Yield the objects of one array as they are met, so that noise is told at once and not after it all."""
+    """Yield the objects of one array as they are met, so that noise is refused at once and not after it all."""
     elements = _Elements(path, text)
     elements.expect("[")
     if elements.peek() == "]":

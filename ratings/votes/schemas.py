@@ -1,7 +1,7 @@
-"""Which columns of a published data set hold the vote, and what one row of them says.
+"""Which columns of a published data set hold the vote, and how one row of them is read.
 
 Which they are is decided once per file, from its columns. An unrecognised set is an error, as is an
-unknown outcome; a row that merely says nothing becomes a record without a model or outcome.
+unknown outcome; a row without a value becomes a record without a model or outcome.
 
 What counts as a battle's id, for finding duplicates, depends on the release. `question_id` names a
 battle in FastChat's and LMArena's dumps, which carry `tstamp`, but names a question that many votes
@@ -37,7 +37,7 @@ _LONGEST = 80
 
 
 class Shape(NamedTuple):
-    """A set of columns that tells a vote, and the function that reads it from one row."""
+    """A set of columns that holds a vote, and the function that reads it from one row."""
 
     columns: frozenset[str]
     read: Callable[[FileRow], Record]
@@ -46,7 +46,7 @@ class Shape(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Which column of one file says what; None where none does."""
+    """Which column of one file holds what; None where none does."""
 
     shape: Shape
     vote: tuple[str, ...]
@@ -88,7 +88,7 @@ def recognise(where: object, columns: Collection[str]) -> Layout:
 
 
 def read_row(layout: Layout, row: FileRow, where: str = "") -> Record:
-    """Return what one row says. Raises VotesError for a value that is none."""
+    """Return one row as a record. Raises VotesError for a value that is none."""
     return read_vote(layout, row)._replace(
         battle_id=text_or_none(row.get(layout.battle_id or "")),
         voter=key(row.get(layout.voter or "")),
@@ -118,8 +118,8 @@ def category_names(*columns: tuple[str, Any]) -> tuple[str, ...]:
                 raise VotesError(f"{name} {shorten(value)!r} is broken JSON") from None
         if isinstance(value, dict):
             names += [f"{name}={tag}" for tag in _set_tags(value)]
-        elif (said := text_or_none(value)) is not None:
-            names.append(f"{name}={said.lower() if said in ('True', 'False') else said}")
+        elif (text := text_or_none(value)) is not None:
+            names.append(f"{name}={text.lower() if text in ('True', 'False') else text}")
     return tuple(dict.fromkeys(names))
 
 
@@ -135,7 +135,7 @@ def _set_tags(tags: Mapping[str, Any]) -> list[str]:
 
 
 def text_or_none(value: Any) -> str | None:
-    """Return a scalar as text; None where it says nothing."""
+    """Return a scalar as text; None where it is empty."""
     value = _present(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of ids with a gap was read as floats
@@ -160,7 +160,7 @@ def _battle_id_column(columns: Collection[str]) -> str | None:
     return "conversation_pair_id" if {"both_equal", "conversation_pair_id"} <= set(columns) else None
 
 
-# One function a shape.
+# One function for each shape.
 
 
 def _read_winner(row: FileRow) -> Record:
@@ -194,7 +194,7 @@ def _read_log(row: FileRow) -> Record:
 
 
 def _read_comparia(row: FileRow) -> Record:
-    """Read a vote of ComparIA, which names the model that was chosen or says that both are equal."""
+    """Read a vote of ComparIA, which names the model that was chosen or that both are equal."""
     a, b, chosen = (_name(row.get(name)) for name in ("model_a_name", "model_b_name", "chosen_model_name"))
     is_equal = str(_present(row.get("both_equal"))).lower() in ("true", "1", "1.0")
     if chosen is not None and (is_equal or chosen not in (a, b)):
@@ -217,7 +217,7 @@ SHAPES: tuple[Shape, ...] = (
 
 
 def _present(value: Any) -> Any:
-    """Return None for the ways in which a file says nothing: null, NaN and the empty string."""
+    """Return None for the ways in which a file leaves a value out: null, NaN and the empty string."""
     is_nan = isinstance(value, float) and math.isnan(value)
     return None if value is None or value == "" or is_nan else value
 

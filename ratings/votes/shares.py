@@ -21,3 +21,8 @@ def shares(both_bad: BothBad, ties: Ties = "half") -> NDArray[np.float64]:
     tie = np.nan if ties == "drop" else 0.5
     bad = tie if both_bad == "tie" else np.nan
     return np.asarray(WON + np.where(TIED > 0, tie, 0.0) + np.where(BAD > 0, bad, 0.0))
+
+
+def total(cells: NDArray[np.float64], kind: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return cells @ kind of (..., O) cells and an (O,) kind such as WON; quicker, as most of a kind is zero."""
+    return np.asarray(sum(cells[..., code] * kind[code] for code in np.flatnonzero(kind)))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ratings.outcomes import Outcome
-from ratings.votes.votes import Record, Votes, collect
+from ratings.votes.collect import collect
+from ratings.votes.votes import Record, Votes
 from tests.ratings.helpers.ledgers import is_sound, loosen, new_ledger, store_battle
 
 VoteRow = tuple[str | None, str | None, str | None]

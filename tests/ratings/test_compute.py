@@ -261,7 +261,7 @@ def test_boards_without_intervals_call_no_move_noise(
 ) -> None:
     for method in ("bradley-terry", "elo"):
         told("--db", make_ledger(VOTES, name=f"{method}.db"), "--method", method, out=tmp_path / "out")
-    assert "no interval to tell a move from noise by" in capsys.readouterr().out
+    assert "no interval to hold a move against" in capsys.readouterr().out
 
 
 def test_broken_earlier_snapshot_costs_only_the_comparison(make_ledger: MakeLedger, tmp_path: Path) -> None:

@@ -62,10 +62,12 @@ def test_votes_that_are_no_pairs_are_counted_by_reason(
     texts[4:7] = [("p4", "same", "same"), ("p5", "left", " "), (None, "left", "right")]
     ledger = make_ledger([("m1", "m2", outcome) for outcome in outcomes], texts=texts)
     assert [row["battle_id"] for row in export(ledger, tmp_path / "out")] == ["b0", "b1"]
+    out = capsys.readouterr().out
+    assert out.count("1 pair on 1 prompt\n") == 2
     assert (
-        "8 votes read: 2 pairs (0 simulated), 6 no pairs "
+        "8 votes read: 2 pairs (0 simulated), 6 without a pair "
         "(1 tie, 1 both bad, 1 both replies the same, 2 empty prompt or reply, 1 missing outcome)"
-    ) in capsys.readouterr().out
+    ) in out
 
 
 def test_repeated_prompt_stays_on_one_side(make_ledger: MakeLedger, tmp_path: Path) -> None:

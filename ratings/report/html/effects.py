@@ -101,17 +101,17 @@ def _twice(one: Covariate) -> Effect:
 
 
 def _effect_sentences(report: Report, effects: list[Effect]) -> list[str]:
-    told = [
+    lines = [
         f"{name} → odds × {odds:.2f} [{low:.2f}, {high:.2f}]{'' if low > 1 or high < 1 else ', perhaps no effect'}"
         for name, odds, low, high in effects
     ]
     fits: list[CovariateFit] = [one for one in (report.position,) if one is not None]
     for one in (covariate for fit in fits for covariate in fit.covariates(_confidence(report))):
-        told.append(
+        lines.append(
             f"between equals, side A takes {100 * one.win_share:.1f}% of the wins "
             f"[{100 * one.win_share_lower:.1f}, {100 * one.win_share_upper:.1f}]"
         )
-    return told
+    return lines
 
 
 def styled_section(report: Report) -> Part | None:
@@ -162,7 +162,7 @@ def lineage_section(report: Report) -> Part | None:
     found = report.attribution
     if found is None or not (found.gains or found.left_out):
         return None
-    steps = {gain.pairs for gain in found.gains if gain.kind == "step"}  # a step of one pair is told once
+    steps = {gain.pairs for gain in found.gains if gain.kind == "step"}  # a step of one pair is shown once
     dots = [
         Dot(
             _arrow(gain.name),
@@ -178,8 +178,8 @@ def lineage_section(report: Report) -> Part | None:
         "lineage",
         "What each step is worth",
         paragraph(
-            f"Elo points gained, with one {percent(found.confidence)} interval for each difference. It says how surely "
-            "voters prefer these very checkpoints, not how another run of the same training would come out."
+            f"Elo points gained, with one {percent(found.confidence)} interval for each difference. It measures how "
+            "surely voters prefer these very checkpoints, not how another run of the same training would come out."
         ),
         bullets(_gain_sentence(gain) for gain in found.gains if gain.kind != "pair"),
         figure(dots_figure(dots, "gain, Elo points", reference=0), "lineage-figure") if dots else "",

@@ -8,6 +8,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ratings import wording
 from ratings.board.columns import Notation
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ def join(parts: Iterable[str], between: str = "") -> Markup:
 
 def tag(name: str, *parts: str, **attributes: str) -> Markup:
     """Return an element; `class_` stands for class, and attributes are escaped."""
-    told = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items() if value)
-    return Markup(f"<{name}{told}>{join(parts)}</{name}>")
+    text = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items() if value)
+    return Markup(f"<{name}{text}>{join(parts)}</{name}>")
 
 
 def paragraph(*parts: str, class_: str = "") -> Markup:
-    """Return a paragraph, or nothing where there is nothing to say."""
+    """Return a paragraph, or nothing where it would be empty."""
     return tag("p", *parts, class_=class_) if any(parts) else Markup()
 
 
@@ -80,7 +81,7 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, 
 
 
 def facts(lines: Iterable[tuple[str, str]]) -> Markup:
-    """Return names with their values, one a line, or nothing where there are none."""
+    """Return names with their values, one per line, or nothing where there are none."""
     rows = [tag("tr", tag("td", name, class_="what"), tag("td", value)) for name, value in lines]
     return tag("table", tag("tbody", join(rows, "\n")), class_="facts") if rows else Markup()
 
@@ -131,4 +132,4 @@ def listing(names: Sequence[str], most: int = 4) -> str:
 
 def plural(n: int, what: str, several: str = "") -> str:
     """Return "1 vote" or "1,200 votes"."""
-    return f"{number(n)} {what if n == 1 else several or what + 's'}"
+    return wording.plural(n, what, several, commas=True)

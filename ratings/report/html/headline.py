@@ -28,7 +28,7 @@ def headline(board: Leaderboard) -> str:
         return f"{first[0]} leads"
     if first:
         return f"Too close to call: {listing(first)} share the first place"
-    return f"{rated[0].model} is ahead, how surely cannot be told"
+    return f"{rated[0].model} is ahead, how surely is not known"
 
 
 def how_sure(report: Report) -> str:
@@ -41,7 +41,8 @@ def how_sure(report: Report) -> str:
         return f"It stands at {rated[0].rating:.0f} points, and no other model is rated."
     sentences = [_lead(rated, report.differences)]
     if rated[0].rank_lower is None:
-        sentences.append(str(board.words()["interval"]).capitalize())
+        why = str(board.words()["interval"])
+        sentences.append(f"{why[0].upper()}{why[1:]}")
     else:
         level = percent(board.settings.confidence)
         sentences.append(f"The ranks of all models hold at once with {level} confidence")
@@ -54,7 +55,7 @@ def fragility_sentence(found: Fragility) -> str:
     """Return how few votes hold up the first place, as plain text."""
     if found.needed is None:
         return (
-            f"No choice of votes to leave out was found that would put {found.challenger} "
+            f"No choice of votes to leave out is known that would put {found.challenger} "
             f"or another model in the place of {found.first}"
         )
     share = found.needed / found.votes
@@ -93,8 +94,8 @@ def _why_nobody(board: Leaderboard) -> str:
     reasons = Counter(row.status for row in board.rows if row.status != RATED)
     if not reasons:
         return "There is no model with a vote."
-    told = "; ".join(f"{reason} ({plural(n, 'model')})" for reason, n in reasons.most_common(3))
-    return f"{told[0].upper()}{told[1:]}."
+    text = "; ".join(f"{reason} ({plural(n, 'model')})" for reason, n in reasons.most_common(3))
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _small(share: float) -> str:

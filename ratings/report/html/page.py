@@ -1,6 +1,6 @@
-"""All that one run found out as one HTML page that needs no network, no server and no other file.
+"""All results of one run as one HTML page that needs no network, no server and no other file.
 
-The first sentence says who leads and how sure that is; then the board, and below it one section for
+The first sentence names who leads and how sure that is; then the board, and below it one section for
 each thing the report knows. A section without data is left out. plotly.js is in the page once. Light
 and dark follow the reader's system through page.css alone, which also recolours the figures: plotly
 writes its colours as inline styles, so the rules that replace them are marked important.
@@ -24,7 +24,7 @@ from ratings.report.html.effects import (
     shuffles_section,
     styled_section,
 )
-from ratings.report.html.elements import Markup, Part, join, number, paragraph, tag
+from ratings.report.html.elements import Markup, Part, join, number, paragraph, plural, tag
 from ratings.report.html.headline import headline, how_sure
 from ratings.report.html.pairs import pairs_section
 from ratings.report.html.robustness import (
@@ -102,6 +102,6 @@ def _made(board: Leaderboard) -> str:
     method = _METHODS.get(board.method, board.method)
     simulated = f", {number(board.simulated)} of them simulated" if board.simulated else ""
     return (
-        f"{method} ratings in Elo points from {number(board.used)} votes{simulated}. "
+        f"{method} ratings in Elo points from {plural(board.used, 'vote')}{simulated}. "
         f"Made {board.created.replace('T', ' ').replace('+00:00', ' UTC')}."
     )

@@ -56,7 +56,7 @@ def pairs_section(report: Report) -> Part | None:
 
 
 def verdict(pairs: PairTable) -> str:
-    """Return what the residuals say, as plain text: how many are large, and the largest."""
+    """Return a summary of the residuals, as plain text: how many are large, and the largest."""
     assert pairs.residual is not None
     assert pairs.expected is not None
     upper = np.triu(np.ones_like(pairs.residual, dtype=bool), 1) & np.isfinite(pairs.residual)

@@ -1,4 +1,4 @@
-"""The figure of ratings over time: a line a model, a band of its interval around it.
+"""The figure of ratings over time: one line per model, with a band of its interval around it.
 
 Lines of many models cannot be told apart, so those that stand highest at the end are drawn and the
 others wait in the legend, where one click shows or hides a line together with its band.

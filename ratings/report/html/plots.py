@@ -2,7 +2,7 @@
 
 Backgrounds are transparent and colours are mid-tones, so one figure serves a light and a dark page;
 the page colours text and lines through CSS. The colours are those of Okabe and Ito (2008, "Color
-Universal Design"), which readers of any colour vision tell apart, without their yellow and black. Model
+Universal Design"), which readers of any colour vision can tell apart, without their yellow and black. Model
 names are whatever someone typed: plotly reads a little HTML in its labels, so every name is escaped
 before it becomes one.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ratings.board.columns import BoardRow, Notation, bounds, ranks
 from ratings.board.leaderboard import Leaderboard
+from ratings.wording import plural
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -224,5 +225,5 @@ def _hover(row: BoardRow) -> str:
     interval = "" if row.lower is None else f" ({bounds(row, IN_WORDS)})"
     return (
         f"<b>{label(row.model)}</b><br>{row.rating:.0f}{interval}, rank {ranks(row, IN_WORDS)}<br>"
-        f"{row.votes} votes: {row.wins} won, {row.losses} lost, {row.ties} tied, {row.both_bad} both bad"
+        f"{plural(row.votes, 'vote')}: {row.wins} won, {row.losses} lost, {row.ties} tied, {row.both_bad} both bad"
     )

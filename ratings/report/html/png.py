@@ -1,7 +1,7 @@
 """The board and its intervals as a picture, taken of the page by the machine's own Chromium.
 
 plotly can export its figures alone, and needs a library and a browser for it. The browser is enough: it
-is started twice without a window, first to tell how tall the page is, then to take its picture. It
+is started twice without a window, first to measure how tall the page is, then to take its picture. It
 reads one local file and asks the network for nothing.
 """
 
@@ -25,7 +25,7 @@ WIDTH = 1000
 TIME_LIMIT = 60.0
 """Seconds for each start of the browser."""
 
-# Low, as a page is never told to be less tall than its window.
+# Low, as a page never measures less than its window.
 _FIRST_HEIGHT = 400
 # The browser prints the page as it stands after its scripts, so they can leave a note in it.
 _MEASURE = (
@@ -38,7 +38,7 @@ def write_png(report: Report, path: Path, *, time_limit: float = TIME_LIMIT) -> 
     """Write a PNG of headline, board and intervals to `path`, aside and then renamed, in light colours.
 
     Raises OutputError where no browser is found, where it fails or takes longer than `time_limit`
-    seconds a start, or where `path` cannot be written.
+    seconds per start, or where `path` cannot be written.
     """
     browser = find_browser()
     page = report_html(report, SUMMARY) + _MEASURE
@@ -47,8 +47,8 @@ def write_png(report: Report, path: Path, *, time_limit: float = TIME_LIMIT) -> 
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             source, picture = Path(folder) / "page.html", Path(folder) / "page.png"
             source.write_text(page, encoding="utf-8")
-            told = _run(browser, source, _FIRST_HEIGHT, ["--dump-dom"], time_limit)
-            _run(browser, source, _height(browser, told), [f"--screenshot={picture}"], time_limit)
+            printed = _run(browser, source, _FIRST_HEIGHT, ["--dump-dom"], time_limit)
+            _run(browser, source, _height(browser, printed), [f"--screenshot={picture}"], time_limit)
             if not picture.is_file():
                 raise OutputError(f"{path}: {browser} took no picture of the page; try another version of it")
             os.replace(picture, path)
@@ -89,14 +89,14 @@ def _run(browser: str, source: Path, height: int, task: list[str], time_limit: f
     except subprocess.TimeoutExpired:
         raise OutputError(f"{browser} took longer than {time_limit:g} s to draw the page; try again") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise OutputError(f"{browser} cannot draw the page (exit status {done.returncode}): {said[-1][:200]}")
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise OutputError(f"{browser} cannot draw the page (exit status {done.returncode}): {lines[-1][:200]}")
     return done.stdout.decode(errors="replace")
 
 
-def _height(browser: str, told: str) -> int:
-    """Return the height that the page itself says it has."""
-    height = re.search(r'<html[^>]* data-height="(\d+)"', told)
+def _height(browser: str, printed: str) -> int:
+    """Return the height that the page gives of itself."""
+    height = re.search(r'<html[^>]* data-height="(\d+)"', printed)
     if height is None:
         raise OutputError(f"{browser} printed no page to measure; try another version of it")
     return int(height[1])

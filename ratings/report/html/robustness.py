@@ -89,16 +89,16 @@ def fragility_section(report: Report) -> Part | None:
 
 
 def _fragility(found: Fragility) -> list[Markup]:
-    told = [_dropped(kind) for kind in found.dropped[:_MOST_KINDS]]
+    lines = [_dropped(kind) for kind in found.dropped[:_MOST_KINDS]]
     rest = sum(kind.votes for kind in found.dropped[_MOST_KINDS:])
     if rest:
-        told.append(f"{plural(rest, 'more vote')} of other kinds")
+        lines.append(f"{plural(rest, 'more vote')} of other kinds")
     return [
         paragraph(
-            f"{fragility_sentence(found)}. Found by {METHOD}; few votes mean that the lead rests on few voters, "
+            f"{fragility_sentence(found)}. Method: {METHOD}; few votes mean that the lead rests on few voters, "
             "not that it is wrong."
         ),
-        bullets(told),
+        bullets(lines),
     ]
 
 
@@ -161,7 +161,7 @@ def ties_section(report: Report) -> Part | None:
             f"{TIES[best].capitalize()} predicts the {plural(found.votes, 'held-out vote')} best, {sure} "
             f"({found.folds} folds).{kept}{unable}"
         ),
-        table([("ties", "name"), ("loss a vote, nats", "range"), ("behind the best", "range")], rows),
+        table([("ties", "name"), ("loss per vote, nats", "range"), ("behind the best", "range")], rows),
     )
 
 
@@ -183,15 +183,15 @@ def votes_section(report: Report) -> Part | None:
 def settings_section(report: Report) -> Part | None:
     """Return every setting that moved a number."""
     board = report.board
-    told = [
+    lines = [
         ("method", board.method),
         *((name.replace("_", " "), _value(value)) for name, value in board.words().items()),
     ]
-    return section("settings", "How it was made", facts([*told, ("made", _when(board.created))]))
+    return section("settings", "How it was made", facts([*lines, ("made", _when(board.created))]))
 
 
 def notes_section(report: Report) -> Part | None:
-    """Return what was asked for and could not be told."""
+    """Return what was asked for and could not be computed."""
     return section("notes", "Notes", bullets(report.notes))
 
 

@@ -139,9 +139,9 @@ def test_fit_on_more_than_plain_votes_is_refused() -> None:
     lost = fit(replace(counts, outcomes=counts.outcomes + np.array([0, 0, 0, 1])), both_bad="loss-to-the-field")
     votes = draw(100, [0.3, 0.0])
     for result in (prior, weighted, lost):
-        with pytest.raises(SettingsError, match="without prior, weights and losses"):
+        with pytest.raises(SettingsError, match="without prior, weights or losses"):
             fragility(result)
-        with pytest.raises(SettingsError, match="without prior, weights and losses"):
+        with pytest.raises(SettingsError, match="without prior, weights or losses"):
             influential_voters(result, votes, np.zeros(100, dtype=np.int64))
 
 

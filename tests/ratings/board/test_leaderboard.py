@@ -21,8 +21,9 @@ from ratings.intervals.sandwich import NO_SPREAD, covariance
 from ratings.outcomes import Outcome
 from ratings.report.text import board_text
 from ratings.scale import POINTS_PER_NAT
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts, count
-from ratings.votes.votes import Record, Votes, collect
+from ratings.votes.votes import Record, Votes
 from tests.ratings.helpers.strategies import VOTES
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -249,3 +250,8 @@ def test_roster_without_votes_keeps_its_row(make_votes: MakeVotes) -> None:
     counts = count(make_votes([("a", "b", A), ("a", "b", B)]))
     wider = Counts((*counts.models, "z"), counts.pairs, counts.outcomes, counts.read)
     assert build(wider, "bradley-terry", now=NOW).rows[-1].status == "no votes"
+
+
+def test_summary_of_one_vote_is_in_the_singular(make_votes: MakeVotes) -> None:
+    board = board_of(make_votes([("a", "b", TIE)]))
+    assert board.summary() == "bradley-terry: 1 vote read, 1 used, 0 left out, 0 simulated"

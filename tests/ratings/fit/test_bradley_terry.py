@@ -16,8 +16,9 @@ from ratings.fit.bradley_terry import BradleyTerryFit, fit
 from ratings.fit.existence import RATED
 from ratings.fit.newton import TOLERANCE
 from ratings.outcomes import OUTCOMES, Outcome
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts, count
-from ratings.votes.votes import Record, Votes, collect
+from ratings.votes.votes import Record, Votes
 from tests.ratings.helpers.examples import counts_of
 from tests.ratings.helpers.strategies import VOTES
 

@@ -15,8 +15,9 @@ from ratings.fit.existence import ONLY_DROPPED_BOTH, ONLY_DROPPED_TIES, RATED
 from ratings.fit.ties import choose_ties
 from ratings.intervals.sandwich import joint_covariance
 from ratings.outcomes import OUTCOMES, Outcome
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts, count
-from ratings.votes.votes import Record, Votes, collect
+from ratings.votes.votes import Record, Votes
 from tests.ratings.helpers.examples import counts_of, simulated
 from tests.ratings.helpers.strategies import FEW, VOTES, WAYS, Way, rated
 

@@ -21,8 +21,9 @@ from ratings.intervals.sandwich import covariance
 from ratings.outcomes import Outcome
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts, count
-from ratings.votes.votes import Record, Votes, collect, keep
+from ratings.votes.votes import Record, Votes, keep
 
 NOW = datetime(2030, 3, 2, 9, 30, tzinfo=UTC)
 MODELS = ("mia-base", "mia-dpo", "mia-rlhf", "mia-rlhf-int8", "mia-sft", "mia-sft-lora", "zoo-base", "zoo-sft")

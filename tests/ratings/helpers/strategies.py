@@ -7,8 +7,9 @@ from ratings.fit.prior import Prior
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import TREATMENTS, fit_with
 from ratings.outcomes import OUTCOMES, BothBad, Ties
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts
-from ratings.votes.votes import Record, collect
+from ratings.votes.votes import Record
 
 RESULT = st.sampled_from(OUTCOMES)
 VOTES = st.lists(

@@ -12,8 +12,9 @@ import pytest
 from arena.ledger.store import Store
 from ratings.errors import VotesError
 from ratings.ledger import live
+from ratings.ledger.groups import read_groups
 from ratings.ledger.live import LiveCounts
-from ratings.ledger.reader import read_groups, read_ledger
+from ratings.ledger.reader import read_ledger
 from ratings.votes.counts import Counts
 
 VOTES = [("a", "b", "model_a"), ("b", "a", "model_a"), ("a", "b", "both_bad"), ("b", "c", "tie"), ("c", "c", "tie")]

@@ -15,8 +15,9 @@ from arena.ledger.store import Store
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.ledger.reader import read_ledger, read_ledger_by_category, read_ledger_votes, read_preferences
 from ratings.outcomes import OUTCOMES, SPELLINGS, Outcome
+from ratings.votes.collect import collect
 from ratings.votes.counts import ALL, Counts, count, count_by_category, merge
-from ratings.votes.votes import Record, collect, keep
+from ratings.votes.votes import Record, keep
 
 MakeLedger = Callable[..., Path]
 

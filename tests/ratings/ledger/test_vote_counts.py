@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.ledger.store import Store
-from ratings.ledger.reader import open_ledger, read_groups, read_ledger, read_ledger_by_category
+from ratings.ledger.access import open_ledger
+from ratings.ledger.groups import read_groups
+from ratings.ledger.reader import read_ledger, read_ledger_by_category
 from ratings.votes.counts import ALL, Counts, count_groups, count_groups_by_category
 
 KEPT = "SELECT category, model_a, model_b, source, a_wins, b_wins, ties, both_bad FROM vote_counts ORDER BY 1, 2, 3, 4"

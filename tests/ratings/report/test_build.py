@@ -28,15 +28,17 @@ from ratings.intervals.sandwich import covariance
 from ratings.ledger.reader import read_ledger_by_category
 from ratings.outcomes import Outcome
 from ratings.report import build as pipeline
-from ratings.report.build import Request, make_report
+from ratings.report.build import make_report
 from ratings.report.json import to_csv, to_json, to_json_dict
 from ratings.report.report import Report
+from ratings.report.request import Request
 from ratings.report.sources import Needs, Source, read_ledger_source
 from ratings.report.text import report_text
 from ratings.scale import POINTS_PER_NAT
+from ratings.votes.collect import collect
 from ratings.votes.counts import count
 from ratings.votes.markdown import FEATURES
-from ratings.votes.votes import Record, Votes, collect, keep
+from ratings.votes.votes import Record, Votes, keep
 
 NOW = datetime(2030, 2, 3, tzinfo=UTC)
 A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
@@ -251,8 +253,8 @@ def test_votes_that_cannot_tell_a_part_make_a_note_of_it() -> None:
     request = Request(by="day", voters=True, style=True, categories=("all",), lineage=LINEAGE)
     report = report_of(replace(bare, no_styles="no replies here"), request)
     for said in (
-        "by day: no vote says when",
-        "voters: no vote says who",
+        "by day: no vote records when",
+        "voters: no vote records who",
         "style: no replies here",
         "categories: no vote",
     ):

@@ -20,8 +20,9 @@ from ratings.report.html.plots import (
     shorten,
 )
 from ratings.report.report import Report
+from ratings.votes.collect import collect
 from ratings.votes.counts import count
-from ratings.votes.votes import Record, collect
+from ratings.votes.votes import Record
 from tests.ratings.helpers.reports import full_report, minimal_report, ranked
 
 A = Outcome.A_WINS

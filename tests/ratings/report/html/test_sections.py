@@ -12,8 +12,9 @@ from ratings.report.html.headline import headline, how_sure
 from ratings.report.html.page import report_html
 from ratings.report.html.pairs import MOST_MODELS, verdict
 from ratings.report.report import Report
+from ratings.votes.collect import collect
 from ratings.votes.counts import Counts, count
-from ratings.votes.votes import Record, collect
+from ratings.votes.votes import Record
 from tests.ratings.helpers.page_reading import Page, matrices
 from tests.ratings.helpers.reports import NOW, duel, full_report, minimal_report, ranked
 
@@ -57,7 +58,7 @@ def test_elo_claims_no_lead() -> None:
     votes = collect([Record("a", "b", Outcome.A_WINS)] * 3)
     board = build(votes, "elo", now=NOW)
     report = Report(board=board, counts=count(votes))
-    assert headline(board) == "a is ahead, how surely cannot be told"
+    assert headline(board) == "a is ahead, how surely is not known"
     assert "has no interval" in how_sure(report)
     assert "Online Elo ratings" in Page(report_html(report)).words()
 
@@ -87,7 +88,7 @@ def test_pair_that_never_met_has_an_empty_cell() -> None:
     assert found["Votes"][0][2] == "0"
 
 
-def test_large_misfit_is_named_and_framed() -> None:
+def test_large_residual_is_named_and_framed() -> None:
     pairs = np.array([[0, 1], [1, 2], [2, 0]])
     counts = Counts(("a", "b", "c"), pairs, np.array([[60.0, 30, 0, 0]] * 3), 270)
     report = Report(board=ranked(counts), counts=counts, fit=fit(counts))

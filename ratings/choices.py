@@ -1,0 +1,15 @@
+"""What can be chosen on the command line beside the treatments of outcomes; the help page needs no more than these."""
+
+from typing import Literal
+
+Method = Literal["bradley-terry", "davidson", "elo"]
+"""How a board is rated; "davidson" is Bradley-Terry with Davidson's treatment of ties."""
+
+Interval = Literal["sandwich", "clustered", "bootstrap", "sequence"]
+"""Where intervals come from: counts, votes by cluster, resampled counts, or a sequence that may be watched."""
+
+Cluster = Literal["voter", "prompt"]
+"""Which votes belong together: those of one voter, or those about one prompt."""
+
+Period = Literal["day", "week"]
+"""How far apart the boards of a series are."""

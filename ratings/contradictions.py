@@ -1,0 +1,65 @@
+"""Options of ratings.compute that contradict each other.
+
+A contradiction is two options of which one would silently be ignored. They are listed here, each with its
+reason, and refused before anything is read.
+"""
+
+import argparse
+
+from ratings.errors import SettingsError
+
+_NO_INTERVALS = "online Elo has no intervals and no joint covariance"
+_PLAIN = "it counts votes of one weight each, a tie as half a win"
+_NO_WIN = "a loss to the field has no winner to share a win with"
+_HALF = {"--choose", "--ties davidson", "--ties drop"}
+
+_CONTRADICTIONS: tuple[tuple[str, set[str], str], ...] = (
+    (
+        "--method elo",
+        {*_HALF, "--prior", "--weights", "--interval", "--style", "--by", "--models", "--voters"}
+        | {"--fragility", "--position"},
+        _NO_INTERVALS,
+    ),
+    ("--method elo", {"--both-bad loss-to-the-field"}, _NO_WIN),
+    ("--choose", {"--ties", "--ties davidson"}, "one chooses the treatment of ties and the other names it"),
+    ("--method davidson", {"--ties half", "--ties drop"}, "Davidson's model has a treatment of ties of its own"),
+    ("--ties davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
+    ("--fragility", {"--ties davidson", "--prior", "--weights"}, _PLAIN),
+    ("--voters", {"--ties davidson", "--ties drop", "--prior", "--weights"}, _PLAIN),
+    (
+        "--both-bad loss-to-the-field",
+        {"--fragility", "--voters", "--position", "--style", "--by", "--elo-shuffles", "--interval bootstrap"},
+        _NO_WIN,
+    ),
+    ("--prior", {"--interval bootstrap"}, "the bootstrap resamples votes alone"),
+)
+
+
+def check_contradictions(options: argparse.Namespace) -> None:
+    """Raise SettingsError where two options contradict each other or one lacks what it belongs to."""
+    given = _given(options)
+    for one, others, why in _CONTRADICTIONS:
+        for other in sorted(others & given.keys()):
+            if one in given:
+                raise SettingsError(f"{given[one]} and {given[other]} contradict each other: {why}; leave one out")
+    if options.png and not options.out:
+        raise SettingsError("--png needs a folder to write to; give --out DIR")
+    if options.cluster and options.interval != "clustered":
+        raise SettingsError("--cluster is for --interval clustered; give both or neither")
+    if options.elo_shuffles and options.elo_shuffles < 2:
+        raise SettingsError(f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2")
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """Return each option that was given, such as "--ties", alone and with its value, "--ties drop", as it was given.
+
+    "--method davidson" is another way to give "--ties davidson".
+    """
+    given: dict[str, str] = {}
+    for name, value in vars(options).items():
+        if value not in (None, False, 0) and value != []:
+            flag = f"--{name.replace('_', '-')}"
+            given |= {option: option for option in (flag, f"{flag} {value}")}
+    if "--method davidson" in given:
+        given.setdefault("--ties davidson", "--method davidson")
+    return given

@@ -1,6 +1,6 @@
 """Talk to a checkpoint in the terminal: ``python -m training chat checkpoints/demo/rlhf``.
 
-The reply appears as it is written. A base model has no chat template and continues what is typed, as it should.
+The reply appears as it is written. A base model has no chat template, so it continues what is typed.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,10 +21,10 @@ def run_chat(
     max_tokens: int,
     seed: int | None = None,
 ) -> None:
-    """Answer each line until an empty one, one turn at a time.
+    """Answer each line, as a conversation of its own, until an empty one.
 
     Raises:
-        CheckpointError: the folder holds no finished checkpoint that writes text.
+        CheckpointError: the folder holds no finished language model.
     """
     record = read_record(folder)
     if record is None or record["stage"] not in [stage.name for stage in STAGES if stage.makes == "language model"]:

@@ -52,7 +52,7 @@ def test_a_recipe_survives_being_stored_and_read_again() -> None:
         ("data.mixture.stories=-1", "data.mixture", "the share of stories is -1"),
         ("data.mixture={stories: 0}", "data.mixture", "the shares are all 0"),
         ("data.words=10", "data.words", "10"),
-        ("pretrain.accumulate=3", "pretrain", "batch 8 does not part into accumulate 3"),
+        ("pretrain.accumulate=3", "pretrain", "batch 8 is not a multiple of accumulate 3"),
         ("pretrain.tokens=2000", "recipe", "pretrain.tokens 2000 is less than one step of pretrain.batch 8"),
         ("rl.max_reply_tokens=256", "recipe", "leaves no room for a prompt in model.context 256"),
         ("rl.algorithm=ppo", "rl.algorithm", "ppo"),

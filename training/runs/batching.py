@@ -4,9 +4,9 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from training.recipe import Training
 from training.runs import distributed
 from training.runs.checkpoint import CheckpointError
+from training.sections import Training
 
 HEAP = 32  # batches that are sorted together
 

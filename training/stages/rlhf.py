@@ -41,7 +41,7 @@ def run_rlhf(job: Job) -> dict[str, float]:
     parent_record = require_stage(job.parent, job.stage.parent)
     require_stage(job.reward, REWARD)
     if (cut_off := parent_record["heldout"].get("cut_off", 0.0)) > CUT_LIMIT:
-        distributed.announce(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL builds on sand")
+        distributed.announce(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL needs a better start")
     recipe, settings = job.recipe, job.recipe.rl
     tokenizer = load_tokenizer(job.parent)
     judge = load_reward_model(job.reward, to_train=True)
@@ -96,8 +96,8 @@ def _report(bench: PolicyBench, policy: "PreTrainedModel", step: int) -> tuple[P
 def choose_snapshot(bench: PolicyBench, folder: Path, steps: int, count: int) -> tuple[int, dict[int, PolicyFigures]]:
     """Judge each snapshot on the prompts for choosing; return the best one's step and the figures of all, by step.
 
-    Best is the highest rubric score among those that are near enough, varied enough, and as right as the SFT model;
-    among all of them where none is. One snapshot alone is not judged.
+    Best is the highest rubric score among the snapshots that are near enough to the SFT model, varied enough and as
+    often right; among all of them if none is. A single snapshot is not judged.
     """
     kept = snapshot_steps(steps, count)
     if len(kept) == 1:

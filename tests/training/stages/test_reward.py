@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from training.recipe import Reward
+from training.sections import Reward
 from training.stages.reward import fit_temperature, order_pairs, split_calibration
 
 

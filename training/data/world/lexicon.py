@@ -1,8 +1,8 @@
-"""The words of the world and what is true of them, read from lexicon/*.yaml.
+"""The words of the world and what is true of them, read from text/lexicon/*.yaml.
 
-A word is one line: ``{word: cow, kind: animal, sound: moo, legs: four, home: the farm, at: on the farm}``. Facts are
-what questions, riddles and explanations are composed from. ``carry: true`` marks what a child of a story can carry,
-``visit: true`` where it may go. The words and names of heldout.yaml never stand in a training text.
+A word is one line: ``{word: cow, kind: animal, sound: moo, legs: four, home: the farm, at: on the farm}``. Questions,
+riddles and explanations are composed from these facts. ``carry: true`` marks what a child in a story can carry,
+``visit: true`` where it may go. The words and names in heldout.yaml are in no training text.
 """
 
 from collections import defaultdict
@@ -73,8 +73,8 @@ class Word:
 class Lexicon:
     """All words and tables. heldout: words and names that are kept for measuring.
 
-    by_fact[f]: the words in training that can be counted and have the fact f (also "parts" and flags); by_kind[k]:
-    all words in training of a kind.
+    by_fact[f]: the countable words to train on that have the fact f (or "parts", or a flag). by_kind[k]: all words to
+    train on of a kind.
     """
 
     words: dict[str, Word]
@@ -125,7 +125,7 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
     for word in seen:
         by_kind[word.kind].append(word)
         if "mass" in word.flags:
-            continue  # nobody says "a rice"
+            continue  # "a rice" is not English
         for fact in (*word.facts, *word.flags, *(["parts"] if word.parts else [])):
             by_fact[fact].append(word)
     return Lexicon(
@@ -141,15 +141,15 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
 
 
 def article(noun: str) -> str:
-    """Return a noun with "a" or "an" before it; plurals and what is not counted stay bare."""
+    """Return a noun with "a" or "an" before it; plurals and uncountable nouns have no article."""
     if noun in BARE or (noun.endswith("s") and not noun.endswith("ss")):
         return noun
     return f"an {noun}" if VOWEL_SOUND.match(noun) else f"a {noun}"
 
 
 def _mentions(word: Word, heldout: set[str]) -> bool:
-    said = " ".join([*word.facts.values(), *word.parts]).split()
-    return not heldout.isdisjoint(said)
+    mentioned = " ".join([*word.facts.values(), *word.parts]).split()
+    return not heldout.isdisjoint(mentioned)
 
 
 def _word_of(row: Any, path: Path, plurals: dict[str, str]) -> Word:

@@ -1,7 +1,7 @@
 """Stories and other forms: skeletons of steps, each step a choice of phrasings.
 
 text/stories/*.yaml holds plots, each with several skeletons; text/forms/*.yaml holds letters, dialogues, lists,
-recipes, poems, notes, instructions and explanations. A plot marked ``heldout: true`` is measured on and never trained on.
+recipes, poems, notes, instructions and explanations. A plot marked ``heldout: true`` is for measuring alone.
 """
 
 from dataclasses import dataclass

@@ -114,7 +114,7 @@ def parse_recipe(tree: dict[str, Any], origin: str) -> Recipe:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
         if first["type"] == "extra_forbidden":
-            raise RecipeError(f"{origin}: unknown key {key!r}: remove it or mend its spelling") from None
+            raise RecipeError(f"{origin}: unknown key {key!r}: remove it or correct its spelling") from None
         is_whole = first["type"] == "missing" or len(first["loc"]) == 0
         got = "" if is_whole else f", got {first['input']!r}"
         raise RecipeError(f"{origin}: {key}: {first['msg']}{got}") from None

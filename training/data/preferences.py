@@ -75,7 +75,7 @@ def _messages(row: Any, key: str, where: str) -> list[dict[str, str]]:
         if not isinstance(content, str) or not content.strip():
             raise PairsError(f"{where}: {key!r} has an empty message: remove the row")
         if not content.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in content):
-            raise PairsError(f"{where}: {key!r} holds half of a surrogate pair, which is no text: mend the row")
+            raise PairsError(f"{where}: {key!r} holds half of a surrogate pair, which is not text: correct the row")
         if message.get("role") not in ROLES:
             raise PairsError(f"{where}: {key!r} has the role {message.get('role')!r}, not one of {', '.join(ROLES)}")
     if (messages[-1]["role"] == "assistant") != (key != "prompt"):

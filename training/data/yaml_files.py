@@ -57,7 +57,7 @@ def read_yaml(path: Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
-        raise DataError(f"{path}{line}: not YAML: {problem}: mend or remove the line") from None
+        raise DataError(f"{path}{line}: not YAML: {problem}: correct or remove the line") from None
     if not tree:
         raise DataError(f"{path}, line 1: the file is empty: fill it or remove it")
     return tree
@@ -75,7 +75,7 @@ def read_jsonl(path: Path, keys: tuple[str, ...]) -> list[dict[str, Text]]:
         try:
             row = json.loads(line)
         except ValueError:
-            raise DataError(f"{where}: not JSON: {line[:60]!r}: mend or remove the line") from None
+            raise DataError(f"{where}: not JSON: {line[:60]!r}: correct or remove the line") from None
         for key in keys:
             value = row.get(key) if isinstance(row, dict) else None
             if not isinstance(value, str) or not value.strip():

@@ -103,7 +103,7 @@ def require_free(out: Path) -> None:
     if not out.name:
         raise CheckpointError(f"--out {str(out)!r} names no folder of its own: pass a new one")
     if out.exists() and not (out.is_dir() and ((out / RECORD).is_file() or not any(out.iterdir()))):
-        raise CheckpointError(f"{out} is there and holds no checkpoint: pass another --out, or move it away")
+        raise CheckpointError(f"{out} exists and is not a checkpoint: pass another --out, or move it away")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

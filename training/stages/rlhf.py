@@ -22,8 +22,7 @@ from training.runs.job import Job
 from training.runs.loading import load_language_model, load_reward_model, load_tokenizer
 from training.runs.resources import require_room
 from training.runs.work import open_work
-from training.stages import REWARD
-from training.stages.preference import make_dpo_trainer
+from training.stages import REWARD, preference
 from training.stages.rl import make_group_trainer
 
 if TYPE_CHECKING:
@@ -139,6 +138,6 @@ def _make_trainer(
         "peft_config": lora_config(settings.lora, "CAUSAL_LM"),
         "callbacks": [ProgressBar("rl"), Snapshots(settings.snapshots)],
     }
-    if settings.algorithm == "dpo":
-        return make_dpo_trainer(recipe, policy, tokenizer, job.pairs, arguments, parts)
+    if settings.algorithm in preference.TRAINERS:
+        return preference.make_preference_trainer(recipe, policy, tokenizer, job.pairs, arguments, parts)
     return make_group_trainer(recipe, policy, judge, tokenizer, corpus, arguments, parts)

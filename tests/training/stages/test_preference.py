@@ -1,23 +1,35 @@
-"""DPO learns from the pairs it is given, and from nothing else."""
+"""DPO learns from the pairs that it is given."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from training.data.preferences import PairsError
-from training.recipe import Recipe
+from training.recipe import Recipe, load_recipe
 from training.runs.checkpoint import CheckpointError
-from training.stages.preference import make_dpo_trainer
+from training.sections import Reinforce
+from training.stages import preference, rl
+from training.stages.preference import make_preference_trainer
 
 NOTHING: Any = None
 
 
-def test_dpo_without_pairs_is_refused_before_anything_is_made(recipe: Recipe) -> None:
+@pytest.fixture
+def dpo() -> Recipe:
+    return load_recipe("nano", ["rl.algorithm=dpo"])
+
+
+def test_every_algorithm_of_a_recipe_has_one_trainer() -> None:
+    algorithms = get_args(Reinforce.model_fields["algorithm"].annotation)
+    assert sorted([*preference.TRAINERS, *rl.TRAINERS]) == sorted(algorithms)
+
+
+def test_dpo_without_pairs_is_refused_before_anything_is_made(dpo: Recipe) -> None:
     with pytest.raises(CheckpointError, match="pass --pairs with their folder"):
-        make_dpo_trainer(recipe, NOTHING, NOTHING, None, {}, {})
+        make_preference_trainer(dpo, NOTHING, NOTHING, None, {}, {})
 
 
-def test_dpo_with_a_folder_without_pairs_names_the_file(recipe: Recipe, tmp_path: Path) -> None:
+def test_dpo_with_a_folder_without_pairs_names_the_file(dpo: Recipe, tmp_path: Path) -> None:
     with pytest.raises(PairsError, match=r"train\.jsonl is missing"):
-        make_dpo_trainer(recipe, NOTHING, NOTHING, tmp_path, {}, {})
+        make_preference_trainer(dpo, NOTHING, NOTHING, tmp_path, {}, {})

@@ -92,7 +92,7 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
     """Read the lexicon; with a limit only about so many words, spread evenly over the files, for very small models.
 
     Raises:
-        DataError: a broken file, a word that stands twice, an unknown key or value, a held-out word without an entry.
+        DataError: a broken file, a word that is there twice, an unknown key or value, a held-out word without an entry.
     """
     entries = [(path, read_yaml(path)) for path in sorted(FOLDER.glob("*.yaml")) if path.name not in TABLES]
     total = sum(len(rows) for _, rows in entries)
@@ -105,7 +105,7 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
         for row in rows:
             word = _word_of(row, path, tables["plurals.yaml"])
             if word.word in words:
-                raise DataError(f"{row['word'].where}: {word.word!r} stands twice: remove one of the two")
+                raise DataError(f"{row['word'].where}: {word.word!r} is there twice: remove one of the two")
             words[word.word] = word
     heldout_tree = read_yaml(HELDOUT)
     if stride > 1:

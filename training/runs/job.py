@@ -15,6 +15,7 @@ class Stage:
     """One stage, from a parent's folder to a folder of its own.
 
     name: what stage.json calls it, and its folder in a family. command: what ``python -m training`` calls it.
+    summary: what it does, for the help.
     function: what runs it, "module.function" below training.stages; imported when it is run, since torch takes seconds.
     sections: the recipe's sections that it is the first to read. time_share: its share of a whole run's time.
     parent: the stage it starts from. needs: other stages whose results it reads.
@@ -22,6 +23,7 @@ class Stage:
 
     name: str
     command: str
+    summary: str
     function: str
     makes: Literal["tokenizer", "language model", "preference pairs", "reward model"]
     sections: tuple[str, ...]

@@ -33,5 +33,5 @@ def test_a_stage_has_weights_where_it_makes_a_model() -> None:
 
 
 def test_a_stage_loads_the_function_that_runs_it() -> None:
-    stage = Stage("x", "x", "tokenizer.adopt_tokenizer", "tokenizer", (), 0.0)
+    stage = Stage("x", "x", "", "tokenizer.adopt_tokenizer", "tokenizer", (), 0.0)
     assert stage.load().__name__ == "adopt_tokenizer"

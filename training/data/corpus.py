@@ -18,7 +18,7 @@ from random import Random
 from training.data.documents.asking import write_asking
 from training.data.documents.games import write_game
 from training.data.documents.passages import write_passage_document
-from training.data.documents.seasoning import read_glosses, read_small_talk, read_written_pairs
+from training.data.documents.written import read_glosses, read_small_talk, read_written_pairs
 from training.data.tasks.draw import draw_example
 from training.data.tasks.tasks import Task, read_tasks
 from training.data.world.examples import Example

@@ -103,6 +103,6 @@ def alarms_list(alarms: list[str]) -> str:
 
 
 def figure(chart: Any, name: str) -> str:
-    """Return a figure as HTML without plotly.js, which stands in the page once."""
+    """Return a figure as HTML without plotly.js, which is in the page once."""
     text: str = chart.to_html(full_html=False, include_plotlyjs=False, div_id=name, config={"displayModeBar": False})
     return text

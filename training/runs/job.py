@@ -1,4 +1,4 @@
-"""A stage of training, and a job: one run of it. The stages themselves stand in the table of training/stages."""
+"""A stage of training, and a job: one run of it. The stages themselves are in the table of training/stages."""
 
 import importlib
 import time
@@ -16,7 +16,7 @@ class Stage:
 
     name: what stage.json calls it, and its folder in a family. command: what ``python -m training`` calls it.
     summary: what it does, for the help.
-    function: what runs it, "module.function" below training.stages; imported when it is run, since torch takes seconds.
+    function: what runs it, "module.function" below training.stages; imported only to run it, since torch takes seconds.
     sections: the recipe's sections that it is the first to read. time_share: its share of a whole run's time.
     parent: the stage it starts from. needs: other stages whose results it reads.
     """

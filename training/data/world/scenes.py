@@ -125,7 +125,7 @@ def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = 
     """Call draw() until there are count different results, none of them in taken.
 
     Raises:
-        DataError: there are not so many different ones in thousands of tries.
+        DataError: thousands of calls did not give so many.
     """
     distinct: list[str] = []
     taken = set(taken or ())

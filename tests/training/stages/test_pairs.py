@@ -2,6 +2,7 @@
 
 import random
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,16 @@ from training.data.corpus import Corpus
 from training.data.rubric import Rubric, split_words
 from training.data.tasks.tasks import read_tasks
 from training.data.world.examples import Example
+from training.recipe import Recipe
 from training.runs.generate import Sample
+from training.stages import pairs as stage
 from training.stages.pairs import (
     break_problems,
     break_reply,
     draw_prompts,
     make_near_misses,
     make_pairs,
+    sample_groups,
 )
 
 COW = Example("sound", "What does a cow say?", "A cow says moo.", "full", ("moo",), {"word": "cow", "answer": "moo"})
@@ -88,6 +92,19 @@ def test_a_broken_reply_is_some_text_and_never_the_chosen_one(chosen: str, seed:
     assert broken.strip()
     assert broken != chosen
     assert set(broken.split()) <= {*chosen.split(), "."}
+
+
+def test_replies_are_sampled_where_models_are_asked_several_to_each_prompt(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[dict[str, Any]] = []
+    monkeypatch.setattr(stage, "load_tokenizer", lambda folder: None)
+    monkeypatch.setattr(stage, "load_language_model", lambda folder, **options: loaded.append(options))
+    monkeypatch.setattr(stage, "sample_replies", lambda model, tokenizer, prompts, **_: [sample(p) for p in prompts])
+    settings = recipe.pairs.model_copy(update={"samples": 3})
+    groups = sample_groups(Path("sft"), ["a", "b"], settings)
+    assert [[s.text for s in group] for group in groups] == [["a"] * 3, ["b"] * 3]
+    assert loaded == [{}]  # not to train, so on the graphics card where there is one
 
 
 def test_replies_are_broken_in_several_ways() -> None:

@@ -35,6 +35,7 @@ from training.runs.loading import load_language_model, load_tokenizer
 from training.runs.packing import pack, pack_corpus, text_bar
 from training.runs.resources import require_room
 from training.runs.work import open_work
+from training.sections import Model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -80,27 +81,31 @@ def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "PreTrain
         model.resize_token_embeddings(len(tokenizer))
         model.config.pad_token_id = tokenizer.pad_token_id
     else:
-        shared = {
-            "vocab_size": len(tokenizer),
-            "hidden_size": shape.hidden_size,
-            "intermediate_size": shape.mlp_size,
-            "num_hidden_layers": shape.layers,
-            "num_attention_heads": shape.heads,
-            "num_key_value_heads": shape.heads,
-            "max_position_embeddings": shape.context,
-            "tie_word_embeddings": True,
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
-        }
-        if shape.window is None:
-            model = LlamaForCausalLM(LlamaConfig(**shared))
-        else:  # a Ministral is a Llama whose layers may have a window
-            kinds = [("sliding_attention", "full_attention")[i % 2] for i in range(shape.layers)]
-            local = {"sliding_window": shape.window, "layer_types": kinds, "head_dim": shape.hidden_size // shape.heads}
-            model = MinistralForCausalLM(MinistralConfig(**shared, **local))
+        model = _random_model(shape, tokenizer)
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
+
+
+def _random_model(shape: Model, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
+    shared = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.mlp_size,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.heads,
+        "max_position_embeddings": shape.context,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    if shape.window is None:
+        return LlamaForCausalLM(LlamaConfig(**shared))
+    # A Ministral is a Llama whose layers may have a window.
+    kinds = [("sliding_attention", "full_attention")[i % 2] for i in range(shape.layers)]
+    local = {"sliding_window": shape.window, "layer_types": kinds, "head_dim": shape.hidden_size // shape.heads}
+    return MinistralForCausalLM(MinistralConfig(**shared, **local))
 
 
 def run_pretrain(job: Job) -> dict[str, float]:

@@ -83,15 +83,12 @@ def run_reward(job: Job) -> dict[str, float]:
     model = whole_model(trainer)
     if not distributed.is_first():
         return {}
-    temperature = 1.0
-    if calibrating and hasattr(model, "score"):  # as transformers names the head of a model that writes
-        temperature = fit_temperature(score_gaps(model, tokenizer, calibrating))
-        with torch.no_grad():
-            model.score.weight /= temperature
-    heldout = measure_pairs(model, tokenizer, measured)
-    heldout["temperature"] = round(temperature, 4)
-    heldout["pairs"] = float(len(fitting))
-    heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(calibrating) - len(measured))
+    temperature = calibrate(model, tokenizer, calibrating)
+    heldout = measure_pairs(model, tokenizer, measured) | {
+        "temperature": round(temperature, 4),
+        "pairs": float(len(fitting)),
+        "too_long": float(len(train) + len(test) - len(fitting) - len(calibrating) - len(measured)),
+    }
 
     files = [job.pairs / name for name in FILES]
     write_stage(
@@ -127,6 +124,16 @@ def split_calibration(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]],
         [row for row, is_kept in zip(rows, kept, strict=True) if not is_kept],
         [row for row, is_kept in zip(rows, kept, strict=True) if is_kept],
     )
+
+
+@torch.no_grad()
+def calibrate(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]) -> float:
+    """Divide a model's scores by the temperature that fits the pairs best, and return it; 1.0 where there are none."""
+    if not rows or not hasattr(model, "score"):  # as transformers names the head of a language model turned judge
+        return 1.0
+    temperature = fit_temperature(score_gaps(model, tokenizer, rows))
+    model.score.weight /= temperature
+    return temperature
 
 
 def fit_temperature(gaps: list[float]) -> float:

@@ -30,7 +30,7 @@ from training.runs.work import open_work
 from training.sections import Reward
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALIDATED = 256
 SIDES = ("chosen", "rejected")

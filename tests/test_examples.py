@@ -115,7 +115,7 @@ def test_own_recipe_differs_from_nano_where_a_comment_says_so() -> None:
     changed = {key.rpartition(".")[2] for key in own if own.get(key) != nano.get(key)} - {"name"}
     lines = path.read_text(encoding="utf-8").splitlines()
     marked = {line.strip().partition(":")[0] for line in lines if "  # " in line}
-    assert marked == {"seed", "mixture", "families", "context", "algorithm"}
+    assert marked == {"seed", "mixture", "tasks", "context", "algorithm"}
     assert changed - {"stories", "questions", "statements"} == marked - {"mixture"}
 
 

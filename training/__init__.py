@@ -1,4 +1,4 @@
 """Text to checkpoints: the four stages of "State of GPT" (Karpathy, 2023), each from a parent folder to the next.
 
-It imports neither arena nor ratings; the votes of people reach it as files of preference pairs.
+It imports neither arena nor ratings: people's votes reach it as files of preference pairs.
 """

@@ -1,6 +1,6 @@
 """The command line: ``python -m training run nano --out checkpoints/nano``, or one stage at a time.
 
-Exit codes: 0 done (or already there), 2 bad input, with one line that says what is wrong and how to mend it.
+Exit codes: 0 done (or already there), 2 bad input, with one line that says what is wrong and how to correct it.
 """
 
 import argparse

@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_stages(commands: "Commands[argparse.ArgumentParser]") -> None:
     for stage in STAGES:
-        command = _add(commands, stage.command, f"one stage alone; a whole run keeps its result as {stage.name}/")
+        command = _add(commands, stage.command, f"{stage.summary} ({stage.name}/ in a family)")
         command.add_argument("--recipe", help="name or YAML file (default: the recipe of the parent)")
         if stage.parent:
             parent = stage.parent.name

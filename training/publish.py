@@ -1,8 +1,8 @@
 """Publish a family: its checkpoints in bfloat16, half the size, for a repository or a hub.
 
-Weights are rounded once, to nearest; everything else is copied. The hashes in stage.json are renewed, each
-checkpoint's own and its parent's, so that lineage still holds, and say that the weights were rounded. What was made
-on the way (the tokenizer's folder, pairs, unfinished work) stays behind: every checkpoint holds its tokenizer.
+Weights are rounded to nearest; everything else is copied. In stage.json the hashes of the checkpoint and of its parent
+are renewed, so that the lineage still holds, and "rounded" is added. What was only needed on the way (the tokenizer's
+folder, pairs, unfinished work) is left out: every checkpoint has its tokenizer.
 """
 
 import json

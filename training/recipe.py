@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from common.yaml_files import YamlError, read_yaml
+from training.sections import Data, Finetune, Model, Pairs, Pretrain, Reinforce, Reward, Section, Tokenizer
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 RECIPES = Path(__file__).parent / "recipes"
@@ -20,187 +21,11 @@ OLDER = {"data.families": "data.tasks"}  # spellings of before that are still re
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be used: says which file, which key and what would do."""
+    """A recipe that cannot be used; the message names the file, the key and the remedy."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-KINDS = ("stories", "forms", "explanations", "passages", "questions", "statements", "games", "talk", "glosses")
-
-
-class Outside(_Section):
-    """A Hugging Face dataset (its name on the Hub or a local file) in place of generated text."""
-
-    path: str
-    name: str | None = None
-    split: str = "train"
-    column: str = "text"
-
-
-class Data(_Section):
-    """Which text, in which shares.
-
-    mixture: the weight of each kind of document in pretraining. examples: prompt-response pairs to finetune on.
-    tasks: the names of the tasks used, all where empty. words: about so many words of the lexicon, plots: as many
-    plots of stories, all of them where None.
-    text, chats: somebody else's documents and conversations in place of ours.
-    """
-
-    mixture: dict[str, float]
-    examples: int = Field(gt=0)
-    tasks: tuple[str, ...] = ()
-    words: int | None = Field(default=None, ge=200)
-    plots: int | None = Field(default=None, gt=0)
-    small_talk: bool = True
-    text: Outside | None = None
-    chats: Outside | None = None
-
-    @field_validator("tasks", mode="before")
-    @classmethod
-    def _list_is_a_tuple(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
-
-    @field_validator("mixture")
-    @classmethod
-    def _kinds_are_known(cls, mixture: dict[str, float]) -> dict[str, float]:
-        for kind, share in mixture.items():
-            if kind not in KINDS:
-                raise ValueError(f"unknown kind of text {kind!r}: use some of {', '.join(KINDS)}")
-            if share < 0:
-                raise ValueError(f"the share of {kind} is {share}: give 0 or more")
-        if not sum(mixture.values()):
-            raise ValueError("the shares are all 0: give one kind of text a share")
-        return mixture
-
-
-class Tokenizer(_Section):
-    """Byte-level BPE; vocab_size counts the 256 bytes and the special tokens too."""
-
-    vocab_size: int = Field(ge=300)
-
-
-class Model(_Section):
-    """The shape of a Llama model. context is in tokens. start: begin from this checkpoint (a folder or a Hub name).
-
-    window: how many tokens back, its own included, every other layer sees, beginning with the first; the whole context
-    where None. A layer that sees its neighbour alone gives a small model what attention to earlier text is built from.
-    With start the shape is the start's own and so is the tokenizer; only context is used.
-    """
-
-    hidden_size: int = Field(default=0, ge=0)
-    layers: int = Field(default=0, ge=0)
-    heads: int = Field(default=0, ge=0)
-    mlp_size: int = Field(default=0, ge=0)
-    context: int = Field(ge=32)
-    window: int | None = Field(default=None, ge=2)
-    start: str | None = None
-
-    @model_validator(mode="after")
-    def _heads_divide_hidden_size(self) -> Self:
-        if self.start:
-            return self
-        for key in ("hidden_size", "layers", "heads", "mlp_size"):
-            if getattr(self, key) == 0:
-                raise ValueError(f"{key} is 0: give the model a shape, or a start")
-        if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of heads {self.heads}")
-        if self.hidden_size // self.heads % 2:
-            raise ValueError(f"hidden_size / heads is {self.hidden_size // self.heads}: rotary positions need it even")
-        return self
-
-
-class Lora(_Section):
-    """Low-rank adapters in place of all weights (Hu et al., 2022, arXiv:2106.09685), merged when the stage is done."""
-
-    rank: int = Field(default=8, gt=0)
-    alpha: int = Field(default=16, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-
-
-class Training(_Section):
-    """What every stage that learns from rows has. batch is a step's, which goes through in accumulate parts."""
-
-    batch: int = Field(gt=0)
-    accumulate: int = Field(default=1, gt=0)
-    learning_rate: float = Field(gt=0)
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    compile: bool = False
-
-    @model_validator(mode="after")
-    def _batch_divides(self) -> Self:
-        if self.batch % self.accumulate:
-            raise ValueError(f"batch {self.batch} does not part into accumulate {self.accumulate}: make it a multiple")
-        return self
-
-
-class Pretrain(Training):
-    """tokens is the number trained on, delimiters included; batch is in rows of one context each."""
-
-    tokens: int = Field(gt=0)
-
-
-class Finetune(Training):
-    """Supervised finetuning: epochs over the prompt-response examples."""
-
-    epochs: float = Field(gt=0)
-    lora: Lora | None = None
-
-
-class Pairs(_Section):
-    """First preference pairs: samples replies of the SFT model to each of so many prompts, judged by synthetic voters.
-
-    noise: the rubric points (of 100) per nat of the voters' doubt; 0 is none. degenerate_share and near_miss_share: how
-    many pairs with a broken reply, and with a near miss, are added for each sampled one. broken: how many more of the
-    first kind are added, of problems drawn for them alone. margin: by how much a broken reply has to score less.
-    """
-
-    prompts: int = Field(gt=0)
-    samples: int = Field(ge=2)
-    temperature: float = Field(gt=0)
-    max_reply_tokens: int = Field(gt=0)
-    degenerate_share: float = Field(ge=0, lt=1)
-    near_miss_share: float = Field(default=0.0, ge=0)
-    broken: int = Field(default=0, ge=0)
-    margin: float = Field(default=4.0, ge=0)
-    noise: float = Field(default=4.0, ge=0)
-
-
-class Reward(Training):
-    """Reward model: epochs over the pairs, before which come as many over the near misses alone.
-
-    finish: epochs at the end over pairs of two sampled replies and half as many of those with a side made by rule; none
-    where there are no such. centre: the weight that keeps the scores around zero.
-    """
-
-    epochs: float = Field(gt=0)
-    finish: float = Field(default=0.0, ge=0)
-    centre: float = Field(ge=0)
-    lora: Lora | None = None
-
-
-class Reinforce(_Section):
-    """GRPO or RLOO: steps of prompts_per_step * replies_per_prompt replies; DPO: steps of as many pairs.
-
-    beta weighs the KL to the SFT model. snapshots: how many checkpoints on the way are judged, the best of which stays.
-    """
-
-    algorithm: Literal["grpo", "rloo", "dpo"] = "grpo"
-    steps: int = Field(gt=0)
-    prompts_per_step: int = Field(gt=0)
-    replies_per_prompt: int = Field(ge=2)
-    learning_rate: float = Field(gt=0)
-    beta: float = Field(ge=0)
-    temperature: float = Field(gt=0)
-    max_reply_tokens: int = Field(gt=0)
-    unfinished_penalty: float = Field(ge=0)
-    snapshots: int = Field(default=1, gt=0)
-    lora: Lora | None = None
-
-
-class Recipe(_Section):
-    """A whole family, from text to RLHF."""
+class Recipe(Section):
+    """Everything that decides a family, from its text to RLHF."""
 
     name: str
     seed: int = Field(ge=0, lt=2**32)
@@ -290,7 +115,7 @@ def parse_recipe(tree: dict[str, Any], origin: str) -> Recipe:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
         if first["type"] == "extra_forbidden":
-            raise RecipeError(f"{origin}: unknown key {key!r}: remove it or mend its spelling") from None
+            raise RecipeError(f"{origin}: unknown key {key!r}: remove it or correct its spelling") from None
         is_whole = first["type"] == "missing" or len(first["loc"]) == 0
         got = "" if is_whole else f", got {first['input']!r}"
         raise RecipeError(f"{origin}: {key}: {first['msg']}{got}") from None

@@ -113,3 +113,24 @@ def _write_weights(folder: Path) -> None:
 def whole() -> Corpus:
     """The corpus of the family that ships."""
     return Corpus(load_recipe("demo").data, 0)
+
+
+@pytest.fixture(scope="session")
+def judge(tokenizer: Any, recipe: Recipe) -> Any:
+    """A random reward model. Only read it."""
+    import torch
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=recipe.model.context,
+        pad_token_id=tokenizer.pad_token_id,
+        num_labels=1,
+        initializer_range=0.5,
+    )
+    return LlamaForSequenceClassification(config)

@@ -1,7 +1,7 @@
-"""The corpus of a family: an endless stream of documents to pretrain on, examples to finetune on, what is held out.
+"""The corpus of a family: an endless stream of documents to pretrain on, examples to finetune on, and held-out ones.
 
-Everything is drawn by seed from the files beside this one. What is held out (phrasings, plots, names and words, fixed
-in those files; one written pair in forty by a hash of its prompt) stands in no document and no example.
+Everything is drawn by seed from the files in text/. What is held out (phrasings, plots, names and words that the files
+mark; one written pair in forty, by a hash of its prompt) is in no training document and no training example.
 """
 
 import hashlib
@@ -18,28 +18,28 @@ from random import Random
 from training.data.documents.asking import write_asking
 from training.data.documents.games import write_game
 from training.data.documents.passages import write_passage_document
-from training.data.documents.seasoning import read_glosses, read_small_talk, read_written_pairs
+from training.data.documents.written import read_glosses, read_small_talk, read_written_pairs
 from training.data.tasks.draw import draw_example
 from training.data.tasks.tasks import Task, read_tasks
 from training.data.world.examples import Example
 from training.data.world.lexicon import Lexicon, Word, read_lexicon
 from training.data.world.scenes import draw_children, draw_scene
-from training.data.world.skeletons import Skeleton, explained_slots, put_title, read_forms, told_stories, words_for
+from training.data.world.skeletons import Skeleton, explained_slots, put_title, read_forms, select_stories, words_for
 from training.data.yaml_files import TEXT, DataError, read_yaml
-from training.recipe import Data
+from training.sections import Data
 
 FOLDER = TEXT
-VERSION = 1  # of what the code here makes of the files and a seed: one more whenever a change to it changes text
+VERSION = 1  # of the text that this code makes of the files and a seed: raise it with every change that alters text
 WORDS = re.compile(r"[A-Za-z']+")
 TITLED = 0.7  # share of stories under a title that names the hero and the thing
-WRITTEN_SHARE = 0.12  # of the examples
-COMPOSED_SHARE = 0.36
-PAIR_HELDOUT = 40  # one written pair in so many
+WRITTEN_SHARE = 0.12  # of the examples: what people wrote
+COMPOSED_SHARE = 0.36  # of the examples: stories and letters
+PAIR_HELDOUT = 40  # one written pair in so many is held out
 PROMPTS_HELDOUT = 24  # held-out prompts of each task
 
 
 class Corpus:
-    """The text of one data section and seed. Nothing is read or drawn before it is asked for.
+    """The text of one data section and seed, read and drawn only when it is asked for.
 
     Raises:
         DataError: from any property, where a file of the corpus is broken.
@@ -51,7 +51,7 @@ class Corpus:
 
     @cached_property
     def lexicon(self) -> Lexicon:
-        """The words; fewer of them where the recipe says so."""
+        """The words; fewer of them if the recipe says so."""
         return read_lexicon(self.data.words)
 
     @cached_property
@@ -69,7 +69,7 @@ class Corpus:
 
     @cached_property
     def written(self) -> list[Example]:
-        """Prompt-response pairs that people wrote, without any that mentions a held-out word."""
+        """Prompt-response pairs that people wrote, without those that mention a held-out word."""
         return self._without_heldout(read_written_pairs()) + (self._small_talk if self.data.small_talk else [])
 
     @cached_property
@@ -78,9 +78,9 @@ class Corpus:
         return [e for e in self.written if zlib.crc32(e.prompt.encode()) % PAIR_HELDOUT]
 
     def documents(self, *, seed: int = 0, is_heldout: bool = False) -> Iterator[str]:
-        """Yield documents for ever, in the shares of the recipe's mixture. Other seeds give other documents.
+        """Yield documents without end, in the shares of the recipe's mixture. Other seeds give other documents.
 
-        Held-out ones are of the kinds that are made of held-out plots, phrasings and names.
+        Held-out ones are made of held-out plots, phrasings and names, so they are of HELDOUT_KINDS only.
 
         Raises:
             DataError: held-out documents are asked for and the mixture has none of their kinds.
@@ -103,7 +103,7 @@ class Corpus:
         return list(islice(self.draw_examples(rng), self.data.examples))
 
     def draw_examples(self, rng: Random) -> Iterator[Example]:
-        """Yield training examples for ever: problems, stories and letters, and what people wrote."""
+        """Yield training examples without end: problems, stories and letters, and what people wrote."""
         composed = [task for task in self.tasks.values() if task.is_composed]
         problems = [task for task in self.tasks.values() if not task.is_composed]
         weights = [task.weight for task in problems]
@@ -118,8 +118,8 @@ class Corpus:
                 yield draw_example(rng.choices(problems, weights)[0], self.lexicon, rng)
 
     def heldout(self, per_task: int = PROMPTS_HELDOUT) -> list[Example]:
-        """Return held-out prompts, so many different ones of each task (fewer where there are no more)."""
-        found: list[Example] = []
+        """Return held-out prompts: ``per_task`` different ones of each task, or as many as there are."""
+        prompts: list[Example] = []
         for name, task in sorted(self.tasks.items()):
             rng = Random(f"held out/{name}")
             drawn: dict[str, Example] = {}
@@ -128,8 +128,8 @@ class Corpus:
                 drawn.setdefault(example.prompt, example)
                 if len(drawn) == per_task:
                     break
-            found += drawn.values()
-        return found
+            prompts += drawn.values()
+        return prompts
 
     def heldout_documents(self, count: int = 300) -> list[str]:
         """Return documents made of held-out plots, phrasings and names."""
@@ -148,7 +148,7 @@ class Corpus:
     def fingerprint(self) -> str:
         """A hash of what the files of the corpus say, of VERSION, of the data section and of the seed.
 
-        Neither the files' names nor comments nor the code are in it, so that tidying up leaves checkpoints known.
+        Names of files, comments and code are not in it, so that after tidying up a checkpoint's corpus is still known.
         """
         section = self.data.model_dump(mode="json", exclude_defaults=True)
         digest = hashlib.sha256(json.dumps([VERSION, section, self.seed]).encode())
@@ -158,27 +158,27 @@ class Corpus:
 
     def _without_heldout(self, pairs: list[Example]) -> list[Example]:
         def words(e: Example) -> set[str]:
-            said = f"{e.prompt} {e.reply}"
-            return {*WORDS.findall(said), *WORDS.findall(said.lower())}
+            text = f"{e.prompt} {e.reply}"
+            return {*WORDS.findall(text), *WORDS.findall(text.lower())}
 
         return [e for e in pairs if self.lexicon.heldout.isdisjoint(words(e))]
 
-    # Documents, one function a kind.
+    # Documents, one method per kind.
 
     def _story(self, rng: Random, is_heldout: bool) -> str:
         scene = draw_scene(self.lexicon, rng, is_heldout=is_heldout)
-        skeleton = rng.choice(told_stories(is_heldout, self.data.plots))
-        story = skeleton.tell(scene, rng)
+        skeleton = rng.choice(select_stories(is_heldout, self.data.plots))
+        story = skeleton.fill(scene, rng)
         if rng.random() > TITLED:
             return story
         return put_title(story, scene, rng, with_animal=skeleton.has_animal and rng.random() < 0.5)
 
     def _form(self, rng: Random, is_heldout: bool) -> str:
-        return rng.choice(self._forms).tell(draw_scene(self.lexicon, rng, is_heldout=is_heldout), rng)
+        return rng.choice(self._forms).fill(draw_scene(self.lexicon, rng, is_heldout=is_heldout), rng)
 
     def _explanation(self, rng: Random, is_heldout: bool) -> str:
         skeleton, words = rng.choice(self._explanations)
-        return skeleton.tell(explained_slots(rng.choice(words)), rng)
+        return skeleton.fill(explained_slots(rng.choice(words)), rng)
 
     def _passage(self, rng: Random, is_heldout: bool) -> str:
         children = draw_children(self.lexicon, rng, rng.randint(2, 4), is_heldout=is_heldout)
@@ -199,14 +199,14 @@ class Corpus:
         if not tasks:
             return self._explanation(rng, is_heldout)
         chosen = rng.choices(tasks, [task.weight for task in tasks], k=rng.randint(4, 8))
-        said = [draw_example(task, self.lexicon, rng, is_heldout=is_heldout, form="full").reply for task in chosen]
-        return " ".join(text for text in said if not text.startswith(("It ", "That "))) or said[0]
+        replies = [draw_example(task, self.lexicon, rng, is_heldout=is_heldout, form="full").reply for task in chosen]
+        return " ".join(text for text in replies if not text.startswith(("It ", "That "))) or replies[0]
 
     def _game(self, rng: Random, is_heldout: bool) -> str:
         return write_game(self.lexicon, rng)
 
     def _talk(self, rng: Random, is_heldout: bool) -> str:
-        # The pairs that we wrote are kept for finetuning, so that a base model continues text and does not answer.
+        # The pairs that we wrote are kept for finetuning, so that the base model continues text and does not answer.
         talk = self._small_talk if self.data.small_talk else self.written_known
         return write_asking(rng.choices(talk, k=rng.randint(2, 5)), self.lexicon, rng)
 
@@ -225,8 +225,8 @@ class Corpus:
 
     @cached_property
     def _explanations(self) -> list[tuple[Skeleton, list[Word]]]:
-        found = [(s, words_for(s, self.lexicon)) for s in read_forms() if s.name == "explanation"]
-        return [(skeleton, words) for skeleton, words in found if words]
+        explanations = [(s, words_for(s, self.lexicon)) for s in read_forms() if s.name == "explanation"]
+        return [(skeleton, words) for skeleton, words in explanations if words]
 
 
 def _content(path: Path) -> bytes:
@@ -237,7 +237,7 @@ def _content(path: Path) -> bytes:
     return hashlib.sha256(says.encode()).digest()
 
 
-# Kinds of documents that are made of what is held out; the others say the same to whoever reads them.
+# Kinds of documents that can be made of held-out plots, phrasings and names; the other kinds have nothing held out.
 HELDOUT_KINDS = ("stories", "passages", "questions")
 MAKERS: dict[str, Callable[[Corpus, Random, bool], str]] = {
     "stories": Corpus._story,

@@ -7,7 +7,7 @@ BROKEN_WEIGHTS = (2, 4, 6, 1, 1, 1)
 
 
 def broken_copies(reply: str, rng: random.Random) -> list[str]:
-    """Return degenerate replies: cut, repeated, salad, one word, punctuation alone, two words over and over."""
+    """Return copies of a reply: cut, three times over, shuffled, one word, a full stop alone, two words repeated."""
     words = reply.split()
     return [
         " ".join(words[: max(1, len(words) // 3)]),

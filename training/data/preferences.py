@@ -1,8 +1,8 @@
-"""Preference pairs as files: train.jsonl and test.jsonl, one conversational pair a line, in the shape TRL reads.
+"""Preference pairs as files: train.jsonl and test.jsonl, one conversational pair per line, in the form TRL reads.
 
     {"prompt": [{"role": "user", ...}], "chosen": [{"role": "assistant", ...}], "rejected": [...], "margin": 0.0, ...}
 
-The arena's export writes this shape from votes; pairs.py writes it from a checker, with ``"source": "synthetic"``.
+``python -m ratings.export`` writes it from votes; stages/pairs.py by synthetic voters, with ``"source": "synthetic"``.
 """
 
 import json
@@ -16,11 +16,11 @@ MESSAGES = ("prompt", "chosen", "rejected")
 
 
 class PairsError(ValueError):
-    """A pair file that cannot be used: says file, line and cure."""
+    """A file of pairs that cannot be used; the message names the file, the line and the remedy."""
 
 
 def read_pairs(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of train.jsonl and test.jsonl, with the margin where they have one, without other keys.
+    """Return the rows of train.jsonl and test.jsonl: their messages, margin and marks, without other keys.
 
     Raises:
         PairsError: a file is missing or empty, a line is not JSON, a row has an empty or missing side, or only some
@@ -75,7 +75,7 @@ def _messages(row: Any, key: str, where: str) -> list[dict[str, str]]:
         if not isinstance(content, str) or not content.strip():
             raise PairsError(f"{where}: {key!r} has an empty message: remove the row")
         if not content.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in content):
-            raise PairsError(f"{where}: {key!r} holds half of a surrogate pair, which is no text: mend the row")
+            raise PairsError(f"{where}: {key!r} holds half of a surrogate pair, which is not text: correct the row")
         if message.get("role") not in ROLES:
             raise PairsError(f"{where}: {key!r} has the role {message.get('role')!r}, not one of {', '.join(ROLES)}")
     if (messages[-1]["role"] == "assistant") != (key != "prompt"):

@@ -1,8 +1,8 @@
-"""What synthetic voters look at in a reply: a rubric of 100 points, and votes by it with noise and ties.
+"""What synthetic voters see in a reply: a rubric of 100 points, and votes by it with noise and ties.
 
-The rubric judges what can be checked: right, complete, finished, friendly, not repeating. It orders the first
-preference pairs, before any person has voted, and it is the gold score that reward models are held against. Votes
-made with it are always marked synthetic.
+The rubric judges what can be checked: whether a reply is right, complete, finished, friendly, and does not repeat
+itself. It decides the first preference pairs, before any person has voted, and is the gold score that reward models are
+compared with. Votes made with it are always marked synthetic.
 """
 
 import math
@@ -43,7 +43,7 @@ KIND_WORDS = frozenset(
 POINTS = {"correct": 40.0, "complete": 20.0, "finished": 15.0, "friendly": 15.0, "fluent": 10.0}
 STORY_WORDS = 40  # a story or letter of fewer words is not complete
 SLACK_WORDS = 14  # words that may stand around a right sentence
-TIE = 3.0  # points of difference below which a voter sees none
+TIE = 3.0  # a voter sees no difference below so many points
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class Marks:
 
 
 class Rubric:
-    """Marks replies. tasks: to know every right reply; vocabulary: lower-case words a fluent reply is made of."""
+    """Marks replies. tasks: give the right replies. vocabulary: the lower-case words that a fluent reply is made of."""
 
     def __init__(self, tasks: Mapping[str, Task], vocabulary: frozenset[str]) -> None:
         self.tasks = tasks
         self.vocabulary = vocabulary
 
     def mark(self, example: Example, reply: str, *, is_finished: bool) -> Marks:
-        """Mark a reply; an empty one gets nothing."""
+        """Mark a reply; an empty one has no points."""
         words = split_words(reply)
         if not reply.strip():
             return Marks(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -91,29 +91,29 @@ class Rubric:
         Right is the bare answer or one of the task's right replies, also with a friendly closing, or a reply in which
         one of its right sentences stands whole, with at most a few words around it.
         """
-        said, body = normalise(reply), normalise(without_closing(reply))
+        whole, body = normalise(reply), normalise(without_closing(reply))
         task = self.tasks[example.task]
-        if task.kind != "two" and {said, body} & {normalise(answer) for answer in example.answers}:
+        if task.kind != "two" and {whole, body} & {normalise(answer) for answer in example.answers}:
             return True
         for form, text in accepted_replies(task, example):
             right = normalise(text)
-            if right in (said, body) or (
+            if right in (whole, body) or (
                 form != "short"
-                and f" {right} " in f" {said} "
-                and len(said.split()) <= len(right.split()) + SLACK_WORDS
+                and f" {right} " in f" {whole} "
+                and len(whole.split()) <= len(right.split()) + SLACK_WORDS
             ):
                 return True
         return False
 
     def _correct(self, example: Example, reply: str) -> float:
         if example.kept:
-            said = f" {normalise(without_title(reply))} "
-            return sum(f" {normalise(kept)} " in said for kept in example.kept) / len(example.kept)
+            story = f" {normalise(without_title(reply))} "
+            return sum(f" {normalise(kept)} " in story for kept in example.kept) / len(example.kept)
         if example.answers:
             return 1.0 if self.is_exact(example, reply) else 0.0
         if (task := self.tasks.get(example.task)) and task.kind == "topic":
             return 1.0 if NOT_KNOWING.search(reply.lower()) else 0.0
-        # A written pair: how many of the words of its reply are there.
+        # A written pair: the share of its reply's words that are there.
         wanted = set(split_words(example.reply))
         return len(wanted & set(split_words(reply))) / len(wanted) if wanted else 1.0
 
@@ -140,12 +140,12 @@ def cast_vote(first: float, second: float, rng: Random, noise: float) -> str:
 
 
 def without_title(story: str) -> str:
-    """Return a story without the title above it: naming everybody there keeps nobody in the story."""
+    """Return a story without the title above it, since a name in the title alone is not in the story."""
     return story.split("\n\n", 1)[-1]
 
 
 def without_closing(reply: str) -> str:
-    """Return a reply without its last sentence, where that one is friendly and others stand before it."""
+    """Return a reply without its last sentence, where that is a friendly one after others."""
     sentences = SENTENCE_GAP.split(reply.strip())
     return " ".join(sentences[:-1] if FRIENDLY.search(sentences[-1].lower()) else sentences)
 
@@ -180,6 +180,6 @@ def distinct_share(replies: list[str], n: int) -> float:
 def _friendly(example: Example, reply: str, words: list[str]) -> float:
     if example.is_composed:
         return min(1.0, len(KIND_WORDS & set(words)) / 2)
-    # At the end: a policy that is paid for opening with "Sure!" loses sight of what was asked.
+    # Only at the end: a policy that is rewarded for opening with "Sure!" loses sight of what was asked.
     closing = SENTENCE_GAP.split(reply.strip().lower())[-1]
     return 1.0 if FRIENDLY.search(closing) else 0.0

@@ -1,7 +1,7 @@
-"""Read the text files of the corpus so that whatever is wrong with one is said by file, line and cure.
+"""Read the text files of the corpus, with errors that name the file, the line and the remedy.
 
-Every string that comes out of a YAML file remembers its line, which costs little and lets later checks, such as a
-phrasing with a slot that nothing fills, point at the very line.
+Every string read from a YAML file remembers its line, which costs little and lets later checks, such as the one for
+slots that nothing fills, point to that line.
 """
 
 import json
@@ -17,11 +17,11 @@ TEXT = Path(__file__).with_name("text")
 
 
 class DataError(ValueError):
-    """A file of the corpus that cannot be used: says file, line and cure."""
+    """A file of the corpus that cannot be used; the message names the file, the line and the remedy."""
 
 
 class Text(str):
-    """A string that remembers where it stood (``where``: file and line)."""
+    """A string that remembers where it was read. where: file and line."""
 
     where: str = ""
 
@@ -55,14 +55,14 @@ def read_yaml(path: Path) -> Any:
     except FileNotFoundError:
         raise DataError(f"{path} is missing: the corpus needs it; restore it from the repository") from None
     except YamlError as error:
-        raise DataError(f"{error}: mend or remove the line") from None
+        raise DataError(f"{error}: correct or remove the line") from None
     if not tree:
         raise DataError(f"{path}, line 1: the file is empty: fill it or remove it")
     return tree
 
 
 def read_jsonl(path: Path, keys: tuple[str, ...]) -> list[dict[str, Text]]:
-    """Return the rows of a JSON Lines file, each with the keys as text that is not blank.
+    """Return the rows of a JSON Lines file, each with text that is not blank under every key.
 
     Raises:
         DataError: a line that is not JSON, or a row without one of the keys.
@@ -73,7 +73,7 @@ def read_jsonl(path: Path, keys: tuple[str, ...]) -> list[dict[str, Text]]:
         try:
             row = json.loads(line)
         except ValueError:
-            raise DataError(f"{where}: not JSON: {line[:60]!r}: mend or remove the line") from None
+            raise DataError(f"{where}: not JSON: {line[:60]!r}: correct or remove the line") from None
         for key in keys:
             value = row.get(key) if isinstance(row, dict) else None
             if not isinstance(value, str) or not value.strip():

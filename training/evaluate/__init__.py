@@ -1,1 +1,1 @@
-"""The report card: what each checkpoint can do, measured and shown."""
+"""What checkpoints can do, measured and shown on the report card. The stages use it; it imports none of them."""

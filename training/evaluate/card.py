@@ -45,7 +45,7 @@ def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]],
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Report card</title>\n<style>{style}</style>\n<script>{get_plotlyjs()}</script>\n</head>\n<body>\n"
+        f"<title>Report card</title>\n<style>\n{style}</style>\n<script>{get_plotlyjs()}</script>\n</head>\n<body>\n"
         + "\n".join(part for part in parts if part)
         + "\n</body>\n</html>\n"
     )
@@ -103,6 +103,6 @@ def alarms_list(alarms: list[str]) -> str:
 
 
 def figure(chart: Any, name: str) -> str:
-    """Return a figure as HTML without plotly.js, which stands in the page once."""
+    """Return a figure as HTML without plotly.js, which is in the page once."""
     text: str = chart.to_html(full_html=False, include_plotlyjs=False, div_id=name, config={"displayModeBar": False})
     return text

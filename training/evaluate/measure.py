@@ -1,7 +1,8 @@
-"""The report card: what each checkpoint of a family can do on held-out prompts, measured the same way every time.
+"""What a checkpoint can do on held-out prompts, measured the same way every time.
 
-A base model is asked few-shot, since it continues documents; chat checkpoints are asked through their template,
-greedily. Variety is measured on samples. Nothing is picked by hand: the prompts shown are the first of each task.
+A base model continues documents, so it is shown solved questions first (few-shot); chat checkpoints are asked through
+their template. Both answer greedily; variety is measured on samples. Nothing is picked by hand: the prompts that the
+report card shows are the first of each task.
 """
 
 import json
@@ -39,7 +40,7 @@ Card = dict[str, Any]
 
 @dataclass(frozen=True)
 class Examinee:
-    """A checkpoint that writes text, and what it takes to ask it: a base model is shown solved questions first."""
+    """A language model and what it takes to ask it."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
@@ -67,7 +68,7 @@ class Examinee:
 
 
 def evaluate(folder: Path, *, per_task: int = PER_TASK, show: bool = True) -> Card:
-    """Measure one checkpoint on held-out text; per_task prompts of each task.
+    """Measure one checkpoint on held-out text, on ``per_task`` prompts of each task.
 
     Raises:
         CheckpointError: the folder holds no finished checkpoint.
@@ -101,7 +102,7 @@ def evaluate(folder: Path, *, per_task: int = PER_TASK, show: bool = True) -> Ca
 
 
 def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, heldout: frozenset[str]) -> Card:
-    """Return the share of right replies over all checkable prompts, by task, and where a held-out word is named."""
+    """Return the share of right replies: over all checkable prompts, by task, and over those with a held-out word."""
     right: dict[str, list[bool]] = {}
     new: list[bool] = []
     unseen = {word.lower() for word in heldout}
@@ -120,20 +121,20 @@ def exact_match(asked: list[Example], replies: list[Sample], rubric: Rubric, hel
 
 
 def first_line_exact(asked: list[Example], replies: list[Sample], rubric: Rubric) -> float:
-    """Return the share of right replies where only the first line of each counts: what a model knows, stop or not."""
+    """Return the share of right replies if only the first line of each counts, whether or not it stops there."""
     firsts = [(e, s.text.strip().partition("\n")[0]) for e, s in zip(asked, replies, strict=True) if e.answers]
     return _mean([rubric.is_exact(e, text) for e, text in firsts])
 
 
 def story_checks(asked: list[Example], replies: list[Sample]) -> Card:
-    """Return over stories, titles left out: hero kept, colour and thing kept, ended properly, no loop, all these."""
+    """Return the shares of stories that keep the hero, keep colour and thing, end properly, do not loop; all of it."""
     rows = []
     for example, sample in zip(asked, replies, strict=True):
         if read_tasks()[example.task].kind == "story":
-            said = f" {normalise(without_title(sample.text))} "
+            story = f" {normalise(without_title(sample.text))} "
             hero, thing, *_ = (f" {normalise(kept)} " for kept in example.kept)
             ended = sample.is_finished and sample.text.rstrip().endswith((".", "!", "?", '"'))
-            rows.append((hero in said, thing in said, ended, repeated_share(split_words(sample.text)) < 0.2))
+            rows.append((hero in story, thing in story, ended, repeated_share(split_words(sample.text)) < 0.2))
     if not rows:
         return {"stories": {}}
     names = ("hero_kept", "colour_kept", "ended", "no_loop")
@@ -167,7 +168,7 @@ def variety(examinee: Examinee, asked: list[Example]) -> Card:
 
 
 def show_replies(examinee: Examinee, asked: list[Example], replies: list[Sample]) -> list[dict[str, str]]:
-    """Return the first prompt of evenly spaced tasks with the reply; a base model's is to the plain prompt."""
+    """Return the first prompts of evenly spaced tasks, with replies; a base model gets the plain prompt here."""
     firsts: dict[str, int] = {}
     for i, example in enumerate(asked):
         firsts.setdefault(example.task, i)
@@ -183,14 +184,14 @@ def show_replies(examinee: Examinee, asked: list[Example], replies: list[Sample]
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """Return what the trainer of a checkpoint logged, nothing where it kept none."""
+    """Return what the trainer of a checkpoint logged; nothing where that was not kept."""
     path = folder / HISTORY
     rows: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return rows
 
 
 def read_snapshots(folder: Path) -> list[dict[str, float]]:
-    """Return how RL's snapshots of a checkpoint were judged, nothing where it had none."""
+    """Return how the snapshots of an RLHF run were judged; nothing where there were none."""
     path = folder / "snapshots.json"
     rows: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return rows
@@ -211,7 +212,7 @@ def _description(folder: Path, record: dict[str, Any]) -> Card:
 
 
 def _first_paragraph(sample: Sample) -> Sample:
-    """Cut a base model's continuation where the next question would begin; a cut there counts as an end."""
+    """Cut a base model's continuation where the next question begins; a cut there counts as an end."""
     text, cut, _ = sample.text.partition("\n\nQuestion:")
     return Sample(text.strip(), bool(cut) or sample.is_finished, sample.prompt_ids, sample.reply_ids)
 

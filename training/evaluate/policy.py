@@ -22,7 +22,10 @@ MEASURED_PER_TASK = 8
 
 @dataclass(frozen=True)
 class PolicyFigures:
-    """What a policy does on held-out prompts: greedy right share and rubric points (of 100), the rest sampled."""
+    """What a policy does on held-out prompts.
+
+    exact, rubric (points of 100), cut_off: of greedy replies. reward, distinct_2, kl_per_token (nats): of samples.
+    """
 
     exact: float
     rubric: float

@@ -1,4 +1,4 @@
-"""What a reward model is worth: its scores, how often they agree with preference pairs, and how sure they are."""
+"""What a reward model is worth: its scores, how often they agree with pairs, and how well they are calibrated."""
 
 import math
 import statistics
@@ -26,10 +26,10 @@ MADE = ("degenerate", "near_miss")  # marks of pairs whose worse side was made b
 def score_conversations(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", conversations: list[Conversation]
 ) -> list[float]:
-    """Return the reward model's score of each conversation (its last turn, in the context of the others)."""
+    """Return the reward model's score of the last turn of each conversation, in the context of the others."""
     model.eval()
     texts = [tokenizer.apply_chat_template(c, tokenize=False) for c in conversations]
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike in length, or most of a batch is padding
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # of similar length, else most of a batch is padding
     scores = [0.0] * len(texts)
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
@@ -53,8 +53,8 @@ def measure_pairs(
 ) -> dict[str, float]:
     """Return accuracy (equal scores count half) and mean negative log-likelihood (nats) over held-out pairs.
 
-    Where pairs say so, also the accuracy over those of two sampled replies whose vote the rubric agrees with, and over
-    those with a broken reply and those with a near miss alone.
+    Where pairs are marked, also the accuracy over pairs of two sampled replies whose vote the rubric agrees with, over
+    pairs with a broken reply, and over pairs with a near miss.
     """
     gaps = score_gaps(model, tokenizer, rows)
     nats = sum(max(-gap, 0.0) + math.log1p(math.exp(-abs(gap))) for gap in gaps)
@@ -80,8 +80,8 @@ def accuracy_of(gaps: list[float]) -> float:
 def calibration_error(gaps: list[float]) -> float:
     """Return the expected calibration error of sigma(difference) over ten bins of confidence, 0.5 to 1.
 
-    The model says which side is better with confidence sigma(abs(gap)); in each bin that is held against how often it
-    was right (Guo et al., 2017, arXiv:1706.04599, equation 5).
+    The model prefers a side with confidence sigma(abs(gap)); in each bin that is compared with how often it was right
+    (Guo et al., 2017, arXiv:1706.04599, equation 5).
     """
     confidences = [1.0 / (1.0 + math.exp(-min(abs(gap), 30.0))) for gap in gaps]
     total = 0.0

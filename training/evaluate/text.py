@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def measure_bits_per_byte(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", documents: list[str]
 ) -> float:
-    """Return bits per byte over documents, each read alone after a delimiter and cut at the model's context."""
+    """Return bits per byte over documents, each read by itself after a delimiter and cut at the model's context."""
     model.eval()
     delimiter = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     nats, size = 0.0, 0

@@ -1,1 +1,1 @@
-"""What all stages share: folders that appear whole, trainers' arguments, several processes, text from a checkpoint."""
+"""What all stages share: jobs, folders that appear whole, loading, trainers, several processes, sampled replies."""

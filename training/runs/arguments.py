@@ -8,24 +8,25 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer
 
-from training.recipe import Lora, Recipe, Training
+from training.recipe import Recipe
 from training.runs import distributed
 from training.runs.batching import rows_at_once
 from training.runs.callbacks import Autosave, Finite, ProgressBar
 from training.runs.checkpoint import CheckpointError
 from training.runs.job import Job
 from training.runs.loading import load_as_saved, merge_adapters
+from training.sections import Lora, Training
 
 LOGS = 200  # points of a loss curve
-VALIDATIONS = 20  # times a long stage is measured on held-out rows
-APART = 40  # steps between two of them at least: a short stage would spend half its time on them
+VALIDATIONS = 20  # how often a long stage is measured on held-out rows
+APART = 40  # least number of steps between two measurements: a short stage would spend half its time on them
 
 
 def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: bool = False) -> dict[str, Any]:
-    """Return the arguments that hold for every stage; steps is how many it will take, where that is known.
+    """Return the arguments that hold for every stage. steps: how many it will take, 0 where that is not known.
 
-    TRL asks for bf16 and gradient checkpointing by default, which a CPU or a small model pays for, and every trainer
-    would report to whatever tracker it finds installed. Saving is left to Autosave, by the clock.
+    TRL's defaults are bf16 and gradient checkpointing, which slow down a CPU or a small model, and every trainer would
+    report to any tracker that is installed. Saving is left to Autosave, which goes by the clock.
     """
     has_gpu = torch.cuda.is_available()
     return {
@@ -40,7 +41,7 @@ def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: 
         "report_to": "none",
         "disable_tqdm": True,
         "logging_steps": max(5, steps // LOGS),
-        "logging_nan_inf_filter": False,  # or a loss that is no number would be logged as the last one that was
+        "logging_nan_inf_filter": False,  # else a loss that is not a number is logged as the last one that was
         "include_num_input_tokens_seen": "non_padding",
         "dataloader_pin_memory": has_gpu,
         "ddp_timeout": int(distributed.PATIENCE.total_seconds()),
@@ -49,7 +50,7 @@ def common_arguments(recipe: Recipe, folder: Path, *, steps: int = 0, compiled: 
 
 
 def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, steps: int) -> dict[str, Any]:
-    """Return common_arguments with those of a section that learns from rows: batch, schedule, validation."""
+    """Return common_arguments and those of a stage that learns from rows: batch, schedule, validation."""
     part = rows_at_once(settings)
     return common_arguments(recipe, folder, steps=steps, compiled=settings.compile) | {
         "per_device_train_batch_size": part,
@@ -64,7 +65,7 @@ def learning_arguments(recipe: Recipe, settings: Training, folder: Path, *, step
 
 
 def saver(model: Any, tokenizer: Any) -> Callable[[Path], None]:
-    """Return what fills a checkpoint's folder: the model and its tokenizer."""
+    """Return a function that saves the model and its tokenizer into a folder."""
 
     def save(folder: Path) -> None:
         model.save_pretrained(folder)
@@ -76,7 +77,7 @@ def saver(model: Any, tokenizer: Any) -> Callable[[Path], None]:
 def uses_bf16(recipe: Recipe) -> bool:
     """Say whether to compute in bfloat16: as the recipe says, else where GPU or processor has instructions for it.
 
-    Measured on two cores with AVX512-BF16: 4 million parameters, compiled, 8,200 tokens a second against 4,750.
+    Measured on two cores with AVX512-BF16, 4 million parameters, compiled: 8,200 tokens per second, 4,750 without.
     """
     if recipe.precision != "auto":
         return recipe.precision == "bf16"
@@ -86,10 +87,12 @@ def uses_bf16(recipe: Recipe) -> bool:
 
 
 def lora_config(lora: Lora | None, task: str) -> Any:
-    """Return peft's configuration for a recipe's adapters on every linear layer, or None; task is peft's name.
+    """Return peft's configuration of adapters on every linear layer, None where the recipe has none.
+
+    task: peft's name of what the model does, "CAUSAL_LM" or "SEQ_CLS".
 
     Raises:
-        CheckpointError: adapters are asked for where the weights are sharded.
+        CheckpointError: the recipe has adapters, and the weights are sharded.
     """
     if lora is None:
         return None
@@ -103,10 +106,10 @@ def lora_config(lora: Lora | None, task: str) -> Any:
 
 
 def avoid_cudnn_attention() -> None:
-    """Leave attention on a graphics card to torch's other kernels: cuDNN's makes gradients that are no numbers.
+    """Leave attention on a graphics card to torch's other kernels: the gradients of cuDNN's may not be numbers.
 
-    It does where a batch is padded to 64, 192, 320 tokens and so on and a row sees nothing at all, as padding does in a
-    layer with a window (https://github.com/pytorch/pytorch/issues/196678). Seen on an H100 with torch 2.11.
+    It happens where a batch is padded to 64, 192, 320 tokens and so on and some row attends to nothing, as padding does
+    in a layer with a window (https://github.com/pytorch/pytorch/issues/196678). Seen on an H100 with torch 2.11.
     """
     torch.backends.cuda.enable_cudnn_sdp(False)
 
@@ -114,10 +117,10 @@ def avoid_cudnn_attention() -> None:
 def train_quietly(trainer: Trainer, job: Job) -> list[dict[str, float]]:
     """Run a trainer to its end, from its last save where the job resumes; return what it logged.
 
-    Nothing but its progress bar reaches the terminal. The trainer's output folder must be the job's work folder.
+    Only the progress bar reaches the terminal. The trainer's output folder must be the job's work folder.
 
     Raises:
-        CheckpointError: loss or gradients stopped being numbers.
+        CheckpointError: the loss or the gradients are no longer numbers.
     """
     avoid_cudnn_attention()
     trainer.remove_callback(PrinterCallback)
@@ -129,14 +132,14 @@ def train_quietly(trainer: Trainer, job: Job) -> list[dict[str, float]]:
     finally:
         for callback in trainer.callback_handler.callbacks:
             if isinstance(callback, ProgressBar):
-                callback.close()  # so that an error stands on a line of its own
+                callback.close()  # so that an error is printed on a line of its own
     return [{k: v for k, v in row.items() if isinstance(v, int | float)} for row in trainer.state.log_history]
 
 
 def whole_model(trainer: Trainer) -> Any:
-    """Return the trained model on the first process, adapters merged; None on the others.
+    """Return the trained model in the first process, adapters merged; None in the others.
 
-    Every process calls it, since where the weights are sharded (FSDP) each holds a part of them only.
+    Every process has to call it, since where the weights are sharded (FSDP) each holds only a part of them.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     if trainer.is_fsdp_enabled:
@@ -148,9 +151,10 @@ def whole_model(trainer: Trainer) -> Any:
 
 
 def last_save(folder: Path) -> Path | None:
-    """Return the newest save that is whole, None where there is none.
+    """Return the newest save that is complete, None where there is none.
 
-    A kill may fall into a save. The trainer writes its state last, so a save without a readable one is half written.
+    A run may be killed while it saves. The trainer writes its state last, so a save whose state cannot be read is not
+    complete.
     """
     saves = sorted(folder.glob("checkpoint-*"), key=lambda save: int(save.name.removeprefix("checkpoint-")))
     return next((save for save in reversed(saves) if _is_whole(save)), None)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from training.recipe import Training
 from training.runs import distributed
 from training.runs.checkpoint import CheckpointError
+from training.sections import Training
 
 HEAP = 32  # batches that are sorted together
 
@@ -39,7 +39,7 @@ def rows_at_once(settings: Training) -> int:
     """Return how many rows of a step go through this process at once.
 
     Raises:
-        CheckpointError: they do not part evenly among the distributed.
+        CheckpointError: they do not divide evenly among the processes.
     """
     return share_of_batch(settings.batch // settings.accumulate)
 
@@ -48,7 +48,7 @@ def share_of_batch(rows: int) -> int:
     """Return this process's share of the rows that go through at once.
 
     Raises:
-        CheckpointError: they do not part evenly among the distributed.
+        CheckpointError: they do not divide evenly among the processes.
     """
     if rows % distributed.count():
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""What happens on the way of every training: saves by the clock, a stop where the loss is no number, a progress bar."""
+"""What happens during training: saves by the clock, snapshots, a stop if the loss is not a number, a progress bar."""
 
 import math
 import sys
@@ -15,15 +15,15 @@ SAVE_SECONDS = 180.0
 
 
 class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
-    """Save every few minutes, whatever a step takes, so that a killed run loses little."""
+    """Save every few minutes, however long a step takes, so that a killed run loses little."""
 
     def __init__(self, seconds: float = SAVE_SECONDS) -> None:
         self.seconds = seconds
         self.saved = time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Ask for a save when it is time."""
-        # Only where a loss is logged: its mean over the steps since the last log is not saved, and would be cut short.
+        """Ask for a save when it is due."""
+        # Only at a step that logs: the running mean of the loss is not saved, and the next one would be too short.
         is_logged = state.global_step % int(args.logging_steps) == 0
         if is_logged and distributed.agree(time.monotonic() - self.saved >= self.seconds):
             control.should_save = True
@@ -31,7 +31,7 @@ class Autosave(TrainerCallback):  # type: ignore[misc]  # transformers ships no 
 
 
 class Snapshots(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
-    """Save at so many evenly spaced steps, the last one among them."""
+    """Save at ``count`` evenly spaced steps, the last one among them."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -43,12 +43,12 @@ class Snapshots(TrainerCallback):  # type: ignore[misc]  # transformers ships no
 
 
 def snapshot_steps(steps: int, count: int) -> list[int]:
-    """Return the steps at which snapshots are kept: count of them, evenly spaced, the last one included."""
+    """Return the steps at which snapshots are kept: ``count`` evenly spaced ones, the last one included."""
     return sorted({max(1, round(steps * (i + 1) / count)) for i in range(count)})
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
-    """Stop a run whose loss or gradients are no longer numbers, before it saves weights that are none either."""
+    """Stop a run whose loss or gradients are no longer numbers, before it saves weights that are not either."""
 
     WATCHED = ("loss", "grad_norm")
 
@@ -60,10 +60,10 @@ class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
         logs: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """Look at what was logged.
+        """Check what was logged.
 
         Raises:
-            CheckpointError: it is not a number; the last save is of before.
+            CheckpointError: it is not a number; the last save is an earlier, sound one.
         """
         for name in self.WATCHED:
             if not math.isfinite(value := float((logs or {}).get(name, 0.0))):
@@ -74,7 +74,7 @@ class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no ty
 
 
 class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
-    """One bar a stage with what people watch: loss, tokens a second where they are known, time left (tqdm's own)."""
+    """One bar per stage with what people watch: loss, tokens per second where known, and tqdm's own time left."""
 
     SHOWN = ("loss", "eval_loss", "reward", "kl", "accuracy")
 
@@ -87,7 +87,7 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
         self.shown: dict[str, str] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Open the bar, at the step that a resumed run goes on from."""
+        """Open the bar, at the step where a resumed run continues."""
         if not state.is_world_process_zero:
             return
         # A log file gets a line every ten seconds, a terminal a moving bar.
@@ -131,6 +131,6 @@ class ProgressBar(TrainerCallback):  # type: ignore[misc]  # transformers ships 
         self.close()
 
     def close(self) -> None:
-        """Leave the bar as it stands and go to the next line."""
+        """Leave the bar as it is and begin a new line."""
         if self.bar is not None:
             self.bar.close()

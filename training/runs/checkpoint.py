@@ -21,14 +21,14 @@ HISTORY = "history.json"
 
 
 class CheckpointError(ValueError):
-    """A folder that cannot serve as parent or as destination: says which one and what to do."""
+    """A stage that cannot run, most often for a folder that is missing or in the way; the message says what to do."""
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """Return a finished checkpoint's stage.json, or None where there is none.
+    """Return a finished checkpoint's stage.json, None where there is none.
 
     Raises:
-        CheckpointError: stage.json is there but is no record of a stage.
+        CheckpointError: there is a stage.json that is not the record of a stage.
     """
     path = folder / RECORD
     if not path.is_file():
@@ -65,12 +65,12 @@ def require_stage(folder: Path | None, stage: Stage | None) -> dict[str, Any]:
 def is_finished(job: Job, *, may_replace: bool = False) -> bool:
     """Say whether the job's checkpoint is already there, made by the same recipe from the same parent.
 
-    Only the sections of the recipe that decide this stage are compared. With may_replace a checkpoint that differs
-    counts as not there.
+    Only the sections of the recipe that decide this stage are compared. With may_replace, a checkpoint that differs
+    counts as missing.
 
     Raises:
-        CheckpointError: a checkpoint is there that differs, or something that is no checkpoint; neither is ever
-            replaced unasked.
+        CheckpointError: the destination holds a checkpoint that differs, or something that is not a checkpoint; neither
+            is ever replaced unless asked for.
     """
     _restore(job.out)
     require_free(job.out)
@@ -95,7 +95,7 @@ def _difference(job: Job, record: dict[str, Any]) -> str:
 
 
 def require_free(out: Path) -> None:
-    """Let a destination through that is new, empty, or a checkpoint.
+    """Refuse a destination that is neither new nor empty nor a checkpoint.
 
     Raises:
         CheckpointError: something else is there, or nothing can be written there.
@@ -103,7 +103,7 @@ def require_free(out: Path) -> None:
     if not out.name:
         raise CheckpointError(f"--out {str(out)!r} names no folder of its own: pass a new one")
     if out.exists() and not (out.is_dir() and ((out / RECORD).is_file() or not any(out.iterdir()))):
-        raise CheckpointError(f"{out} is there and holds no checkpoint: pass another --out, or move it away")
+        raise CheckpointError(f"{out} exists and is not a checkpoint: pass another --out, or move it away")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -111,7 +111,7 @@ def require_free(out: Path) -> None:
 
 
 def _restore(out: Path) -> None:
-    """Bring back the earlier checkpoint where a process was killed between moving it away and its successor in."""
+    """Bring back an earlier checkpoint that a killed process had moved away before its successor was in place."""
     replaced = out.with_name(out.name + ".replaced") if out.name else out
     if not out.exists() and replaced.exists():
         replaced.rename(out)
@@ -126,10 +126,10 @@ def write_stage(
     heldout: dict[str, float],
     history: list[dict[str, float]] | None = None,
 ) -> dict[str, Any]:
-    """Let save() fill a folder, add stage.json, and move it to its destination in one rename.
+    """Let save() fill a folder, add stage.json, and move it to its destination in one rename; return the record.
 
-    tokens: tokens seen in training by this stage. heldout: the stage's figures on what it never saw. history: what
-    its trainer logged, kept in history.json.
+    fingerprint: of the data. tokens: how many the stage was trained on. heldout: its figures on held-out data. history:
+    what its trainer logged, kept in history.json.
     """
     _restore(job.out)
     require_free(job.out)

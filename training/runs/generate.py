@@ -1,7 +1,7 @@
-"""Replies of checkpoints to many prompts at once, for making preference pairs and for measuring a stage.
+"""Sample replies of checkpoints to many prompts at once, to make preference pairs and to measure a stage.
 
-A chat checkpoint is asked through its template; a base model is shown solved questions first (few-shot), since it
-continues documents and does not answer.
+A chat checkpoint is asked through its template. A base model continues documents and does not answer, so it is shown
+solved questions first (few-shot).
 """
 
 import sys
@@ -22,7 +22,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Sample:
-    """One reply. is_finished: the model ended it itself. ids: prompt then reply tokens, the end token included."""
+    """One reply. is_finished: the model ended it itself. reply_ids: its tokens, the end token included."""
 
     text: str
     is_finished: bool
@@ -46,7 +46,7 @@ def sample_replies(
 ) -> list[Sample]:
     """Sample one reply of a chat checkpoint to each prompt (repeat a prompt for more). Temperature 0 is greedy.
 
-    show: the name of a progress bar; none where it is empty.
+    show: the name of a progress bar; no bar where it is empty.
     """
     texts = [tokenizer.apply_chat_template(ask(p), add_generation_prompt=True, tokenize=False) for p in prompts]
     return complete(model, tokenizer, texts, max_tokens=max_reply_tokens, temperature=temperature, show=show)
@@ -62,13 +62,13 @@ def complete(
     temperature: float,
     show: str = "",
 ) -> list[Sample]:
-    """Continue each text, in batches of similar length padded on the left; the order is that of the texts."""
+    """Continue each text, in batches of similar length that are padded on the left; return them in the texts' order."""
     model.eval()
     ends = model.generation_config.eos_token_id
     ends = set(ends) if isinstance(ends, list) else {ends}
     choice = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    found: dict[int, Sample] = {}
+    samples: dict[int, Sample] = {}
     pause = 0.1 if sys.stderr.isatty() else 10.0
     starts = range(0, len(texts), BATCH)
     for start in tqdm(starts, desc=f"{show:>9}", unit="batch", disable=not show, mininterval=pause, dynamic_ncols=True):
@@ -80,12 +80,12 @@ def complete(
         for i, ids, mask, full in zip(batch, inputs["input_ids"], inputs["attention_mask"], output, strict=True):
             reply, is_finished = _cut_at_end(full[width:].tolist(), ends)
             text = tokenizer.decode(reply, skip_special_tokens=True)
-            found[i] = Sample(text, is_finished, ids[mask.bool()].tolist(), reply)
-    return [found[i] for i in range(len(texts))]
+            samples[i] = Sample(text, is_finished, ids[mask.bool()].tolist(), reply)
+    return [samples[i] for i in range(len(texts))]
 
 
 def few_shot_text(tokenizer: "PreTrainedTokenizerFast", shots: list[Example], prompt: str, *, room: int) -> str:
-    """Return solved questions and then the prompt's own as a document; as many as keep it within room tokens."""
+    """Return a document of solved questions and then the prompt; as many of them as fit into ``room`` tokens."""
     chosen: list[tuple[str, str]] = []
     text = few_shot_document([], prompt)
     for example in shots:

@@ -1,4 +1,4 @@
-"""A stage of training, and a job: one run of it. The stages themselves stand in the table of training/stages."""
+"""A stage of training, and a job: one run of it. The stages themselves are in the table of training/stages."""
 
 import importlib
 import time
@@ -15,13 +15,15 @@ class Stage:
     """One stage, from a parent's folder to a folder of its own.
 
     name: what stage.json calls it, and its folder in a family. command: what ``python -m training`` calls it.
-    function: what runs it, "module.function" below training.stages; imported when it is run, since torch takes seconds.
+    summary: what it does, for the help.
+    function: what runs it, "module.function" below training.stages; imported only to run it, since torch takes seconds.
     sections: the recipe's sections that it is the first to read. time_share: its share of a whole run's time.
     parent: the stage it starts from. needs: other stages whose results it reads.
     """
 
     name: str
     command: str
+    summary: str
     function: str
     makes: Literal["tokenizer", "language model", "preference pairs", "reward model"]
     sections: tuple[str, ...]

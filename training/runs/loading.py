@@ -50,7 +50,7 @@ def load_reward_model(source: Path | str, *, to_train: bool = False) -> "PreTrai
 
 
 def load_as_saved(folder: Path) -> "PreTrainedModel":
-    """Load a model of the very class that was saved, to go on with where the whole of a sharded one was written."""
+    """Load a model by the class it was saved as, ready to train, such as one gathered from sharded weights."""
     [name] = AutoConfig.from_pretrained(folder).architectures
     return getattr(transformers, name).from_pretrained(folder, dtype=torch.float32)
 

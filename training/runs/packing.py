@@ -1,9 +1,8 @@
-"""Documents to rows of tokens (N, T), each exactly one context, so that no position is padding.
+"""Pack documents into rows of tokens (N, T), each exactly one context, so that no position is padding.
 
 Documents are joined with a delimiter after each. A graphics card reads faster than one process writes (an H100 trains
-124 million parameters on 370,000 tokens a second, where one process wrote 264,000), so the world's documents are
-written in parts, each of a seed of its own, by as many processes as there are cores. The rows depend on the recipe
-alone.
+124 million parameters on 370,000 tokens per second, and one process wrote 264,000), so generated documents are written
+in parts, each with a seed of its own, by as many processes as there are cores. The rows depend on the recipe alone.
 """
 
 import functools
@@ -20,15 +19,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from training.data.corpus import Corpus
-from training.recipe import Data
 from training.runs.checkpoint import CheckpointError
+from training.sections import Data
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 TEXTS_AT_ONCE = 1000
-PART = 2_000_000  # tokens of one seed
-OTHER_SEEDS = 1000  # those of the other parts begin here: what else is drawn has smaller ones
+PART = 2_000_000  # tokens per seed
+OTHER_SEEDS = 1000  # the seeds of the other parts begin here; smaller ones serve other purposes
 
 Bar = Any  # tqdm's, which has no public type
 
@@ -36,10 +35,10 @@ Bar = Any  # tqdm's, which has no public type
 def pack(
     documents: Iterator[str], tokenizer: "PreTrainedTokenizerFast", context: int, rows: int, *, bar: Bar = None
 ) -> np.ndarray:
-    """Join documents with the tokenizer's end token after each and cut them into so many rows (rows, context).
+    """Join documents with the tokenizer's end token after each and cut them into rows (rows, context).
 
-    The dtype is the smallest unsigned one that holds the vocabulary. Documents that end give fewer rows. bar: a
-    progress bar that counts tokens.
+    The dtype is the smallest unsigned one that holds the vocabulary. Where the documents run out there are fewer rows.
+    bar: a progress bar that counts tokens.
 
     Raises:
         CheckpointError: the documents together do not fill one row.
@@ -74,9 +73,9 @@ def pack_corpus(
     part: int = PART,
     workers: int | None = None,
 ) -> np.ndarray:
-    """Pack the corpus's documents into so many rows (rows, context), a part of so many tokens from each seed.
+    """Pack the corpus's documents into rows (rows, context), ``part`` tokens from each seed.
 
-    workers: how many processes write, one a core unless it says otherwise; the rows are the same.
+    workers: how many processes write, by default one per core; the rows do not depend on it.
 
     Raises:
         CheckpointError: a process that wrote text was killed.
@@ -87,7 +86,7 @@ def pack_corpus(
         return pack(corpus.documents(), tokenizer, context, rows, bar=bar)
     workers = min(workers or os.cpu_count() or 1, len(sizes))
     context_of_workers = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    with ProcessPoolExecutor(workers, context_of_workers, initializer=_be_one_of_many) as pool:
+    with ProcessPoolExecutor(workers, context_of_workers, initializer=_start_worker) as pool:
         jobs = {
             pool.submit(_pack_part, corpus.data, corpus.seed, number, tokenizer, context, size): number
             for number, size in enumerate(sizes)
@@ -100,7 +99,7 @@ def pack_corpus(
                     bar.update(written[jobs[job]].size)
         except BrokenProcessPool:
             raise CheckpointError(
-                f"a process that wrote text was killed, most likely for want of memory: {workers} wrote at once"
+                f"a process that wrote text was killed, most likely because memory ran out: {workers} wrote at once"
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
@@ -108,12 +107,12 @@ def pack_corpus(
 
 
 def text_bar(tokens: int) -> Bar:
-    """Return a progress bar of text that is written."""
+    """Return a progress bar for the writing of text."""
     pause = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(total=tokens, desc="     text", unit="token", unit_scale=True, file=sys.stderr, mininterval=pause)
 
 
-def _be_one_of_many() -> None:
+def _start_worker() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
@@ -126,5 +125,5 @@ def _pack_part(
 
 @functools.cache
 def _corpus(data: str, seed: int) -> Corpus:
-    """Return the corpus of a process, read once."""
+    """Return this process's corpus, which is read once."""
     return Corpus(Data.model_validate_json(data), seed)

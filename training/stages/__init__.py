@@ -5,6 +5,7 @@ from training.runs.job import Stage
 TOKENIZER = Stage(
     "tokenizer",
     command="tokenizer",
+    summary="learn a tokenizer from the corpus",
     function="tokenizer.run_tokenizer",
     makes="tokenizer",
     sections=("seed", "data", "tokenizer", "model", "precision"),
@@ -13,6 +14,7 @@ TOKENIZER = Stage(
 BASE = Stage(
     "base",
     command="pretrain",
+    summary="pretrain a base model on documents",
     function="pretrain.run_pretrain",
     makes="language model",
     sections=("pretrain",),
@@ -22,6 +24,7 @@ BASE = Stage(
 SFT = Stage(
     "sft",
     command="sft",
+    summary="finetune the base model to answer in the chat format",
     function="sft.run_sft",
     makes="language model",
     sections=("sft",),
@@ -31,6 +34,7 @@ SFT = Stage(
 PAIRS = Stage(
     "pairs",
     command="pairs",
+    summary="make the first preference pairs from the SFT model's replies",
     function="pairs.run_pairs",
     makes="preference pairs",
     sections=("pairs",),
@@ -40,6 +44,7 @@ PAIRS = Stage(
 REWARD = Stage(
     "reward",
     command="reward",
+    summary="train a reward model on preference pairs",
     function="reward.run_reward",
     makes="reward model",
     sections=("reward",),
@@ -50,6 +55,7 @@ REWARD = Stage(
 RLHF = Stage(
     "rlhf",
     command="rl",
+    summary="train the SFT model on the reward model's scores, or on preference pairs",
     function="rlhf.run_rlhf",
     makes="language model",
     sections=("rl",),

@@ -1,18 +1,21 @@
 """First preference pairs, before anybody has voted: replies of the SFT model, voted on by synthetic voters.
 
-Each prompt gets several sampled replies; the best by the rubric meets each other one, and a voter who sees the
-rubric's difference through noise prefers one of the two. Ties make no pair. A share of pairs is added whose rejected
-side is degenerate (cut, repeated, salad), since a reward model that has seen only fluent replies scores broken ones
-high: half of them break a chosen reply, half the corpus's own reply to a prompt, which is right also where the model
-never is; more of them, on request, break replies to problems drawn for them alone, since a salad of six right words is
-hard to tell. Near misses are added too: a right reply and the same with a word, number or name of another problem,
-since what an SFT model gets wrong in its own replies teaches a reward model little about what is true. Every row is
-marked ``"source": "synthetic"``; ``"noise_free"`` says whether the rubric agrees with the vote, ``"degenerate"``
-stands on the pairs with a broken side, which carry a margin too, and ``"near_miss"`` on those with a near miss.
+Several replies are sampled to each prompt. The best by the rubric is compared with each of the others by a voter who
+sees the difference through noise; ties make no pair. Two kinds of pairs are added by rule:
+
+- Degenerate replies (cut, repeated, shuffled) as the rejected side, since a reward model that has seen only fluent
+  replies scores broken ones high. Half of them break a chosen reply; half break the corpus's own reply, which is right
+  even where the model never is. More, on request, break replies to short problems, where it is hard to see.
+- Near misses: a right reply, and the same with a word, number or name of another problem. The mistakes in an SFT
+  model's own replies teach a reward model little about what is true.
+
+Every row has ``"source": "synthetic"``, and ``"noise_free"`` for whether the rubric agrees with the vote. Pairs with a
+degenerate side have ``"degenerate"`` and a margin, those with a near miss ``"near_miss"``.
 """
 
 import random
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from training.data.corpus import Corpus
@@ -25,6 +28,7 @@ from training.runs.checkpoint import CheckpointError, require_stage, write_stage
 from training.runs.generate import Sample, ask, sample_replies
 from training.runs.job import Job
 from training.runs.loading import load_language_model, load_tokenizer
+from training.sections import Pairs
 
 HELDOUT_PER_TASK = 12
 
@@ -34,39 +38,24 @@ def run_pairs(job: Job) -> dict[str, float]:
     assert job.parent is not None
     require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.pairs
-    tokenizer = load_tokenizer(job.parent)
-    model = load_language_model(job.parent)
     corpus = Corpus(recipe.data, recipe.seed)
     rubric = Rubric(corpus.tasks, corpus.vocabulary)
     rng = random.Random(f"{recipe.seed}/pairs")
     asked = draw_prompts(corpus, rng, settings.prompts)
     heldout_prompts = corpus.heldout(HELDOUT_PER_TASK)
     held_back = heldout_prompts[:: max(1, len(heldout_prompts) * 3 // settings.prompts)]  # of every task
-    prompts = [e.prompt for e in asked + held_back for _ in range(settings.samples)]
-    samples = sample_replies(
-        model,
-        tokenizer,
-        prompts,
-        max_reply_tokens=settings.max_reply_tokens,
-        temperature=settings.temperature,
-        show="pairs",
-    )
-    groups = [samples[i : i + settings.samples] for i in range(0, len(samples), settings.samples)]
-    rows = [
-        make_pairs(e, group, rubric, rng, settings.noise) for e, group in zip(asked + held_back, groups, strict=True)
-    ]
+    examples = asked + held_back
+    groups = sample_groups(job.parent, [e.prompt for e in examples], settings)
+    rows = [make_pairs(e, group, rubric, rng, settings.noise) for e, group in zip(examples, groups, strict=True)]
     train = [row for group in rows[: len(asked)] for row in group]
     test = [row for group in rows[len(asked) :] for row in group]
     for part, known in ((train, asked), (test, held_back)):
-        count = int(len(part) * settings.degenerate_share)
-        decent = [(row["prompt"][0]["content"], row["chosen"][0]["content"]) for row in rng.sample(part, count // 2)]
-        decent += [(e.prompt, e.reply) for e in rng.choices(known, k=count - count // 2)]
-        part += [break_reply(prompt, reply, rng, settings.margin) for prompt, reply in decent]
+        part += break_replies(part, known, rng, settings)
     luck = random.Random(f"{recipe.seed}/near misses")
     train_count, test_count = (
         int(sum("degenerate" not in row for row in part) * settings.near_miss_share) for part in (train, test)
     )
-    # They cost no sampling, so those to train on are of prompts drawn for them alone.
+    # They need no sampling, so those to train on have prompts of their own.
     fresh = list(islice(corpus.draw_examples(luck), 2 * train_count))
     train += make_near_misses(fresh, rubric, luck, train_count)
     test += make_near_misses(held_back, rubric, luck, test_count)
@@ -83,8 +72,31 @@ def run_pairs(job: Job) -> dict[str, float]:
     return heldout
 
 
+def sample_groups(parent: Path, prompts: list[str], settings: Pairs) -> list[list[Sample]]:
+    """Sample replies of the model in parent, settings.samples to each prompt."""
+    samples = sample_replies(
+        load_language_model(parent),
+        load_tokenizer(parent),
+        [prompt for prompt in prompts for _ in range(settings.samples)],
+        max_reply_tokens=settings.max_reply_tokens,
+        temperature=settings.temperature,
+        show="pairs",
+    )
+    return [samples[i : i + settings.samples] for i in range(0, len(samples), settings.samples)]
+
+
+def break_replies(
+    rows: list[dict[str, Any]], known: list[Example], rng: random.Random, settings: Pairs
+) -> list[dict[str, Any]]:
+    """Return settings.degenerate_share pairs per row that break its chosen reply or the corpus's own to a prompt."""
+    count = int(len(rows) * settings.degenerate_share)
+    decent = [(row["prompt"][0]["content"], row["chosen"][0]["content"]) for row in rng.sample(rows, count // 2)]
+    decent += [(e.prompt, e.reply) for e in rng.choices(known, k=count - count // 2)]
+    return [break_reply(prompt, reply, rng, settings.margin) for prompt, reply in decent]
+
+
 def draw_prompts(corpus: Corpus, rng: random.Random, count: int) -> list[Example]:
-    """Draw so many different training prompts that a rubric can judge."""
+    """Draw ``count`` different training prompts that the rubric can judge."""
     drawn: dict[str, Example] = {}
     for example in islice(corpus.draw_examples(rng), count * 4):
         if example.task != "small talk":
@@ -97,10 +109,10 @@ def draw_prompts(corpus: Corpus, rng: random.Random, count: int) -> list[Example
 def make_pairs(
     example: Example, samples: list[Sample], rubric: Rubric, rng: random.Random, noise: float
 ) -> list[dict[str, Any]]:
-    """Let the best reply by the rubric meet each other one; empty replies and ties are left out."""
+    """Compare the best reply by the rubric with each of the others; empty replies and ties are left out."""
     scored: dict[str, float] = {}
     for s in samples:
-        if s.text.strip():  # the same text may have been finished once and cut once: the better counts
+        if s.text.strip():  # the same text may be finished in one sample and cut in another: the better score counts
             score = rubric.mark(example, s.text, is_finished=s.is_finished).points
             scored[s.text] = max(score, scored.get(s.text, 0.0))
     best = max(scored, key=lambda text: scored[text], default="")
@@ -117,7 +129,7 @@ def make_pairs(
 def break_reply(prompt: str, reply: str, rng: random.Random, margin: float) -> dict[str, Any]:
     """Return a pair in which a decent reply is preferred to a broken copy of itself.
 
-    margin: by how much that one has to score less (Touvron et al., 2023, arXiv:2307.09288, equation 2).
+    margin: by how much the copy has to score less (Touvron et al., 2023, arXiv:2307.09288, equation 2).
     """
     ways = zip(broken_copies(reply, rng), BROKEN_WEIGHTS, strict=True)
     ways_that_break, weights = zip(*[(way, weight) for way, weight in ways if way != reply], strict=True)
@@ -126,13 +138,13 @@ def break_reply(prompt: str, reply: str, rng: random.Random, margin: float) -> d
 
 
 def break_problems(corpus: Corpus, rng: random.Random, count: int, margin: float) -> list[dict[str, Any]]:
-    """Return so many pairs of the corpus's own reply and a broken copy; short ones, in which it is hard to see."""
+    """Return ``count`` pairs of the corpus's own reply to a problem and a broken copy of it."""
     problems = (e for e in corpus.draw_examples(rng) if not e.is_composed)
     return [break_reply(e.prompt, e.reply, rng, margin) for e in islice(problems, count)]
 
 
 def make_near_misses(examples: list[Example], rubric: Rubric, rng: random.Random, count: int) -> list[dict[str, Any]]:
-    """Return so many pairs in which a right reply is preferred to a near miss; none where nothing can be checked."""
+    """Return ``count`` pairs of a right reply and a near miss, fewer where few can be checked."""
     by_task: dict[str, list[Example]] = {}
     for example in examples:
         if example.answers:

@@ -1,6 +1,6 @@
-"""Learning from preference pairs directly, without sampling and without a reward model's score on the way.
+"""Learning from preference pairs directly, without samples and without the reward model's scores.
 
-DPO: Rafailov et al. (2023), arXiv:2305.18290. Other losses over the same pairs belong here too.
+DPO: Rafailov et al. (2023), arXiv:2305.18290. A further trainer over the same pairs is a row of TRAINERS.
 """
 
 from pathlib import Path
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
-def make_dpo_trainer(
+TRAINERS = {"dpo": (DPOConfig, DPOTrainer)}
+
+
+def make_preference_trainer(
     recipe: Recipe,
     policy: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerFast",
@@ -25,20 +28,22 @@ def make_dpo_trainer(
     arguments: dict[str, Any],
     parts: dict[str, Any],
 ) -> Any:
-    """Return TRL's trainer for rl.algorithm dpo. arguments: of its config; parts: of the trainer itself.
+    """Return TRL's trainer for one of TRAINERS. arguments: of its config; parts: of the trainer itself.
 
     Raises:
         CheckpointError: no folder of pairs is given.
         PairsError: the folder's files cannot be used.
     """
+    algorithm = recipe.rl.algorithm
     if pairs is None:
-        raise CheckpointError("rl.algorithm dpo learns from preference pairs: pass --pairs with their folder")
+        raise CheckpointError(f"rl.algorithm {algorithm} learns from preference pairs: pass --pairs with their folder")
     train, _ = read_pairs(pairs)
     rows = [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in train]
-    return DPOTrainer(
+    config, trainer = TRAINERS[algorithm]
+    return trainer(
         model=policy,
         processing_class=tokenizer,
-        args=DPOConfig(**arguments, max_length=recipe.model.context),
+        args=config(**arguments, max_length=recipe.model.context),
         train_dataset=Dataset.from_list(rows),
         **parts,
     )

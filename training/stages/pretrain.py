@@ -1,8 +1,8 @@
-"""Pretraining: documents, packed into rows, make a base model that continues documents.
+"""Pretraining: a base model learns to continue documents, which are packed into rows.
 
-A row (N, T) is exactly one context, so it may hold the end of one document and the start of the next; the delimiter
-between them tells the model so.
-The loop is transformers' Trainer. Rows are written once, two bytes a token, and read through a memory map.
+A row is exactly one context, so it may hold the end of one document and the start of the next, with a delimiter
+between them. The loop is transformers' Trainer. Rows (N, T) are written once, at two bytes per token, and read through
+a memory map.
 """
 
 from pathlib import Path
@@ -35,6 +35,7 @@ from training.runs.loading import load_language_model, load_tokenizer
 from training.runs.packing import pack, pack_corpus, text_bar
 from training.runs.resources import require_room
 from training.runs.work import open_work
+from training.sections import Model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -43,7 +44,7 @@ HELDOUT_ROWS = 64
 
 
 class Rows(Dataset):  # type: ignore[type-arg]
-    """Rows of tokens (N, T) as the Trainer wants them: each row is its own label."""
+    """Rows of tokens (N, T) in the Trainer's form: each row is its own label."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
@@ -59,11 +60,11 @@ class Rows(Dataset):  # type: ignore[type-arg]
 
 
 def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
-    """Make a randomly initialised model of the recipe's shape, or load the start; ends and padding are the tokenizer's.
+    """Make a randomly initialised model of the recipe's shape, or load the start; end and padding are the tokenizer's.
 
-    With model.window every other layer, beginning with the first, sees that many tokens. Measured with a first layer of
-    window 2 among four, 4.3 million parameters: a loss of 2.39 nats after 0.8 million tokens, 2.76 without, at the same
-    speed.
+    With model.window, every other layer attends to that many tokens, beginning with the first. Measured with a window
+    of 2 in the first of four layers, 4.3 million parameters: a loss of 2.39 nats after 0.8 million tokens, 2.76
+    without, at the same speed.
 
     Raises:
         CheckpointError: the recipe's start cannot be loaded.
@@ -80,27 +81,31 @@ def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "PreTrain
         model.resize_token_embeddings(len(tokenizer))
         model.config.pad_token_id = tokenizer.pad_token_id
     else:
-        shared = {
-            "vocab_size": len(tokenizer),
-            "hidden_size": shape.hidden_size,
-            "intermediate_size": shape.mlp_size,
-            "num_hidden_layers": shape.layers,
-            "num_attention_heads": shape.heads,
-            "num_key_value_heads": shape.heads,
-            "max_position_embeddings": shape.context,
-            "tie_word_embeddings": True,
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
-        }
-        if shape.window is None:
-            model = LlamaForCausalLM(LlamaConfig(**shared))
-        else:  # a Ministral is a Llama whose layers may see so many tokens only
-            kinds = [("sliding_attention", "full_attention")[i % 2] for i in range(shape.layers)]
-            local = {"sliding_window": shape.window, "layer_types": kinds, "head_dim": shape.hidden_size // shape.heads}
-            model = MinistralForCausalLM(MinistralConfig(**shared, **local))
+        model = _random_model(shape, tokenizer)
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
+
+
+def _random_model(shape: Model, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
+    shared = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.mlp_size,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.heads,
+        "max_position_embeddings": shape.context,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    if shape.window is None:
+        return LlamaForCausalLM(LlamaConfig(**shared))
+    # A Ministral is a Llama whose layers may have a window.
+    kinds = [("sliding_attention", "full_attention")[i % 2] for i in range(shape.layers)]
+    local = {"sliding_window": shape.window, "layer_types": kinds, "head_dim": shape.hidden_size // shape.heads}
+    return MinistralForCausalLM(MinistralConfig(**shared, **local))
 
 
 def run_pretrain(job: Job) -> dict[str, float]:
@@ -146,7 +151,7 @@ def run_pretrain(job: Job) -> dict[str, float]:
 
 
 def _rows(folder: Path, corpus: Corpus, tokenizer: Any, recipe: Recipe, count: int) -> np.ndarray:
-    """Return the rows to train on, from the work folder where a stopped run has left them."""
+    """Return the rows to train on, from the work folder if a stopped run has left them there."""
     file = folder / "rows.npy"
     if distributed.is_first() and not file.is_file():
         documents, context = open_documents(recipe.data), recipe.model.context

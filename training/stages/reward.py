@@ -1,4 +1,4 @@
-"""Reward modelling: a model that scores a reply, learnt from pairs in which one was preferred (TRL's RewardTrainer).
+"""Reward modelling: a model learns to score replies from pairs in which one was preferred (TRL's RewardTrainer).
 
 The loss is Bradley-Terry's: -log sigma(score of the chosen - score of the rejected), plus a small pull of the scores
 towards zero. Reference: Ouyang et al. (2022), arXiv:2203.02155, section 3.5; centring: Eisenstein et al. (2023),
@@ -19,7 +19,6 @@ from trl import RewardConfig, RewardTrainer
 from common.weights import hash_files
 from training.data.preferences import FILES, PairsError, read_pairs
 from training.evaluate.rewards import is_made, measure_pairs, score_gaps
-from training.recipe import Reward
 from training.runs import distributed
 from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
 from training.runs.batching import deal, rows_at_once
@@ -29,19 +28,21 @@ from training.runs.job import Job
 from training.runs.loading import load_reward_model, load_tokenizer
 from training.runs.resources import require_room
 from training.runs.work import open_work
+from training.sections import Reward
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALIDATED = 256
-CALIBRATION = 10  # one prompt in so many is kept from training, to fit the temperature on
+SIDES = ("chosen", "rejected")
+CALIBRATION = 10  # one prompt in ten is kept from training, to fit the temperature on
 CALIBRATION_PAIRS = 100  # fewer are no use: all are trained on then, and scores stay as they are
 
 
 def run_reward(job: Job) -> dict[str, float]:
     """Train a reward model from the SFT model in job.parent on the pairs in job.pairs; report held-out figures.
 
-    Pairs longer than the context are left out and counted, since the trainer would drop them without a word.
+    Pairs longer than the context are left out and counted, since the trainer would drop them silently.
     """
     assert job.parent is not None
     assert job.pairs is not None
@@ -63,8 +64,8 @@ def run_reward(job: Job) -> dict[str, float]:
     dealt = order_pairs(fitting, settings, Random(f"{recipe.seed}/deal"))
     arguments = RewardConfig(
         **learning_arguments(recipe, settings, folder, steps=len(dealt) // settings.batch)
-        | {"lr_scheduler_type": "linear"},  # a cosine is all but nothing where the last pairs come
-        num_train_epochs=1,  # the epochs are in the order of the pairs
+        | {"lr_scheduler_type": "linear"},  # a cosine would be almost zero by the last pairs
+        num_train_epochs=1,  # all epochs are among the dealt pairs
         train_sampling_strategy="sequential",
         max_length=context,
         center_rewards_coefficient=settings.centre or None,
@@ -83,15 +84,12 @@ def run_reward(job: Job) -> dict[str, float]:
     model = whole_model(trainer)
     if not distributed.is_first():
         return {}
-    temperature = 1.0
-    if calibrating and hasattr(model, "score"):  # as transformers names the head of a model that writes
-        temperature = fit_temperature(score_gaps(model, tokenizer, calibrating))
-        with torch.no_grad():
-            model.score.weight /= temperature
-    heldout = measure_pairs(model, tokenizer, measured)
-    heldout["temperature"] = round(temperature, 4)
-    heldout["pairs"] = float(len(fitting))
-    heldout["too_long"] = float(len(train) + len(test) - len(fitting) - len(calibrating) - len(measured))
+    temperature = calibrate(model, tokenizer, calibrating)
+    heldout = measure_pairs(model, tokenizer, measured) | {
+        "temperature": round(temperature, 4),
+        "pairs": float(len(fitting)),
+        "too_long": float(len(train) + len(test) - len(fitting) - len(calibrating) - len(measured)),
+    }
 
     files = [job.pairs / name for name in FILES]
     write_stage(
@@ -101,12 +99,12 @@ def run_reward(job: Job) -> dict[str, float]:
 
 
 def order_pairs(rows: list[dict[str, Any]], settings: Reward, rng: Random) -> list[dict[str, Any]]:
-    """Return pairs in the order of training, in whole batches: the near misses first, then all, near misses as well.
+    """Return pairs in the order of training, in whole batches: first the near misses, then all pairs, theirs included.
 
-    In any other pair much is easier to see than what is true, and a model that has learnt to see that may never learn
-    the rest. Where near misses come first there is nothing else to learn (Bengio et al., 2009, "Curriculum learning").
-    Pairs made by rule outnumber those of two sampled replies, which a model is for: these come once more at the end,
-    beside so few of the others that none is forgotten.
+    In every other pair something is easier to see than what is true, and a model that has learnt to go by that may
+    never learn the rest. Among near misses there is nothing else to learn (Bengio et al., 2009, "Curriculum learning").
+    Pairs of two sampled replies are what the model is for, but fewer than those made by rule, so they come once more at
+    the end, with a few of the others so that those are not forgotten.
     """
     near = [row for row in rows if row.get("near_miss")]
     made = [row for row in rows if is_made(row)]
@@ -119,7 +117,7 @@ def order_pairs(rows: list[dict[str, Any]], settings: Reward, rng: Random) -> li
 
 
 def split_calibration(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Part pairs into those to train on and those to fit the temperature on, by a hash of the prompt."""
+    """Split pairs into those to train on and those to fit the temperature on, by a hash of the prompt."""
     kept = [zlib.crc32(row["prompt"][-1]["content"].encode()) % CALIBRATION == 0 for row in rows]
     if not CALIBRATION_PAIRS <= sum(kept) < len(rows):
         return rows, []
@@ -127,6 +125,16 @@ def split_calibration(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]],
         [row for row, is_kept in zip(rows, kept, strict=True) if not is_kept],
         [row for row, is_kept in zip(rows, kept, strict=True) if is_kept],
     )
+
+
+@torch.no_grad()
+def calibrate(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]) -> float:
+    """Divide a model's scores by the temperature that fits the pairs best, and return it; 1.0 where there are none."""
+    if not rows or not hasattr(model, "score"):  # as transformers names the head of a language model turned judge
+        return 1.0
+    temperature = fit_temperature(score_gaps(model, tokenizer, rows))
+    model.score.weight /= temperature
+    return temperature
 
 
 def fit_temperature(gaps: list[float]) -> float:
@@ -137,20 +145,20 @@ def fit_temperature(gaps: list[float]) -> float:
         scaled = np.array(gaps) / math.exp(log_temperature)
         return float(np.logaddexp(0.0, -scaled).mean())
 
-    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20.0)), method="bounded")
-    return math.exp(float(found.x))
+    fitted = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20.0)), method="bounded")
+    return math.exp(float(fitted.x))
 
 
 def _sides(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ("prompt", "chosen", "rejected", "margin") if key in row}
+    return {key: row[key] for key in ("prompt", *SIDES, "margin") if key in row}
 
 
 def _length(row: dict[str, Any]) -> int:
-    said = [sum(len(message["content"]) for message in row[key]) for key in ("prompt", "chosen", "rejected")]
-    return said[0] + max(said[1:])
+    prompt, *sides = (sum(len(message["content"]) for message in row[key]) for key in ("prompt", *SIDES))
+    return prompt + max(sides)
 
 
 def _fits(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
-    sides = (row["prompt"] + row[side] for side in ("chosen", "rejected"))
+    sides = (row["prompt"] + row[side] for side in SIDES)
     texts = [tokenizer.apply_chat_template(side, tokenize=False) for side in sides]
     return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])

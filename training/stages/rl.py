@@ -33,7 +33,7 @@ def make_group_trainer(
     arguments: dict[str, Any],
     parts: dict[str, Any],
 ) -> Any:
-    """Return TRL's trainer for rl.algorithm grpo or rloo. arguments: of its config; parts: of the trainer itself."""
+    """Return TRL's trainer for one of TRAINERS. arguments: of its config; parts: of the trainer itself."""
     settings = recipe.rl
     config, trainer = TRAINERS[settings.algorithm]
     prompts = draw_prompts(corpus, Random(f"{recipe.seed}/rl"), PROMPTS)

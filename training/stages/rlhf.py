@@ -22,8 +22,7 @@ from training.runs.job import Job
 from training.runs.loading import load_language_model, load_reward_model, load_tokenizer
 from training.runs.resources import require_room
 from training.runs.work import open_work
-from training.stages import REWARD
-from training.stages.preference import make_dpo_trainer
+from training.stages import REWARD, preference
 from training.stages.rl import make_group_trainer
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def run_rlhf(job: Job) -> dict[str, float]:
     parent_record = require_stage(job.parent, job.stage.parent)
     require_stage(job.reward, REWARD)
     if (cut_off := parent_record["heldout"].get("cut_off", 0.0)) > CUT_LIMIT:
-        distributed.announce(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL builds on sand")
+        distributed.announce(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL needs a better start")
     recipe, settings = job.recipe, job.recipe.rl
     tokenizer = load_tokenizer(job.parent)
     judge = load_reward_model(job.reward, to_train=True)
@@ -96,8 +95,8 @@ def _report(bench: PolicyBench, policy: "PreTrainedModel", step: int) -> tuple[P
 def choose_snapshot(bench: PolicyBench, folder: Path, steps: int, count: int) -> tuple[int, dict[int, PolicyFigures]]:
     """Judge each snapshot on the prompts for choosing; return the best one's step and the figures of all, by step.
 
-    Best is the highest rubric score among those that are near enough, varied enough, and as right as the SFT model;
-    among all of them where none is. One snapshot alone is not judged.
+    Best is the highest rubric score among the snapshots that are near enough to the SFT model, varied enough and as
+    often right; among all of them if none is. A single snapshot is not judged.
     """
     kept = snapshot_steps(steps, count)
     if len(kept) == 1:
@@ -139,6 +138,6 @@ def _make_trainer(
         "peft_config": lora_config(settings.lora, "CAUSAL_LM"),
         "callbacks": [ProgressBar("rl"), Snapshots(settings.snapshots)],
     }
-    if settings.algorithm == "dpo":
-        return make_dpo_trainer(recipe, policy, tokenizer, job.pairs, arguments, parts)
+    if settings.algorithm in preference.TRAINERS:
+        return preference.make_preference_trainer(recipe, policy, tokenizer, job.pairs, arguments, parts)
     return make_group_trainer(recipe, policy, judge, tokenizer, corpus, arguments, parts)

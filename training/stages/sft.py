@@ -1,6 +1,6 @@
 """Supervised finetuning: the base model learns to answer in the chat format and to stop (TRL's SFTTrainer).
 
-Only the reply and its end token carry loss; the prompt is context.
+Only the reply and its end token count in the loss; the prompt is context.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ def conversations(examples: list[Example]) -> Dataset:
 
 
 def run_sft(job: Job) -> dict[str, float]:
-    """Finetune the base model in job.parent; report the held-out loss (nats a token), right and cut-off shares."""
+    """Finetune the base model in job.parent; report held-out loss (nats per token), right and cut-off shares."""
     assert job.parent is not None
     require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.sft
@@ -63,7 +63,7 @@ def run_sft(job: Job) -> dict[str, float]:
     folder = open_work(job)
     arguments = SFTConfig(
         **learning_arguments(recipe, settings, folder, steps=steps),
-        num_train_epochs=1,  # the epochs are in the order of the examples
+        num_train_epochs=1,  # all epochs are among the dealt examples
         train_sampling_strategy="sequential",
         max_length=context,
         completion_only_loss=True,
@@ -117,14 +117,14 @@ def measure_replies(
 
 
 def require_vocabulary(model: "PreTrainedModel", size: int, folder: Path) -> None:
-    """Refuse a model whose embeddings are not of its tokenizer's size.
+    """Refuse a model whose embeddings do not match its tokenizer.
 
     Raises:
-        CheckpointError: says both sizes.
+        CheckpointError: their sizes differ.
     """
     rows = model.get_input_embeddings().num_embeddings
     if rows != size:
         raise CheckpointError(
-            f"{folder}: the model knows {rows} tokens and its tokenizer {size}: it is another vocabulary's; "
+            f"{folder}: the model has {rows} tokens and its tokenizer {size}, so the two do not belong together: "
             "make it again"
         )

@@ -1,8 +1,8 @@
-"""The family's tokenizer: byte-level BPE, so any text can be written and nothing is unknown.
+"""The family's tokenizer: byte-level BPE, so that any text can be written and nothing is unknown.
 
-The special tokens of every later stage are there from the start, so no stage resizes an embedding:
-``<|endoftext|>`` between documents, ``<|user|>``, ``<|assistant|>`` and ``<|end|>`` in chats, ``<|pad|>`` to fill.
-pad differs from both ends on purpose: a reward model reads its score at the last token that is no padding.
+The special tokens of every later stage are there from the start, so that no stage resizes an embedding:
+``<|endoftext|>`` between documents, ``<|user|>``, ``<|assistant|>`` and ``<|end|>`` in chats, ``<|pad|>`` as padding.
+Padding differs from both ends on purpose: a reward model's score is read at the last token that is not padding.
 
 Reference: Sennrich et al. (2016), arXiv:1508.07909, on bytes as in GPT-2 (Radford et al., 2019).
 """
@@ -25,8 +25,8 @@ PAD = "<|pad|>"
 DOCUMENTS = 20_000  # documents to learn from
 SPECIAL = (DOCUMENT_END, "<|user|>", "<|assistant|>", REPLY_END, PAD)
 
-# Control tokens that stand in a message's text are broken up by the template itself, so that a prompt or a reply can
-# never speak with another role's voice, whoever renders it: TRL, transformers, vLLM or the arena.
+# The template itself breaks up control tokens in a message's text, so that no prompt or reply can pose as another
+# role, whoever renders it: TRL, transformers, vLLM or the arena.
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
     "{%- set text = message['content'] | replace('<|', '< |') -%}"
@@ -67,7 +67,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, context: int) -> "Pre
 
 
 def run_tokenizer(job: Job) -> dict[str, float]:
-    """Learn the recipe's tokenizer from its corpus, or take the start's; report bytes a token on held-out documents."""
+    """Learn the recipe's tokenizer from its corpus, or adopt the start's; report held-out bytes per token."""
     corpus = Corpus(job.recipe.data, job.recipe.seed)
     if job.recipe.model.start:
         tokenizer = adopt_tokenizer(job.recipe.model.start, job.recipe.model.context)
@@ -85,7 +85,7 @@ def run_tokenizer(job: Job) -> dict[str, float]:
 
 
 def adopt_tokenizer(start: str, context: int) -> "PreTrainedTokenizerFast":
-    """Return a start checkpoint's tokenizer with the chat's special tokens and a padding token of its own.
+    """Return the tokenizer of a start checkpoint, with the special tokens of chats and of padding added.
 
     Raises:
         CheckpointError: there is no such checkpoint.

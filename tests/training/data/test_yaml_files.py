@@ -1,4 +1,4 @@
-"""A broken file of the corpus is named with its line and what mends it."""
+"""A broken file of the corpus is named with its line and the remedy."""
 
 from pathlib import Path
 

@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from training.evaluate import rewards
 from training.evaluate.rewards import measure_pairs, score_conversations
-from training.recipe import Recipe
 
 
 def chat(prompt: str, reply: str) -> list[dict[str, str]]:
@@ -72,23 +70,6 @@ def test_the_likelihood_agrees_with_a_calculation_by_hand(measured: Any) -> None
 def test_huge_differences_neither_overflow_nor_vanish(measured: Any) -> None:
     assert measured([(1e5, -1e5)])["negative_log_likelihood"] == 0.0
     assert measured([(-1e5, 1e5)])["negative_log_likelihood"] == 2e5
-
-
-@pytest.fixture(scope="module")
-def judge(tokenizer: Any, recipe: Recipe) -> Any:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=recipe.model.context,
-        pad_token_id=tokenizer.pad_token_id,
-        num_labels=1,
-        initializer_range=0.5,
-    )
-    return LlamaForSequenceClassification(config)
 
 
 def test_a_score_does_not_depend_on_its_neighbours_in_the_batch(

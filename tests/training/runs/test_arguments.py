@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from training.recipe import Lora, Recipe
+from training.recipe import Recipe
 from training.runs.arguments import APART, VALIDATIONS, learning_arguments, lora_config, whole_model
 from training.runs.checkpoint import CheckpointError
+from training.sections import Lora
 
 
 def test_adapters_are_refused_where_weights_are_sharded(monkeypatch: pytest.MonkeyPatch) -> None:

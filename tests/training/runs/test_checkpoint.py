@@ -143,9 +143,9 @@ def test_a_folder_that_is_no_checkpoint_is_never_replaced(tmp_path: Path, recipe
     folder.mkdir()
     (folder / "thesis.txt").write_text("years of work")
     assert read_record(folder) is None
-    with pytest.raises(CheckpointError, match="mine is there and holds no checkpoint"):
+    with pytest.raises(CheckpointError, match="mine exists and is not a checkpoint"):
         is_finished(Job(BASE, folder, recipe), may_replace=may_replace)
-    with pytest.raises(CheckpointError, match="mine is there and holds no checkpoint"):
+    with pytest.raises(CheckpointError, match="mine exists and is not a checkpoint"):
         write(Job(BASE, folder, recipe))
     assert (folder / "thesis.txt").read_text() == "years of work"
 

@@ -2,6 +2,7 @@
 
 import random
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,17 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.corpus import Corpus
-from training.data.degenerate import broken_copies
 from training.data.rubric import Rubric, split_words
 from training.data.tasks.tasks import read_tasks
 from training.data.world.examples import Example
+from training.recipe import Recipe
 from training.runs.generate import Sample
+from training.stages import pairs as stage
 from training.stages.pairs import (
     break_problems,
     break_reply,
     draw_prompts,
     make_near_misses,
     make_pairs,
+    sample_groups,
 )
 
 COW = Example("sound", "What does a cow say?", "A cow says moo.", "full", ("moo",), {"word": "cow", "answer": "moo"})
@@ -91,6 +94,19 @@ def test_a_broken_reply_is_some_text_and_never_the_chosen_one(chosen: str, seed:
     assert set(broken.split()) <= {*chosen.split(), "."}
 
 
+def test_replies_are_sampled_where_models_are_asked_several_to_each_prompt(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[dict[str, Any]] = []
+    monkeypatch.setattr(stage, "load_tokenizer", lambda folder: None)
+    monkeypatch.setattr(stage, "load_language_model", lambda folder, **options: loaded.append(options))
+    monkeypatch.setattr(stage, "sample_replies", lambda model, tokenizer, prompts, **_: [sample(p) for p in prompts])
+    settings = recipe.pairs.model_copy(update={"samples": 3})
+    groups = sample_groups(Path("sft"), ["a", "b"], settings)
+    assert [[s.text for s in group] for group in groups] == [["a"] * 3, ["b"] * 3]
+    assert loaded == [{}]  # not to train, so on the graphics card where there is one
+
+
 def test_replies_are_broken_in_several_ways() -> None:
     rng = random.Random(0)
     rows = [break_reply(COW.prompt, RIGHT, rng, 2.0) for _ in range(80)]
@@ -108,13 +124,6 @@ def test_problems_are_broken_as_many_as_asked_for_and_no_story_among_them(corpus
     assert stories
     assert stories.isdisjoint(chosen for chosen, _ in sides(rows))
     assert len({broken for _, broken in sides(rows)}) > 200
-
-
-def test_every_broken_copy_scores_below_the_reply_it_was_made_from(rubric: Rubric) -> None:
-    best = rubric.mark(COW, RIGHT, is_finished=True).points
-    for broken in broken_copies(RIGHT, random.Random(1)):
-        if split_words(broken) != split_words(RIGHT):
-            assert rubric.mark(COW, broken, is_finished=True).points < best, broken
 
 
 def test_prompts_are_drawn_once_each_and_never_from_what_cannot_be_judged(corpus: Corpus) -> None:

@@ -1,5 +1,6 @@
 """The order in which the reward model sees its pairs, and the temperature of its scores."""
 
+import copy
 import math
 import random
 from collections import Counter
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from training.recipe import Reward
-from training.stages.reward import fit_temperature, order_pairs, split_calibration
+from training.evaluate.rewards import score_gaps
+from training.sections import Reward
+from training.stages.reward import calibrate, fit_temperature, order_pairs, split_calibration
 
 
 def settings(finish: float = 0.0) -> Reward:
@@ -64,6 +66,19 @@ def test_the_temperature_that_votes_were_cast_at_is_found_again(temperature: flo
         gap = rng.uniform(0, 5)
         gaps.append(gap if rng.random() < 1 / (1 + math.exp(-gap / temperature)) else -gap)
     assert fit_temperature(gaps) == pytest.approx(temperature, rel=0.1)
+
+
+def test_scores_are_divided_by_the_temperature_that_fits_them(judge: Any, tokenizer: Any) -> None:
+    model = copy.deepcopy(judge)
+    rows = pairs_of([(float(i), float(i + 1)) for i in range(40)])
+    before = score_gaps(model, tokenizer, rows)
+    temperature = calibrate(model, tokenizer, rows)
+    assert temperature == pytest.approx(fit_temperature(before))
+    assert temperature != pytest.approx(1.0, rel=0.01)
+    assert score_gaps(model, tokenizer, rows) == pytest.approx(
+        [gap / temperature for gap in before], rel=1e-3, abs=1e-4
+    )
+    assert calibrate(model, tokenizer, []) == 1.0
 
 
 def test_scores_are_calibrated_on_prompts_that_are_not_trained_on() -> None:

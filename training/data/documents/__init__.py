@@ -1,1 +1,1 @@
-"""Kinds of documents that are pretrained on, and other people's text in their place."""
+"""Kinds of documents to pretrain on, and other people's text to use in their place."""

@@ -1,7 +1,7 @@
-"""Questions and their answers as documents, in many forms: a lesson, a talk, cards, a list.
+"""Questions and their answers as documents, in many forms: a lesson, a conversation, cards, a list.
 
-A base model is asked in another form later ("Question: ... Answer: ..."), so that it has to find out from the solved
-questions above what is wanted of it. The forms stand in asking.yaml.
+A base model is later asked in a form of its own ("Question: ... Answer: ..."), so that it has to learn from the solved
+questions above what is wanted. The forms are in text/asking.yaml.
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ SLOTS = (("question", "name", "friend"), ("answer", "name", "friend"))
 
 @cache
 def read_asking() -> tuple[tuple[Phrasing, ...], ...]:
-    """Read the forms, each the line that asks and the line that answers.
+    """Read the forms, each a line that asks and a line that answers.
 
     Raises:
         DataError: a form that is not two lines, or a line without its question or answer or with an unknown slot.
@@ -39,11 +39,12 @@ def read_asking() -> tuple[tuple[Phrasing, ...], ...]:
 
 
 def write_asking(examples: list[Example], lexicon: Lexicon, rng: Random) -> str:
-    """Write examples as one document in one of the forms, with the same two children all through."""
+    """Write examples as one document in one of the forms, between the same two children throughout."""
     asking, answering = rng.choice(read_asking())
     name, friend = draw_distinct(lambda: draw_name(lexicon, rng)[0], 2)
-    said = {"name": name, "friend": friend}
+    children = {"name": name, "friend": friend}
     joint = rng.choice(("\n", "\n\n"))
     return joint.join(
-        f"{asking.fill(said | {'question': e.prompt})}\n{answering.fill(said | {'answer': e.reply})}" for e in examples
+        f"{asking.fill(children | {'question': e.prompt})}\n{answering.fill(children | {'answer': e.reply})}"
+        for e in examples
     )

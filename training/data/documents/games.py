@@ -1,8 +1,8 @@
-"""Games in which what was said before is said again: growing lists, echoes, cards that have to be remembered.
+"""Games in which earlier words are repeated: growing lists, echoes, cards that have to be remembered.
 
 A small model learns facts first and copying last: after 16 million tokens of stories and questions alone it still
-answered about somebody who was not in the text. Here nothing but copying helps, since words and names are drawn at
-random, and what is learnt here is what stories and reading need. The phrasings stand in games.yaml.
+answered about people who were not in the text. Here nothing but copying helps, since words and names are drawn at
+random, and stories and reading need what is learnt here. The phrasings are in text/games.yaml.
 """
 
 from functools import cache
@@ -34,12 +34,12 @@ def read_games() -> dict[tuple[str, str], tuple[Phrasing, ...]]:
         DataError: a part of a game is missing, or one of its phrasings has a slot that nothing fills.
     """
     tree = read_yaml(FILE)
-    found = {}
+    phrasings = {}
     for (game, part), slots in PARTS.items():
         if not tree.get(game, {}).get(part):
             raise DataError(f"{FILE}: no phrasings of {game}: {part}: write some with {', '.join(slots) or 'no slots'}")
-        found[game, part] = compile_phrasings(tree[game][part], slots, what=f"{FILE}: {game}: {part}")
-    return found
+        phrasings[game, part] = compile_phrasings(tree[game][part], slots, what=f"{FILE}: {game}: {part}")
+    return phrasings
 
 
 def write_game(lexicon: Lexicon, rng: Random) -> str:
@@ -75,13 +75,13 @@ def _write_cards(lexicon: Lexicon, rng: Random) -> str:
     if rng.random() < 0.4:
         items = draw_distinct(lambda: rng.choice(nouns(lexicon)).word, count)
     tell, turn, ask = (rng.choice(read_games()["cards", part]) for part in ("tell", "turn", "ask"))
-    told = [tell.fill({"name": name, "item": item}) for name, item in zip(names, items, strict=True)]
-    asked = [ask.fill({"told": sentence}) for sentence in rng.sample(told, count)]
-    return f"{' '.join(told)}\n{turn.text}\n{' '.join(asked)}"
+    cards = [tell.fill({"name": name, "item": item}) for name, item in zip(names, items, strict=True)]
+    asked = [ask.fill({"told": sentence}) for sentence in rng.sample(cards, count)]
+    return f"{' '.join(cards)}\n{turn.text}\n{' '.join(asked)}"
 
 
 def _words(lexicon: Lexicon, rng: Random, count: int) -> list[str]:
-    """Draw different words, in every second game some that are made up."""
+    """Draw different words; in half of the games some of them are made up."""
     words = draw_words(lexicon, rng, count)
     if rng.random() < 0.5:
         return words

@@ -1,7 +1,7 @@
 """Text from elsewhere: any Hugging Face dataset, or a folder or file of JSON, CSV, Parquet or text.
 
-``data.text`` and ``data.chats`` of a recipe name them. They take the place of the generated world in pretraining and
-in finetuning; held-out prompts stay the world's.
+A recipe's ``data.text`` and ``data.chats`` name them. They replace generated text in pretraining and in finetuning;
+held-out prompts are still generated ones.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from typing import Any
 
 from training.data.world.examples import Example
 from training.data.yaml_files import DataError
-from training.recipe import Data, Outside
+from training.sections import Data, Outside
 
 READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet", ".txt": "text"}
 
 
 def open_documents(data: Data) -> Iterator[str] | None:
-    """Yield the documents of data.text again and again, or return None where the recipe names none.
+    """Yield the documents of data.text over and over, or return None if the recipe names none.
 
     Raises:
         DataError: no such dataset, no such column, or a split without rows.
@@ -25,7 +25,7 @@ def open_documents(data: Data) -> Iterator[str] | None:
 
 
 def open_chats(data: Data, limit: int) -> list[Example] | None:
-    """Return up to limit prompt-response pairs of data.chats, or None where the recipe names none.
+    """Return up to limit prompt-response pairs of data.chats, or None if the recipe names none.
 
     A row has the column "messages" (its first user and first assistant turn are taken), or "prompt" and "completion".
 
@@ -68,7 +68,7 @@ def _load(source: Outside) -> Any:
     path = Path(source.path)
     none = DataError(f"dataset {source.path!r}, split {source.split!r}: no rows: choose another split or file")
     if path.is_file() and path.stat().st_size == 0:
-        raise none  # which the library stumbles over
+        raise none  # the library has no clear error for it
     try:
         if path.suffix in READERS:
             rows = load_dataset(READERS[path.suffix], data_files=str(path), split=source.split)

@@ -1,7 +1,7 @@
 """Short passages about several children: who has what, of which colour, and where everyone is.
 
-As documents they come with several questions each, since every answer is one more lesson in looking back.
-The phrasings stand in text/tasks/passages.yaml. No pronoun is used, so every sentence can be read alone.
+As documents they come with several questions each, since every answer is one more lesson in looking back. The phrasings
+are in text/tasks/passages.yaml. They use no pronouns, so that every sentence can be read by itself.
 """
 
 import re
@@ -30,8 +30,8 @@ def read_passages() -> dict[str, tuple[Phrasing, ...]]:
     """Read the phrasings of what a passage says.
 
     Raises:
-        DataError: a kind of sentence is missing, or one of its phrasings leaves out what it should say or does not
-            begin with what it is asked by, so that no answer could quote it.
+        DataError: a kind of sentence is missing, or one of its phrasings leaves out a slot or does not begin with what
+            questions name, so that no answer could quote it.
     """
     tree = read_yaml(FILE)
     phrasings = {}
@@ -66,15 +66,15 @@ def read_asked() -> tuple[tuple[Phrasing, Phrasing], ...]:
     return tuple(pairs)
 
 
-def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
-    """Write about every child what it has ("has") or where it is ("at"), or both, or whose things are ("owned").
+def write_passage(children: list[Child], rng: Random, *, about: str) -> str:
+    """Write one sentence on every child, in random order.
 
-    The children come in any order, one sentence each.
+    about: what it has ("has"), where it is ("at"), "both", or to whom its thing belongs ("owned").
     """
     phrasings = read_passages()
     sentences = []
     for child in rng.sample(children, len(children)):
-        kind = tell if tell == "owned" or rng.random() < 0.5 else "both"
+        kind = about if about == "owned" or rng.random() < 0.5 else "both"
         sentences.append(rng.choice(phrasings[kind]).fill(vars(child)))
     if rng.random() < 0.15:
         sentences.insert(0, rng.choice(phrasings["story_about"]).fill({"count": NUMBER_WORDS[len(children)]}))
@@ -82,32 +82,32 @@ def write_passage(children: list[Child], rng: Random, *, tell: str) -> str:
 
 
 def write_passage_document(children: list[Child], rng: Random) -> str:
-    """Write a passage that tells everything of every child, and after it what is true, each after a quotation.
+    """Write a passage with everything about every child, and then what follows from it, each after a quotation.
 
-    Three documents in five put the questions before the answers.
+    In three documents of five the questions are written too.
     """
     if rng.random() < 0.5:
-        passage = write_passage(children, rng, tell="both")
+        passage = write_passage(children, rng, about="both")
     else:
-        first = write_passage(children, rng, tell=rng.choice(("has", "owned")))
-        passage = f"{first} {write_passage(children, rng, tell='at')}"
+        first = write_passage(children, rng, about=rng.choice(("has", "owned")))
+        passage = f"{first} {write_passage(children, rng, about='at')}"
     is_asked = rng.random() < 0.6
     known = []
     for child, (question, answer) in product(children, read_asked()):
         slots = vars(child)
-        told = [slots[slot] for slot in answer.slots]
+        needed = [slots[slot] for slot in answer.slots]
         for key in (child.name, f"The {child.colour} {child.thing}"):
-            quote = quote_from(key, passage, told)
+            quote = quote_from(key, passage, needed)
             if quote and ("name" if key == child.name else "thing") in question.slots:
-                said = f"{quote} {answer.fill(slots)}"
-                known.append(f"{question.fill(slots)} {said}" if is_asked else said)
+                reply = f"{quote} {answer.fill(slots)}"
+                known.append(f"{question.fill(slots)} {reply}" if is_asked else reply)
     count = rng.randint(3, 5) if is_asked else rng.randint(4, 8)
     return "\n".join([passage, *rng.sample(known, min(count, len(known)))])
 
 
-def quote_from(key: str, passage: str, told: Iterable[str] = ()) -> str:
-    """Return the first sentence of a passage that begins with the key and tells all that, nothing where none does."""
+def quote_from(key: str, passage: str, needed: Iterable[str] = ()) -> str:
+    """Return the first sentence of a passage that begins with the key and has all that is needed, "" if none does."""
     for sentence in passage.split(". "):
-        if re.match(rf"{re.escape(key)}\b", sentence) and all(text in sentence for text in told):
+        if re.match(rf"{re.escape(key)}\b", sentence) and all(text in sentence for text in needed):
             return sentence.removesuffix(".") + "."
     return ""

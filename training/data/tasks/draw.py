@@ -1,4 +1,4 @@
-"""Draw examples of tasks: a prompt, a good reply, and what else is right or nearly so."""
+"""Draw examples of tasks: a prompt, a good reply, every other right one, and near misses."""
 
 from dataclasses import replace
 from itertools import product
@@ -10,9 +10,9 @@ from training.data.world.examples import Example, Problem
 from training.data.world.lexicon import Lexicon
 from training.data.world.phrasing import Phrasing
 from training.data.world.scenes import draw_scene
-from training.data.world.skeletons import put_title, read_endings, read_forms, told_stories
+from training.data.world.skeletons import put_title, read_endings, read_forms, select_stories
 
-FORM_SHARES = (0.1, 0.6, 0.3)  # a reply that first says again what it is about is right more often
+FORM_SHARES = (0.1, 0.6, 0.3)  # few short ones: a reply that first repeats what it is about is more often right
 CLOSING = "I hope that helps!"
 CLOSED = 0.2  # share of whole sentences that it follows, the same for every phrasing, so that rewards favour no wording
 ANY_ENDING = 0.7  # share of the stories to continue whose ending fits any beginning
@@ -24,7 +24,7 @@ def draw_example(
 ) -> Example:
     """Draw one prompt of a task and a good reply; held-out ones use held-out phrasings, plots and names.
 
-    form: "short", "full" or "warm" for the reply, without a closing; where it is None, both are drawn.
+    form: of the reply, "short", "full" or "warm", without a closing; if None, form and closing are drawn.
     """
     if task.kind == "story":
         return _draw_story(task, lexicon, rng, is_heldout)
@@ -41,7 +41,7 @@ def draw_example(
 
 
 def accepted_replies(task: Task, example: Example) -> list[tuple[str, str]]:
-    """Return every composed reply that is right, as (form, text), without closings."""
+    """Return every right reply that the phrasings give, as (form, text), without closings."""
     accepted = []
     if task.kind == "two":
         ways = [accepted_replies(read_tasks()[part.task], part) for part in example.slots["parts"]]
@@ -57,9 +57,9 @@ def accepted_replies(task: Task, example: Example) -> list[tuple[str, str]]:
 
 
 def draw_near_miss(task: Task, example: Example, other: Example, rng: Random) -> tuple[str, str]:
-    """Return a right reply to a checkable example, and the same one filled in part or whole from another problem.
+    """Return a right reply to a checkable example, and the same one filled with one or all slots of another problem.
 
-    In part means one slot of it, so that the two may well be the same text, or both be right.
+    The two may be the same text, or both be right.
     """
     phrasing = rng.choice(_phrasings(task, example.slots, rng.choice(FORMS[1:])))
     closing = _draw_closing(rng)
@@ -75,16 +75,16 @@ def _draw_story(task: Task, lexicon: Lexicon, rng: Random, is_heldout: bool) -> 
     scene = draw_scene(lexicon, rng, is_heldout=is_heldout)
     question = _draw_question(task, rng, is_heldout)
     with_animal = task.asks_with("animal")
-    skeleton = rng.choice([s for s in told_stories(is_heldout, task.plots) if s.has_animal or not with_animal])
+    skeleton = rng.choice([s for s in select_stories(is_heldout, task.plots) if s.has_animal or not with_animal])
     thing = f"{scene['colour']} {scene['thing']}"
-    steps = skeleton.tell_steps(scene, rng)
+    steps = skeleton.fill_steps(scene, rng)
     if not task.asks_with("beginning"):
         kept = (scene["hero"], thing, *((scene["animal"],) if with_animal else ()))
         story = put_title(" ".join(steps), scene, rng, with_animal=with_animal)
         return Example(task.name, question.fill(scene), story, kept=kept, slots=scene)
     cut = _end_of_beginning(steps, scene["hero"], thing)
     prompt = question.fill(scene | {"beginning": " ".join(steps[:cut])})
-    rest = rng.choice(read_endings()).tell(scene, rng) if rng.random() < ANY_ENDING else " ".join(steps[cut:])
+    rest = rng.choice(read_endings()).fill(scene, rng) if rng.random() < ANY_ENDING else " ".join(steps[cut:])
     return Example(task.name, prompt, rest, kept=(scene["hero"], thing), slots=scene)
 
 
@@ -102,7 +102,7 @@ def _draw_letter(task: Task, lexicon: Lexicon, rng: Random, is_heldout: bool) ->
     question = _draw_question(task, rng, is_heldout)
     letter = rng.choice([form for form in read_forms() if form.name == "letter"])
     kept = (scene["friend"], scene["hero"])
-    return Example(task.name, question.fill(scene), letter.tell(scene, rng), kept=kept, slots=scene)
+    return Example(task.name, question.fill(scene), letter.fill(scene, rng), kept=kept, slots=scene)
 
 
 def _draw_question(task: Task, rng: Random, is_heldout: bool) -> Phrasing:

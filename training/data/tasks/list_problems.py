@@ -5,15 +5,22 @@ from random import Random
 from training.data.world.examples import Draw, Problem
 from training.data.world.lexicon import Lexicon
 from training.data.world.pools import NUMBER_WORDS, draw_words, join, noun_kinds, number_off, short_words
+from training.data.world.scenes import TRIES
+from training.data.yaml_files import DataError
 
 
 def sort_words(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
-    """Draw three words of different first letters and their order in the alphabet."""
-    while True:
+    """Draw three words of different first letters and their alphabetical order.
+
+    Raises:
+        DataError: the lexicon has none.
+    """
+    for _ in range(TRIES):
         words = [rng.choice(short_words(lexicon, 7)) for _ in range(3)]
         if len({word[0] for word in words}) == 3:
             keys, sorted_keys = (join([f"{word[0]} {word}" for word in row]) for row in (words, sorted(words)))
             return {"list": join(words), "answer": join(sorted(words)), "keys": keys, "sorted_keys": sorted_keys}
+    raise DataError("sort_words: the lexicon has no three short words of different first letters: add some")
 
 
 def reverse_list(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -61,11 +68,11 @@ def odd_one_out(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     words = rng.sample(lexicon.by_kind[kind], 3)
     odd = rng.choice(lexicon.by_kind[other])
     words.insert(rng.randrange(4), odd)
-    told = ", ".join(f"{word.kind}: {word.word}" for word in words)
+    kinds_of_words = ", ".join(f"{word.kind}: {word.word}" for word in words)
     return {
         "list": join([word.word for word in words]),
         "answer": odd.word,
-        "told": told,
+        "told": kinds_of_words,
         "most": kind,
         "least": other,
     }

@@ -10,17 +10,17 @@ from training.data.world.pools import NUMBER_WORDS, number_off
 from training.data.world.scenes import Child, draw_children
 
 
-def passage_problem(tell: str, answer: Callable[[Child], str] | None, *, by_thing: bool = False) -> Draw:
+def passage_problem(about: str, answer: Callable[[Child], str] | None, *, by_thing: bool = False) -> Draw:
     """Return a function that draws a passage about two to four children and what is asked about one of them.
 
-    tell: what the passage says of each child ("has", "at", "owned"). answer: read off the child; where None, how many
+    about: what the passage says of each child ("has", "at", "owned"). answer: read off the child; where None, how many
     children there are. by_thing: the sentence that has the answer begins with the child's thing and not with its name.
     """
 
     def draw(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
         children = draw_children(lexicon, rng, rng.randint(2, 4), is_heldout=is_heldout)
         asked = rng.choice(children)
-        passage = write_passage(children, rng, tell=tell)
+        passage = write_passage(children, rng, about=about)
         met = sorted((child.name for child in children), key=passage.index)
         return {
             "passage": passage,

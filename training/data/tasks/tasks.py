@@ -69,7 +69,7 @@ def read_tasks() -> dict[str, Task]:
     """Read all tasks.
 
     Raises:
-        DataError: a broken file, an unknown task, kind, part or key, a task that stands twice, a problem without a
+        DataError: a broken file, an unknown task, kind, part or key, a task that is there twice, a problem without a
             task, too few phrasings, or a slot nothing fills.
     """
     tasks: dict[str, Task] = {}
@@ -80,7 +80,7 @@ def read_tasks() -> dict[str, Task]:
             if not isinstance(row, dict) or not row.get("task"):
                 raise DataError(f"{path}: a row has no task: {str(row)[:60]}: name it")
             if row["task"] in tasks:
-                raise DataError(f"{row['task'].where}: the task {str(row['task'])!r} stands twice: join the two")
+                raise DataError(f"{row['task'].where}: the task {str(row['task'])!r} is there twice: join the two")
             tasks[str(row["task"])] = _task_of(row, str(path))
     if missing := sorted(DRAWS.keys() - tasks.keys()):
         raise DataError(f"{FOLDER}: no phrasings of the task {missing[0]!r}: write some, or remove its problem")

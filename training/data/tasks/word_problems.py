@@ -7,7 +7,8 @@ from random import Random
 from training.data.world.examples import Draw, Problem
 from training.data.world.lexicon import SIZES, Lexicon, article
 from training.data.world.pools import noun_kinds, nouns, short_words, spell_out, things_with
-from training.data.world.scenes import draw_distinct
+from training.data.world.scenes import TRIES, draw_distinct
+from training.data.yaml_files import DataError
 
 CLUES = {
     "colour": "I am {}.",
@@ -20,7 +21,7 @@ CLUES = {
     "eats": "I eat {}.",
     "young": "My young one is called a {}.",
 }
-SAID_KINDS = {  # of which one says no "a"
+NAMED_KINDS = {  # kinds that do not take "a" as they are
     "clothing": "piece of clothing",
     "furniture": "piece of furniture",
     "sky": "thing in the sky",
@@ -40,7 +41,7 @@ UTENSILS = (
 
 
 def draw_fact(fact: str, *also: str) -> Draw:
-    """Return a drawing of a word that has a fact, which is the answer; further facts become slots."""
+    """Return a function that draws a word with a fact, which is the answer; further facts become slots."""
 
     def draw(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
         word = rng.choice(things_with(lexicon, fact))
@@ -54,7 +55,7 @@ def rhyme(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     """Draw a word of a rhyme group; every other one of the group is right."""
     group = rng.choice(lexicon.rhymes)
     i = rng.randrange(len(group))
-    others = group[i + 1 :] + group[:i]  # the next one is said first, since one partner is learnt sooner than all
+    others = group[i + 1 :] + group[:i]  # always the next one first, since one partner is learnt sooner than all
     return {"word": group[i], "answer": others[0], "answers": others}
 
 
@@ -102,12 +103,17 @@ def parts(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
 
 
 def size(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
-    """Draw two things of different size and the bigger."""
-    while True:
+    """Draw two things of different size and the bigger.
+
+    Raises:
+        DataError: the lexicon has none.
+    """
+    for _ in range(TRIES):
         one, other = rng.sample(lexicon.by_fact["size"], 2)
         gap = SIZES.index(one.facts["size"]) - SIZES.index(other.facts["size"])
         if gap:
             return {"a": one.word, "b": other.word, "answer": one.word if gap > 0 else other.word}
+    raise DataError("size: the lexicon has no two words of different size: add some")
 
 
 def is_a(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -116,17 +122,22 @@ def is_a(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     kind, truth = word.kind, "yes"
     if rng.random() < 0.5:
         kind, truth = draw_distinct(lambda: rng.choice(noun_kinds(lexicon)), 1, {word.kind})[0], "no"
-    return {"word": word.word, "kind": _said(kind), "answer": _said(word.kind), "answers": (truth,)}
+    return {"word": word.word, "kind": _name_kind(kind), "answer": _name_kind(word.kind), "answers": (truth,)}
 
 
 def definition(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
-    """Draw a thing with its kind and its use, or an animal with its kind and its place."""
-    while True:
+    """Draw a thing with its kind and its use, or an animal with its kind and its place.
+
+    Raises:
+        DataError: the lexicon has none.
+    """
+    for _ in range(TRIES):
         word = rng.choice(lexicon.by_fact["use"] if rng.random() < 0.5 else lexicon.by_fact["at"])
         if word.kind in UTENSILS and "use" in word.facts:
-            return {"word": word.word, "answer": f"{article(_said(word.kind))}. We use it {word.facts['use']}"}
+            return {"word": word.word, "answer": f"{article(_name_kind(word.kind))}. We use it {word.facts['use']}"}
         if word.kind in ("animal", "bird", "insect", "fish") and "at" in word.facts:
             return {"word": word.word, "answer": f"{article(word.kind)}. It lives {word.facts['at']}"}
+    raise DataError("definition: the lexicon has no thing with a use and no animal with a place: add some")
 
 
 def riddle(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
@@ -154,8 +165,8 @@ def month_after(lexicon: Lexicon, rng: Random, is_heldout: bool) -> Problem:
     return {"month": lexicon.months[i], "answer": lexicon.months[(i + 1) % 12]}
 
 
-def _said(kind: str) -> str:
-    return SAID_KINDS.get(kind, kind)
+def _name_kind(kind: str) -> str:
+    return NAMED_KINDS.get(kind, kind)
 
 
 @cache
@@ -164,15 +175,15 @@ def _riddles(lexicon: Lexicon) -> tuple[tuple[str, tuple[tuple[str, ...], ...]],
     clues: dict[str, list[str]] = {}
     owners: dict[str, set[str]] = {}
     for word in nouns(lexicon):
-        said = [f"I am {article(_said(word.kind))}."]
-        said += [text.format(word.facts[fact]) for fact, text in CLUES.items() if fact in word.facts]
-        said += [f"I have {' and '.join(article(part) for part in word.parts[:2])}."] if word.parts else []
-        clues[word.word] = said
-        for clue in said:
+        hints = [f"I am {article(_name_kind(word.kind))}."]
+        hints += [text.format(word.facts[fact]) for fact, text in CLUES.items() if fact in word.facts]
+        hints += [f"I have {' and '.join(article(part) for part in word.parts[:2])}."] if word.parts else []
+        clues[word.word] = hints
+        for clue in hints:
             owners.setdefault(clue, set()).add(word.word)
     riddles = []
-    for name, said in clues.items():
-        sets = tuple(c for c in combinations(said, 3) if set.intersection(*(owners[clue] for clue in c)) == {name})
+    for name, hints in clues.items():
+        sets = tuple(c for c in combinations(hints, 3) if set.intersection(*(owners[clue] for clue in c)) == {name})
         if sets:
             riddles.append((name, sets))
     return tuple(riddles)

@@ -1,8 +1,8 @@
-"""The words of the world and what is true of them, read from lexicon/*.yaml.
+"""The words of the world and what is true of them, read from text/lexicon/*.yaml.
 
-A word is one line: ``{word: cow, kind: animal, sound: moo, legs: four, home: the farm, at: on the farm}``. Facts are
-what questions, riddles and explanations are composed from. ``carry: true`` marks what a child of a story can carry,
-``visit: true`` where it may go. The words and names of heldout.yaml never stand in a training text.
+A word is one line: ``{word: cow, kind: animal, sound: moo, legs: four, home: the farm, at: on the farm}``. Questions,
+riddles and explanations are composed from these facts. ``carry: true`` marks what a child in a story can carry,
+``visit: true`` where it may go. The words and names in heldout.yaml are in no training text.
 """
 
 from collections import defaultdict
@@ -73,8 +73,8 @@ class Word:
 class Lexicon:
     """All words and tables. heldout: words and names that are kept for measuring.
 
-    by_fact[f]: the words in training that can be counted and have the fact f (also "parts" and flags); by_kind[k]:
-    all words in training of a kind.
+    by_fact[f]: the countable words to train on that have the fact f (or "parts", or a flag). by_kind[k]: all words to
+    train on of a kind.
     """
 
     words: dict[str, Word]
@@ -92,64 +92,71 @@ def read_lexicon(limit: int | None = None) -> Lexicon:
     """Read the lexicon; with a limit only about so many words, spread evenly over the files, for very small models.
 
     Raises:
-        DataError: a broken file, a word that stands twice, an unknown key or value, a held-out word without an entry.
+        DataError: a broken file, a word that is there twice, an unknown key or value, a held-out word without an entry.
     """
-    entries = [(path, read_yaml(path)) for path in sorted(FOLDER.glob("*.yaml")) if path.name not in TABLES]
-    total = sum(len(rows) for _, rows in entries)
-    if total == 0:
+    entries = [
+        (path, row) for path in sorted(FOLDER.glob("*.yaml")) if path.name not in TABLES for row in read_yaml(path)
+    ]
+    if not entries:
         raise DataError(f"{FOLDER}: no words: restore the files from the repository")
     tables = {name: read_yaml(FOLDER / name) for name in TABLES}
-    stride = 1 if limit is None else max(1, total // limit)
-    words: dict[str, Word] = {}
-    for path, rows in entries:
-        for row in rows:
-            word = _word_of(row, path, tables["plurals.yaml"])
-            if word.word in words:
-                raise DataError(f"{row['word'].where}: {word.word!r} stands twice: remove one of the two")
-            words[word.word] = word
-    heldout_tree = read_yaml(HELDOUT)
-    if stride > 1:
-        words = {
-            name: word
-            for i, (name, word) in enumerate(words.items())
-            if i % stride == 0 or name in heldout_tree["words"]
-        }
+    words = _words_of(entries, tables["plurals.yaml"])
+    kept_apart = read_yaml(HELDOUT)["words"]
+    if unknown := [word for word in kept_apart if word not in words]:
+        raise DataError(f"{unknown[0].where}: {str(unknown[0])!r} has no entry in lexicon/: add one, or remove it here")
+    stride = 1 if limit is None else max(1, len(words) // limit)
+    words = {name: word for i, (name, word) in enumerate(words.items()) if i % stride == 0 or name in kept_apart}
     names = {key: tuple(str(n) for n in table) for key, table in tables["names.yaml"].items()}
-    heldout = {str(w) for w in heldout_tree["words"]} | {*names["heldout_girls"], *names["heldout_boys"]}
-    for word in heldout_tree["words"]:
-        if word not in words and stride == 1:
-            raise DataError(f"{word.where}: {str(word)!r} has no entry in lexicon/: add one, or remove it here")
-    seen = [word for word in words.values() if word.word not in heldout and not _mentions(word, heldout)]
-    by_fact: dict[str, list[Word]] = defaultdict(list)
-    by_kind: dict[str, list[Word]] = defaultdict(list)
-    for word in seen:
-        by_kind[word.kind].append(word)
-        if "mass" in word.flags:
-            continue  # nobody says "a rice"
-        for fact in (*word.facts, *word.flags, *(["parts"] if word.parts else [])):
-            by_fact[fact].append(word)
+    heldout = frozenset({*map(str, kept_apart), *names["heldout_girls"], *names["heldout_boys"]})
+    known = [word for word in words.values() if word.word not in heldout and not _mentions(word, heldout)]
     return Lexicon(
         words,
         names,
         tuple(tuple(str(w) for w in group) for group in tables["rhymes.yaml"]),
         tuple(str(d) for d in tables["orders.yaml"]["days"]),
         tuple(str(m) for m in tables["orders.yaml"]["months"]),
-        frozenset(heldout),
-        {fact: tuple(found) for fact, found in by_fact.items()},
-        {kind: tuple(found) for kind, found in by_kind.items()},
+        heldout,
+        _by_fact(known),
+        _by_kind(known),
     )
 
 
+def _words_of(entries: list[tuple[Path, Any]], plurals: dict[str, str]) -> dict[str, Word]:
+    words: dict[str, Word] = {}
+    for path, row in entries:
+        word = _word_of(row, path, plurals)
+        if word.word in words:
+            raise DataError(f"{row['word'].where}: {word.word!r} is there twice: remove one of the two")
+        words[word.word] = word
+    return words
+
+
+def _by_fact(words: list[Word]) -> dict[str, tuple[Word, ...]]:
+    found: dict[str, list[Word]] = defaultdict(list)
+    for word in words:
+        if "mass" not in word.flags:  # "a rice" is not English
+            for fact in (*word.facts, *word.flags, *(["parts"] if word.parts else [])):
+                found[fact].append(word)
+    return {fact: tuple(group) for fact, group in found.items()}
+
+
+def _by_kind(words: list[Word]) -> dict[str, tuple[Word, ...]]:
+    found: dict[str, list[Word]] = defaultdict(list)
+    for word in words:
+        found[word.kind].append(word)
+    return {kind: tuple(group) for kind, group in found.items()}
+
+
 def article(noun: str) -> str:
-    """Return a noun with "a" or "an" before it; plurals and what is not counted stay bare."""
+    """Return a noun with "a" or "an" before it; plurals and uncountable nouns have no article."""
     if noun in BARE or (noun.endswith("s") and not noun.endswith("ss")):
         return noun
     return f"an {noun}" if VOWEL_SOUND.match(noun) else f"a {noun}"
 
 
-def _mentions(word: Word, heldout: set[str]) -> bool:
-    said = " ".join([*word.facts.values(), *word.parts]).split()
-    return not heldout.isdisjoint(said)
+def _mentions(word: Word, heldout: frozenset[str]) -> bool:
+    mentioned = " ".join([*word.facts.values(), *word.parts]).split()
+    return not heldout.isdisjoint(mentioned)
 
 
 def _word_of(row: Any, path: Path, plurals: dict[str, str]) -> Word:

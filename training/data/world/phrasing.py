@@ -1,7 +1,6 @@
-"""A phrasing: a sentence with slots, compiled once, since a corpus fills millions of them.
+"""Phrasings: sentences with slots, compiled once, since a corpus fills millions of them.
 
-Filling takes care of what a careful writer would: "a" becomes "an" before a vowel's sound, and a slot that opens a
-sentence starts with a capital.
+When slots are filled, "a" becomes "an" before the sound of a vowel, and a slot that opens a sentence gets a capital.
 """
 
 import re
@@ -51,10 +50,10 @@ class Phrasing:
 
 
 def compile_phrasings(texts: Iterable[str], allowed: Iterable[str], *, what: str) -> tuple[Phrasing, ...]:
-    """Compile sentences whose slots must all be among the allowed ones; what names them in a message.
+    """Compile sentences whose slots must all be among the allowed ones. what: their name in an error.
 
     Raises:
-        DataError: none at all, one that is not text, or a slot that nothing fills.
+        DataError: no sentence at all, one that is not text, or a slot that nothing fills.
     """
     allowed = frozenset(allowed)
     phrasings = []

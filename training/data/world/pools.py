@@ -1,4 +1,4 @@
-"""Pools that problems draw their words from, each made once a lexicon, and how lists and numbers are written."""
+"""Pools of words that problems draw from, each made once per lexicon, and how lists and numbers are written."""
 
 from functools import cache
 from random import Random
@@ -16,19 +16,19 @@ PEOPLE = ("job", "relative")
 
 @cache
 def noun_kinds(lexicon: Lexicon) -> tuple[str, ...]:
-    """Return the kinds of nouns that have three words at least."""
+    """Return the kinds of nouns with at least three words."""
     return tuple(sorted(k for k, words in lexicon.by_kind.items() if k not in NO_NOUNS and len(words) >= 3))
 
 
 @cache
 def nouns(lexicon: Lexicon) -> tuple[Word, ...]:
-    """Return the nouns that can be counted."""
+    """Return the countable nouns."""
     return tuple(w for kind in noun_kinds(lexicon) for w in lexicon.by_kind[kind] if "mass" not in w.flags)
 
 
 @cache
 def things_with(lexicon: Lexicon, fact: str) -> tuple[Word, ...]:
-    """Return the words with a fact; nobody asks what a baker is for or made of."""
+    """Return the words with a fact, people left out: nobody asks what a baker is for or made of."""
     return tuple(word for word in lexicon.by_fact[fact] if word.kind not in PEOPLE)
 
 
@@ -40,7 +40,7 @@ def short_words(lexicon: Lexicon, letters: int) -> tuple[str, ...]:
 
 
 def draw_words(lexicon: Lexicon, rng: Random, count: int) -> list[str]:
-    """Draw so many different words."""
+    """Draw ``count`` different words."""
     return draw_distinct(lambda: rng.choice(short_words(lexicon, 8)), count)
 
 

@@ -1,6 +1,6 @@
-"""Scenes: who is where with what, drawn from the lexicon, so that a text made of one is true to itself.
+"""Scenes: who is where with what, drawn from the lexicon, so that a text made of one does not contradict itself.
 
-Binding a colour to a thing and a thing to a child is what small models learn last, so names and things are partly
+To bind a colour to a thing and a thing to a child is what small models learn last. Some names and things are therefore
 made up on the spot: a word that was never seen before can only be copied, not guessed.
 """
 
@@ -11,6 +11,7 @@ from functools import cache
 from random import Random
 
 from training.data.world.lexicon import COLOURS, Lexicon, Word, article
+from training.data.yaml_files import DataError
 
 PRONOUNS = {"girls": ("she", "her", "her"), "boys": ("he", "him", "his")}
 INVENTED = 0.5  # share of names that are made up, half of them of syllables and half of two names
@@ -18,13 +19,14 @@ CONSONANTS = (*"bdfghjklmnprstvwz", "br", "gr", "tr", "st")
 CLUSTERS = (*CONSONANTS, "bl", "ch", "cl", "dr", "fl", "gl", "pl", "sc", "sl", "sm", "sn", "sp", "str", "th")
 CODAS = (*"bdgklmnprstx", "dge", "ft", "ll", "mp", "nd", "ng", "nk", "pe", "rn", "sh", "sk", "st", "tch", "th")
 VOWELS = ("a", "e", "i", "o", "u", "ee", "o", "a")
-ENDINGS = {  # of names of two syllables and more, so that a name tells whether to say "she" or "he"
+ENDINGS = {  # of made-up names, so that the name shows whether to write "she" or "he"
     "girls": ("ra", "li", "na", "da", "lee", "la", "sa"),
     "boys": ("n", "l", "m", "to", "s", "x", "rin", "bo"),
 }
-# No word that is made up has one of these in it.
+# No made-up word contains one of these.
 RUDE = re.compile("bitch|cock|crap|cunt|dick|fag|fuck|nazi|nigg|piss|porn|rape|sex|slut|wank")
-COINED = 0.3  # share of the things that children carry which are words made up on the spot, for the same reason
+TRIES = 10_000  # draws before giving up
+COINED = 0.3  # share of the things that children carry that are made-up words
 TIMES = ("morning", "afternoon", "evening")
 WEATHER = ("sunny", "rainy", "windy", "cold", "warm", "snowy")
 FEELINGS = ("happy", "proud", "glad")
@@ -39,7 +41,7 @@ STORY_SLOTS = frozenset(
 
 @dataclass(frozen=True)
 class Child:
-    """A child of a passage: a name, what it has, of which colour, where it is (with the preposition)."""
+    """A child of a passage: its name, what it has, of which colour, and where it is (with the preposition)."""
 
     name: str
     thing: str
@@ -48,7 +50,7 @@ class Child:
 
 
 def draw_name(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> tuple[str, str]:
-    """Draw a name and the table it is from ("girls" or "boys"); half of the held-out draws use held-out names."""
+    """Draw a name and the table that it is from ("girls" or "boys"); half of the held-out draws use held-out names."""
     sex = rng.choice(("girls", "boys"))
     if is_heldout and rng.random() < 0.5:
         return rng.choice(lexicon.names["heldout_" + sex]), sex
@@ -94,11 +96,14 @@ def draw_thing(lexicon: Lexicon, rng: Random, *, is_heldout: bool = False) -> st
 
 
 def make_up_word(lexicon: Lexicon, rng: Random) -> str:
-    """Make up a word for a thing, half of them of syllables and half of two words' halves.
+    """Make up a word for a thing, of syllables or of the halves of two words.
 
-    Many spellings, so that every piece of a word that the tokenizer knows is copied now and then.
+    The spellings vary a lot, so that every piece of a word that the tokenizer has is copied now and then.
+
+    Raises:
+        DataError: every try gave a word that is known, short or rude.
     """
-    while True:
+    for _ in range(TRIES):
         if rng.random() < 0.5:
             word = _of_two(_long_words(lexicon), rng)
         else:
@@ -107,6 +112,7 @@ def make_up_word(lexicon: Lexicon, rng: Random) -> str:
         is_new = word not in lexicon.words and word not in lexicon.heldout
         if is_new and len(word) > 3 and not RUDE.search(word):
             return word
+    raise DataError(f"no new word in {TRIES} tries: the lexicon leaves no room")
 
 
 @cache
@@ -116,15 +122,21 @@ def _long_words(lexicon: Lexicon) -> tuple[str, ...]:
 
 
 def draw_distinct(draw: Callable[[], str], count: int, taken: set[str] | None = None) -> list[str]:
-    """Call draw() until there are count different results, none of them in taken."""
-    found: list[str] = []
+    """Call draw() until there are count different results, none of them in taken.
+
+    Raises:
+        DataError: thousands of calls did not give so many.
+    """
+    distinct: list[str] = []
     taken = set(taken or ())
-    while len(found) < count:
+    for _ in range(TRIES + count):
+        if len(distinct) == count:
+            return distinct
         value = draw()
         if value not in taken:
             taken.add(value)
-            found.append(value)
-    return found
+            distinct.append(value)
+    raise DataError(f"{count} different words are needed, and the lexicon gave {len(distinct)}: add words")
 
 
 def draw_children(lexicon: Lexicon, rng: Random, count: int, *, is_heldout: bool = False) -> list[Child]:

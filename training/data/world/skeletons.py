@@ -1,7 +1,7 @@
-"""Stories and other forms: skeletons of steps, each step with phrasings that can replace each other.
+"""Stories and other forms: skeletons of steps, each step a choice of phrasings.
 
-stories/*.yaml holds plots, each told by several skeletons; forms/*.yaml holds letters, dialogues, lists, recipes,
-poems, notes, instructions and explanations. A plot that says ``heldout: true`` is measured on and never trained on.
+text/stories/*.yaml holds plots, each with several skeletons; text/forms/*.yaml holds letters, dialogues, lists,
+recipes, poems, notes, instructions and explanations. A plot marked ``heldout: true`` is for measuring alone.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ EXPLAINED = {
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """Steps of phrasings. name: its plot or form. needs: the facts a word must have. joint: what joins the steps."""
+    """Steps, each a choice of phrasings. name: of its plot or form. joint: between steps. needs: facts of a word."""
 
     name: str
     steps: tuple[tuple[Phrasing, ...], ...]
@@ -40,18 +40,18 @@ class Skeleton:
 
     @cached_property
     def has_animal(self) -> bool:
-        """Whether every telling has the scene's animal in it."""
+        """Whether every way to fill it has the scene's animal in it."""
         return self.always_names("animal")
 
     def always_names(self, *slots: str) -> bool:
-        """Say whether the slots stand together in every phrasing of some step."""
+        """Say whether some step has all these slots in each of its phrasings."""
         return any(all(phrasing.slots.issuperset(slots) for phrasing in step) for step in self.steps)
 
-    def tell(self, slots: dict[str, str], rng: Random) -> str:
+    def fill(self, slots: dict[str, str], rng: Random) -> str:
         """Fill one phrasing of each step."""
-        return self.joint.join(self.tell_steps(slots, rng))
+        return self.joint.join(self.fill_steps(slots, rng))
 
-    def tell_steps(self, slots: dict[str, str], rng: Random) -> list[str]:
+    def fill_steps(self, slots: dict[str, str], rng: Random) -> list[str]:
         """Fill one phrasing of each step and keep the steps apart."""
         return [rng.choice(step).fill(slots) for step in self.steps]
 
@@ -78,24 +78,24 @@ def read_stories() -> tuple[Skeleton, ...]:
 
 
 @cache
-def told_stories(is_heldout: bool, plots: int | None = None) -> tuple[Skeleton, ...]:
-    """Return the skeletons of stories that are trained on, of so many plots spread evenly over all, or the held-out."""
-    told = [s for s in read_stories() if s.is_heldout == is_heldout]
+def select_stories(is_heldout: bool, plots: int | None = None) -> tuple[Skeleton, ...]:
+    """Return the held-out skeletons, or those to train on: of ``plots`` plots, spread evenly over all of them."""
+    stories = [s for s in read_stories() if s.is_heldout == is_heldout]
     if plots is None or is_heldout:
-        return tuple(told)
-    names = list(dict.fromkeys(s.name for s in told))
+        return tuple(stories)
+    names = list(dict.fromkeys(s.name for s in stories))
     count = min(plots, len(names))
     chosen = {names[i * len(names) // count] for i in range(count)}
-    return tuple(s for s in told if s.name in chosen)
+    return tuple(s for s in stories if s.name in chosen)
 
 
 @cache
 def read_endings() -> tuple[Skeleton, ...]:
-    """Read the endings that go on from the beginning of any story.
+    """Read the endings that fit the beginning of any story.
 
     Raises:
-        DataError: a broken or empty file, a slot that nothing fills, or an ending that can be told without hero or
-            thing, which the story would lose.
+        DataError: a broken or empty file, a slot that nothing fills, or an ending in which the hero or the
+            thing may be missing.
     """
     endings = []
     for number, steps in enumerate(read_yaml(ENDINGS), start=1):
@@ -104,7 +104,7 @@ def read_endings() -> tuple[Skeleton, ...]:
         for kept in (("hero",), ("colour", "thing")):
             if not ending.always_names(*kept):
                 lost = " and ".join(f"{{{slot}}}" for slot in kept)
-                raise DataError(f"{what}: it can be told without {lost}: put them into every phrasing of some step")
+                raise DataError(f"{what}: it can be filled without {lost}: put them into every phrasing of some step")
         endings.append(ending)
     return tuple(endings)
 
@@ -120,7 +120,7 @@ def read_titles() -> tuple[Phrasing, ...]:
 
 
 def put_title(story: str, scene: dict[str, str], rng: Random, *, with_animal: bool) -> str:
-    """Return a story under a title that names its hero and thing, and its animal too where that is asked for."""
+    """Return a story under a title that names its hero and thing, and its animal if with_animal."""
     title = rng.choice([t for t in read_titles() if ("animal" in t.slots) == with_animal])
     return f"{title.fill(scene)}\n\n{story}"
 
@@ -162,8 +162,8 @@ def words_for(skeleton: Skeleton, lexicon: Lexicon) -> list[Word]:
     pools = [lexicon.by_fact.get(need, ()) for need in kinds] or [tuple(w for k in lexicon.by_kind.values() for w in k)]
     common = set(pools[0]).intersection(*pools[1:])
     common = {word for word in common if word.kind not in NOT_THINGS or "opposite" in kinds}
-    found = [word for word in common if "part2" not in skeleton.needs or len(word.parts) >= 2]
-    return sorted(found, key=lambda word: word.word)
+    fitting = [word for word in common if "part2" not in skeleton.needs or len(word.parts) >= 2]
+    return sorted(fitting, key=lambda word: word.word)
 
 
 def _compile(steps: Any, slots: Any, what: str) -> tuple[tuple[Phrasing, ...], ...]:

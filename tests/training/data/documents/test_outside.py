@@ -8,7 +8,8 @@ import pytest
 
 from training.data.documents.outside import open_chats, open_documents
 from training.data.yaml_files import DataError
-from training.recipe import Data, Outside, load_recipe
+from training.recipe import load_recipe
+from training.sections import Data, Outside
 
 
 def data(**outside: Outside) -> Data:

@@ -15,7 +15,7 @@ from training.data.yaml_files import DataError
     ("text", "problem"),
     [
         ("- task: oposite\n  questions: [a]\n", "unknown task 'oposite'"),
-        ("- task: opposite\n  questions: [a]\n", "stands twice"),
+        ("- task: opposite\n  questions: [a]\n", "is there twice"),
         ("- questions: [a]\n", "has no task"),
         ("- task: hum\n  kind: song\n", "unknown kind 'song': use one of problem, "),
         ("- task: fables\n  kind: story\n  stand_alone: true\n", "unknown key 'stand_alone'"),

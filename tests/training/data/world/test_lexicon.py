@@ -14,7 +14,7 @@ from training.recipe import load_recipe
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("- {word: cow, kind: animal}", "'cow' stands twice"),
+        ("- {word: cow, kind: animal}", "'cow' is there twice"),
         ("- {word: gryphon, kind: animal, wings: two}", "unknown fact 'wings'"),
         ("- {word: gryphon, kind: animal, colour: teal}", "colour 'teal'"),
         ("- {word: gryphon}", "no word or no kind"),

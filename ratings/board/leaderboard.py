@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from common.words import plural
 from ratings.board.columns import BoardRow, make_row
 from ratings.board.estimate import Estimate, estimate
 from ratings.board.settings import Settings as Settings
@@ -28,7 +29,6 @@ from ratings.scale import POINTS_PER_NAT, to_points
 from ratings.votes.counts import Counts, count
 from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
-from ratings.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd

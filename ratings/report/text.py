@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from common.words import plural
 from ratings.analysis.attribution import Attribution
 from ratings.analysis.changes import Changes
 from ratings.analysis.elo_shuffles import EloShuffles
@@ -20,7 +21,7 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.existence import RATED
 from ratings.fit.ties import TieChoice
 from ratings.report.report import Report
-from ratings.wording import plural, printable
+from ratings.wording import printable
 
 WIDTH = 100
 

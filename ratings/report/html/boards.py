@@ -1,12 +1,13 @@
 """Boards on the page: the main one, its intervals, the boards of categories and of separate components."""
 
+from markupsafe import Markup
+
 from ratings.board.columns import COLUMNS, BoardRow, Column, ranks
 from ratings.board.leaderboard import Leaderboard
 from ratings.fit.existence import RATED
 from ratings.report.html.elements import (
     NONE,
     NOTATION,
-    Markup,
     Part,
     figure,
     join,

@@ -2,6 +2,8 @@
 
 import math
 
+from markupsafe import Markup
+
 from ratings.analysis.attribution import Gain
 from ratings.analysis.position import POSITION
 from ratings.analysis.style import odds_of_double
@@ -10,7 +12,6 @@ from ratings.board.leaderboard import Leaderboard
 from ratings.fit.covariates import Covariate, CovariateFit
 from ratings.report.html.elements import (
     NOTATION,
-    Markup,
     Part,
     bullets,
     facts,

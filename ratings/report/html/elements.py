@@ -1,14 +1,16 @@
 """The pieces a page is made of: escaped text, tables, figures and sections.
 
-Every text is escaped unless it is `Markup`, which only the functions here make. So a name that is
+Every text is escaped unless it is `Markup` (markupsafe), which only the functions here make. So a name that is
 forgotten somewhere comes out as text and never as a tag.
 """
 
-import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ratings import wording
+import markupsafe
+from markupsafe import Markup
+
+from common import words
 from ratings.board.columns import Notation
 
 if TYPE_CHECKING:
@@ -20,12 +22,6 @@ NONE = NOTATION.none
 
 # A name that turns the direction of writing would turn the sentence around it as well.
 _TURNS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
-
-
-class Markup(str):
-    """HTML as it is."""
-
-    __slots__ = ()
 
 
 class Part(NamedTuple):
@@ -42,18 +38,20 @@ class Part(NamedTuple):
 
 def escape(text: str) -> Markup:
     """Return the text as HTML that shows it; Markup stays as it is."""
-    return text if isinstance(text, Markup) else Markup(html.escape(text.translate(_TURNS)))
+    return text if isinstance(text, Markup) else markupsafe.escape(text.translate(_TURNS))
 
 
 def join(parts: Iterable[str], between: str = "") -> Markup:
     """Return all parts, each escaped, with something between them."""
-    return Markup(escape(between).join(escape(part) for part in parts))
+    return escape(between).join(escape(part) for part in parts)
 
 
 def tag(name: str, *parts: str, **attributes: str) -> Markup:
     """Return an element; `class_` stands for class, and attributes are escaped."""
-    text = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items() if value)
-    return Markup(f"<{name}{text}>{join(parts)}</{name}>")
+    values = Markup().join(
+        Markup(' {}="{}"').format(key.rstrip("_"), value) for key, value in attributes.items() if value
+    )
+    return Markup("<{0}{1}>{2}</{0}>").format(name, values, join(parts))
 
 
 def paragraph(*parts: str, class_: str = "") -> Markup:
@@ -132,4 +130,4 @@ def listing(names: Sequence[str], most: int = 4) -> str:
 
 def plural(n: int, what: str, several: str = "") -> str:
     """Return "1 vote" or "1,200 votes"."""
-    return wording.plural(n, what, several, commas=True)
+    return words.plural(n, what, several, commas=True)

@@ -9,6 +9,8 @@ writes its colours as inline styles, so the rules that replace them are marked i
 from collections.abc import Callable
 from pathlib import Path
 
+from markupsafe import Markup
+
 from ratings.board.leaderboard import Leaderboard
 from ratings.report.html.boards import (
     board_section,
@@ -24,7 +26,7 @@ from ratings.report.html.effects import (
     shuffles_section,
     styled_section,
 )
-from ratings.report.html.elements import Markup, Part, join, number, paragraph, plural, tag
+from ratings.report.html.elements import Part, join, number, paragraph, plural, tag
 from ratings.report.html.headline import headline, how_sure
 from ratings.report.html.pairs import pairs_section
 from ratings.report.html.robustness import (

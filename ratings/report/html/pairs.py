@@ -8,12 +8,13 @@ column is headed by the number its model has at the left.
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ratings.analysis.residuals import LARGE, PairTable, pairs_of
 from ratings.board.words import TIES
 from ratings.intervals.differences import Differences
-from ratings.report.html.elements import Markup, Part, join, number, paragraph, percent, plural, section, signed, tag
+from ratings.report.html.elements import Part, join, number, paragraph, percent, plural, section, signed, tag
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT, POINTS_PER_TENFOLD
 

@@ -11,9 +11,9 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from common.words import plural
 from ratings.board.columns import BoardRow, Notation, bounds, ranks
 from ratings.board.leaderboard import Leaderboard
-from ratings.wording import plural
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

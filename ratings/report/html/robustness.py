@@ -1,12 +1,13 @@
 """How far to trust the board: what changed since last time, how little would tip it, and how it was made."""
 
+from markupsafe import Markup
+
 from ratings.analysis.changes import Changes, Move
 from ratings.analysis.fragility import METHOD, Dropped, Fragility
 from ratings.analysis.influence import VoterInfluence
 from ratings.board.words import TIES
 from ratings.report.html.elements import (
     NONE,
-    Markup,
     Part,
     bullets,
     facts,

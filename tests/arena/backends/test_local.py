@@ -12,7 +12,7 @@ from arena.backends import local as module
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.backends.opening import open_backends
-from arena.contestants import ChatStyle, Contestant, Sampling
+from arena.contestants import ChatStyle, CheckpointContestant, Sampling
 from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
 from tests.arena.helpers.played import PATIENCE
 
@@ -259,7 +259,7 @@ def test_the_record_counts_tokens_and_seconds(backend: TransformersBackend) -> N
 def test_contestants_that_share_weights_share_the_model(checkpoint: Path, tmp_path: Path) -> None:
     copy_checkpoint(checkpoint, tmp_path)
     contestants = tuple(
-        Contestant(name=name, stage="base", path=path, prompt=style)
+        CheckpointContestant(name=name, stage="base", path=path, prompt=style)
         for name, path, style in (("one", checkpoint, CHAT), ("two", checkpoint, FEW_SHOT), ("three", tmp_path, CHAT))
     )
     backends = open_backends(contestants)

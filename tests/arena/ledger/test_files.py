@@ -375,6 +375,17 @@ def test_everyday_work_of_other_programs_is_no_alarm(store: Store) -> None:
     assert votes(store.path) == kept
 
 
+def test_two_stores_that_write_to_one_ledger_are_no_alarm_to_each_other(store: Store) -> None:
+    kept = cast(store, 5)
+    for number in range(4):
+        with closing(Store(store.path)) as other:
+            kept |= cast(other, 10, start=100 * (2 * number + 1))
+            kept |= cast(store, 40, start=100 * (2 * number + 2))
+            kept |= cast(other, 40, start=1000 * (number + 1))
+        kept |= cast(store, 5, start=10_000 * (number + 1))
+    assert votes(store.path) == kept
+
+
 def test_a_reader_who_holds_back_the_log_is_no_alarm(store: Store) -> None:
     kept = cast(store, 5)
     with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:

@@ -4,9 +4,11 @@ import random
 import re
 import shlex
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -19,7 +21,8 @@ from arena.pairing import draw_pair
 from ratings.outcomes import Outcome
 from tests.paths import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("[!.]*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+ROOMS = ("arena", "benchmarks", "common", "ratings", "tests", "training")
 NAMES = ["demo-base", "demo-sft", "demo-rlhf"]
 
 
@@ -111,6 +114,43 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_modules_that_pages_name_are_there() -> None:
+    there = [f"/{path.relative_to(ROOT)}" for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    for page in PAGES:
+        if page.name == "CHANGELOG.md":  # it names what was there at the time
+            continue
+        for name in re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8")):
+            assert any(path.endswith(f"/{name}") for path in there), f"{page.name}: {name}"
+
+
+def first_cells(text: str) -> list[tuple[str, str]]:
+    """Return the first two cells of each row whose first cell is a name in code."""
+    return re.findall(r"^\| `(\w+)` \| `?(\w+)`? \|", text, re.MULTILINE)
+
+
+def test_the_page_about_the_ledger_shows_its_schema(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    Store(tmp_path / "arena.db").close()
+    with closing(sqlite3.connect(tmp_path / "arena.db")) as ledger:
+        made = ledger.execute(
+            "SELECT type, name, tbl_name FROM sqlite_schema WHERE name NOT GLOB '*sqlite_*'"
+        ).fetchall()
+        columns = {
+            name: [(column, kind) for _, column, kind, *_ in ledger.execute(f"PRAGMA table_info({name})")]
+            for kind, name, _ in made
+            if kind in ("table", "view")
+        }
+    tables = {name for kind, name, _ in made if kind == "table"}
+    assert tables <= set(sections)
+    for name in tables:
+        assert first_cells(sections[name]) == columns[name], name
+    others, _, view = sections["Triggers, indexes and the view"].partition("The view `preferences`")
+    assert sorted(first_cells(others)) == sorted((name, on) for kind, name, on in made if kind in ("trigger", "index"))
+    assert [column for column, _ in first_cells(view)] == [column for column, _ in columns["preferences"]]
+    assert {name for kind, name, _ in made if kind == "view"} == {"preferences"}
 
 
 def test_pinned_packages_are_explained() -> None:

@@ -1,5 +1,6 @@
 """Every command that the README and the docs show is run, in a folder that looks like a used checkout."""
 
+import doctest
 import random
 import re
 import shlex
@@ -8,11 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from arena.backends.base import Reply
 from arena.battle import Battle
@@ -91,6 +94,8 @@ def test_the_docs_show_commands() -> None:
 def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: list[str]) -> None:
     for command in commands(page):
         words = shlex.split(command)
+        while "=" in words[0]:  # a variable of the environment
+            words = words[1:]
         if words[0] == "make":
             # Targets are run by whoever runs the tests; here it is enough that they exist and resolve.
             subprocess.run([*words, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
@@ -108,6 +113,18 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             words += tiny_settings
         done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, input="Hello!\n")
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
+
+
+def test_the_readme_s_python_does_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert doctest.testfile(str(ROOT / "README.md"), module_relative=False) == (0, 3)
+
+
+def test_the_citation_names_the_version_that_is_packaged() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert citation["abstract"] == project["description"]
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -26,6 +26,7 @@ from tests.paths import ROOT
 
 PAGES = [*sorted(ROOT.glob("[!.]*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 ROOMS = ("arena", "benchmarks", "common", "ratings", "tests", "training")
+SECONDS = 600.0  # that any one command may take, on a busy machine
 NAMES = ["demo-base", "demo-sft", "demo-rlhf"]
 
 
@@ -53,7 +54,7 @@ def checkout(tiny_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     (folder / "checkpoints").mkdir()
     for name in ("nano", "demo", "mini"):
         (folder / "checkpoints" / name).symlink_to(tiny_family)
-    for name in ("app.py", "models.yaml", "Makefile", "arena", "ratings", "training", "benchmarks"):
+    for name in ("app.py", "models.yaml", "Makefile", "arena", "common", "ratings", "training", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
     models = (ROOT / "models.yaml").read_text(encoding="utf-8")
     (folder / "models.yaml").unlink()
@@ -71,13 +72,15 @@ def serve_until_healthy(words: list[str], folder: Path) -> None:
     words = [*words[: words.index("--port")], "--port", port] if "--port" in words else [*words, "--port", port]
     process = subprocess.Popen(words, cwd=folder)
     try:
-        while True:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
             assert process.poll() is None, "the server ended by itself"
             try:
                 assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
                 return
             except httpx.TransportError:
                 time.sleep(0.1)
+        pytest.fail(f"no server within {SECONDS:g} s: {shlex.join(words)}")
     finally:
         process.kill()
         process.wait()
@@ -111,7 +114,9 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             words += ["--battles", "10"]
         elif words[2:4] != ["training", "chat"] and words[2] == "training":
             words += tiny_settings
-        done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, input="Hello!\n")
+        done = subprocess.run(
+            words, cwd=checkout, capture_output=True, text=True, input="Hello!\n", timeout=SECONDS, check=False
+        )
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
 
 

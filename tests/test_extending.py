@@ -66,6 +66,20 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def named_files(section: str) -> list[str]:
+    """Return the files and folders that the table on top of the page names for a section."""
+    (row,) = re.findall(rf"^\| \[{section}\][^|]*\| (.*) \|$", PAGE, re.MULTILINE | re.IGNORECASE)
+    return re.findall(r"`([^`]+)`", row)
+
+
+@pytest.mark.parametrize("section", [name for name in SECTIONS if blocks(name, "diff")])
+def test_the_table_names_every_file_that_a_change_touches(section: str) -> None:
+    touched = {name for name, _, _ in hunks(section) if name.split("/")[0] in COPIED}
+    assert touched
+    for name in touched:
+        assert any(name.startswith(named) or name.endswith(named) for named in named_files(section)), name
+
+
 @pytest.mark.parametrize(
     "section",
     [

@@ -136,6 +136,11 @@ def test_the_citation_names_the_version_that_is_packaged() -> None:
     assert citation["abstract"] == project["description"]
 
 
+def test_every_page_is_linked_from_the_readme() -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"} <= set(targets)
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from arena.battle import BATTLE_ID_LETTERS, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
 from arena.prompt_checks import MAX_LETTERS, PromptRefused
@@ -188,8 +189,8 @@ class BattleTab:
         """Return the page before a battle."""
         return {
             self.battle: "",
-            self.message: "",
-            self.asked: "",
+            self.message: Markup(),
+            self.asked: Markup(),
             **dict.fromkeys(self.sides.values(), NOTHING),
             self.send_button: gr.Button(interactive=True),
             self.new_battle: gr.Button(visible=False),
@@ -218,13 +219,13 @@ class BattleTab:
         with gr.Row(equal_height=True, elem_id="sides"):
             for side in SIDES:
                 with gr.Column(min_width=280, elem_id=f"box-{side}", elem_classes="side"):
-                    gr.HTML(f"<h2>Reply {side.upper()}</h2>")
+                    gr.HTML(Markup("<h2>Reply {}</h2>").format(side.upper()))
                     self.sides[side] = gr.HTML(
                         NOTHING, elem_id=f"side-{side}", elem_classes="reply", html_template=PIECES
                     )
         self.reveal = gr.HTML("", elem_id="reveal", visible=False)
         limits = f" {self.service.limits.describe()}" if self.service.limits else ""
-        gr.HTML(f"<p>{NOTICE}{limits}</p>", elem_id="kept")
+        gr.HTML(Markup("<p>{}{}</p>").format(NOTICE, limits), elem_id="kept")
         self._lay_out_bar()
         self._wire(dict(zip(ready, ready_prompts, strict=True)))
 

@@ -7,7 +7,6 @@ on those of the page, and what could scroll can be scrolled from the keyboard. W
 are longer than its head, is shown as it was written instead of losing what does not fit.
 """
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,15 +15,22 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.table import escapedSplit, table
 from markdown_it.token import Token
+from markupsafe import Markup, escape
 
 SCHEMES = ("https://", "http://", "mailto:")
 DEEPEST = 14  # quotes and lists in one another; a list and its item count one each
 HEADINGS = (3, 4, 5, 6)  # the page's own are 1 and 2
-SCROLLS = '<div class="scroll" role="group" aria-label="{}" tabindex="0">'
+SCROLLS = Markup('<div class="scroll" role="group" aria-label="{}" tabindex="0">')
+CODE = SCROLLS + Markup("<pre><code>{}</code></pre></div>\n")
+LINK = Markup('<a href="{}" target="_blank" rel="nofollow noopener noreferrer">{}')
+PLAIN = Markup('<p class="plain" dir="auto">{}</p>\n')
 
 
 class ReplyRenderer(RendererHTML):
-    """Writes tokens as HTML; each method writes the token it is named after."""
+    """Writes tokens as HTML; each method writes the token it is named after.
+
+    The parser concatenates what they return, so it is plain str: Markup would escape the str that it is added to.
+    """
 
     def renderToken(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Write a tag; a block at the top takes its direction from its own text."""
@@ -64,20 +70,19 @@ class ReplyRenderer(RendererHTML):
 
     def plain(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Write text as it stands."""
-        return plain_html(tokens[idx].content)
+        return str(plain_html(tokens[idx].content))
 
     def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Write what an image would show; nothing is fetched, and there is nothing to click."""
         alt = self.renderInlineAsText(tokens[idx].children, options, env)
-        return html.escape(f"[image: {alt}]" if alt.strip() else "[image]")
+        return str(escape(f"[image: {alt}]" if alt.strip() else "[image]"))
 
     def link_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Write a link to a web or mail address; another address stays as it was written, and no link."""
         address = str(tokens[idx].attrGet("href") or "")
         if not address.lower().startswith(SCHEMES):
             return "&lt;" if tokens[idx].info == "auto" else "["
-        name = html.escape(address) if tokens[idx + 1].type == "link_close" else ""
-        return f'<a href="{html.escape(address)}" target="_blank" rel="nofollow noopener noreferrer">{name}'
+        return str(LINK.format(address, address if tokens[idx + 1].type == "link_close" else ""))
 
     def link_close(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Write the end of what link_open began."""
@@ -85,17 +90,17 @@ class ReplyRenderer(RendererHTML):
         address = str(begun.attrGet("href") or "")
         if address.lower().startswith(SCHEMES):
             return "</a>"
-        return "&gt;" if begun.info == "auto" else f"]({html.escape(address)})"
+        return "&gt;" if begun.info == "auto" else str(escape(f"]({address})"))
 
     def fence(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Write code in a box that scrolls."""
-        return f"{SCROLLS.format('Code')}<pre><code>{html.escape(tokens[idx].content)}</code></pre></div>\n"
+        return str(CODE.format("Code", tokens[idx].content))
 
     code_block = fence
 
     def table_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Write a table in a box that scrolls."""
-        return SCROLLS.format("Table") + self.renderToken(tokens, idx, options, env)
+        return str(SCROLLS.format("Table")) + self.renderToken(tokens, idx, options, env)
 
     def table_close(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Close the table and its box."""
@@ -110,9 +115,9 @@ class ReplyRenderer(RendererHTML):
         return self.renderToken(tokens, idx, options, env)
 
 
-def plain_html(text: str) -> str:
-    """Return text as a block in which every space and line end is seen."""
-    return f'<p class="plain" dir="auto">{html.escape(text)}</p>\n'
+def plain_html(text: str) -> Markup:
+    """Return text as a block in which every space and line end shows."""
+    return PLAIN.format(text)
 
 
 def make_parser() -> MarkdownIt:

@@ -15,6 +15,7 @@ os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)  # events between tw
 import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from markupsafe import Markup
 
 from arena.config import Models
 from arena.server.gate import Event, Gate
@@ -38,7 +39,7 @@ def build_page(service: Service, models: Models, db: Path) -> gr.Blocks:
     stages = {contestant.name: contestant.stage for contestant in models.contestants}
     ticker = read_ticker(db)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(f"<h1>{TITLE}</h1>", elem_id="title")
+        gr.HTML(Markup("<h1>{}</h1>").format(TITLE), elem_id="title")
         with gr.Tab("Battle", elem_id="battle-tab"):
             battle = BattleTab(service, stages, ticker, tuple(ready.prompt for ready in models.ready_prompts))
         with gr.Tab("Leaderboard", elem_id="leaderboard-tab") as tab:

@@ -8,13 +8,14 @@ costs nothing, and heaps of accents and what follows on MOST_LETTERS are left ou
 keeps the whole.
 """
 
-import html
 import itertools
 import re
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
+
+from markupsafe import Markup
 
 from arena.ui.markdown import make_parser, plain_html
 
@@ -24,7 +25,8 @@ FORMATTED_MARKS = 3_000  # a tenth of a second of parsing, whatever they are
 MARK = re.compile(r"[\n\[\]*_`~<>&|!\\]")
 MOST_ACCENTS = 16  # on one letter; no language needs more than a handful
 UNUSUAL = re.compile(f"[^\x00-\u02ff\\s]{{{MOST_ACCENTS + 1},}}")
-NOTE = '<p class="note">{}</p>\n'
+NOTE = Markup('<p class="note">{}</p>\n')
+GROWING = Markup('{}<p class="growing" dir="auto">{}{}')
 UNFORMATTED = NOTE.format("What follows is shown as it was written, without formatting.")
 
 MARKDOWN = make_parser()
@@ -32,13 +34,13 @@ BLOCKS = make_parser()
 BLOCKS.core.ruler.enableOnly(["normalize", "block"])
 
 
-def render_reply(text: str) -> str:
+def render_reply(text: str) -> Markup:
     """Return a whole reply as HTML."""
     text, left_out = text[:MOST_LETTERS], text[MOST_LETTERS:]
     limit = _formatted_letters(text)
     end = len(text) if limit == len(text) else _last_block(text[:limit])
-    rest = f"{UNFORMATTED}{plain_html(_tame(text[end:]))}" if end < len(text) else ""
-    return f"{MARKDOWN.render(_tame(text[:end]))}{rest}{_omission(left_out)}"
+    rest = UNFORMATTED + plain_html(_tame(text[end:])) if end < len(text) else Markup()
+    return _format(_tame(text[:end])) + rest + _omission(left_out)
 
 
 class GrowingReply:
@@ -51,7 +53,7 @@ class GrowingReply:
     def __init__(self) -> None:
         self._begin()
 
-    def render(self, text: str) -> list[str]:
+    def render(self, text: str) -> list[Markup]:
         """Return the reply so far. It usually begins with the text of the last call."""
         text, left_out = text[:MOST_LETTERS], text[MOST_LETTERS:]
         if not text.startswith(self._source):
@@ -59,11 +61,11 @@ class GrowingReply:
         limit = _formatted_letters(text)
         self._finish_blocks(text[len(self._source) : limit])
         note = UNFORMATTED if limit < len(text) else ""
-        rest = html.escape(_tame(text[len(self._source) :]).rstrip("\n"))
-        return [*self._pieces, f'{note}<p class="growing" dir="auto">{rest}{_omission(left_out)}']
+        rest = _tame(text[len(self._source) :]).rstrip("\n")
+        return [*self._pieces, GROWING.format(note, rest, _omission(left_out))]
 
     def _begin(self) -> None:
-        self._source, self._pieces = "", list[str]()  # of the finished blocks
+        self._source, self._pieces = "", list[Markup]()  # of the finished blocks
         self._headings: dict[str, Any] = {}
         self._look_at = 0  # letters of the last block from which on it is looked at again
 
@@ -72,7 +74,7 @@ class GrowingReply:
             return
         end = _last_block(tail)
         if end:
-            self._pieces.append(MARKDOWN.render(_tame(tail[:end]), self._headings))
+            self._pieces.append(_format(_tame(tail[:end]), self._headings))
             self._source += tail[:end]
         # A long block is not read again for every letter, or its cost would grow with its square.
         growing = len(tail) - end
@@ -85,13 +87,17 @@ class GrowingReplies:
     def __init__(self, kept: int = 256) -> None:
         self._kept, self._replies = kept, OrderedDict[Hashable, GrowingReply]()
 
-    def render(self, key: Hashable, text: str) -> list[str]:
+    def render(self, key: Hashable, text: str) -> list[Markup]:
         """Return the reply so far, in pieces of HTML."""
         reply = self._replies.setdefault(key, GrowingReply())
         self._replies.move_to_end(key)
         if len(self._replies) > self._kept:
             self._replies.popitem(last=False)
         return reply.render(text)
+
+
+def _format(text: str, headings: dict[str, Any] | None = None) -> Markup:
+    return Markup(MARKDOWN.render(text, headings))  # safe: markdown.py escapes all that it does not write itself
 
 
 def _last_block(text: str) -> int:
@@ -124,5 +130,5 @@ def _without_heaps(text: str) -> str:
     return "".join(kept)
 
 
-def _omission(left_out: str) -> str:
-    return NOTE.format(f"{len(left_out):,} more letters are not shown.") if left_out else ""
+def _omission(left_out: str) -> Markup:
+    return NOTE.format(f"{len(left_out):,} more characters are not shown.") if left_out else Markup()

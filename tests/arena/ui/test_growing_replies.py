@@ -96,7 +96,7 @@ def test_a_reply_beyond_all_bounds_says_how_much_of_it_is_not_shown() -> None:
     text = "x" * (MOST_LETTERS + 1234)
     for rendered in (render_reply(text), "".join(GrowingReply().render(text))):
         assert "x" * MOST_LETTERS in rendered
-        assert "1,234 more letters are not shown." in rendered
+        assert "1,234 more characters are not shown." in rendered
 
 
 def test_heaped_accents_are_left_out_with_a_word_and_those_of_languages_stay() -> None:

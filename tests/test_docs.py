@@ -21,6 +21,8 @@ from tests.paths import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = ["demo-base", "demo-sft", "demo-rlhf"]
+SERVER_SECONDS = 60.0  # to answer, on a busy machine
+COMMAND_SECONDS = 900.0  # training commands among them
 
 
 def commands(page: Path) -> list[str]:
@@ -64,9 +66,11 @@ def serve_until_healthy(words: list[str], folder: Path) -> None:
         port = str(free.getsockname()[1])
     words = [*words[: words.index("--port")], "--port", port] if "--port" in words else [*words, "--port", port]
     process = subprocess.Popen(words, cwd=folder)
+    until = time.monotonic() + SERVER_SECONDS
     try:
         while True:
             assert process.poll() is None, "the server ended by itself"
+            assert time.monotonic() < until, "the server does not answer"
             try:
                 assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
                 return
@@ -74,7 +78,7 @@ def serve_until_healthy(words: list[str], folder: Path) -> None:
                 time.sleep(0.1)
     finally:
         process.kill()
-        process.wait()
+        process.wait(SERVER_SECONDS)
 
 
 def test_the_docs_show_commands() -> None:
@@ -90,7 +94,7 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
         words = shlex.split(command)
         if words[0] == "make":
             # Targets are run by whoever runs the tests; here it is enough that they exist and resolve.
-            subprocess.run([*words, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+            subprocess.run([*words, "--dry-run"], cwd=ROOT, check=True, capture_output=True, timeout=60)
             continue
         assert words[0] == "python", f"{page.name} shows a command that no test runs: {command}"
         words[0] = sys.executable
@@ -103,7 +107,9 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             words += ["--battles", "10"]
         elif words[2:4] != ["training", "chat"] and words[2] == "training":
             words += tiny_settings
-        done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, input="Hello!\n")
+        done = subprocess.run(
+            words, cwd=checkout, capture_output=True, text=True, input="Hello!\n", timeout=COMMAND_SECONDS
+        )
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
 
 

@@ -100,7 +100,7 @@ def test_the_ledger_itself_takes_no_vote_without_a_battle(store: Store) -> None:
 
 
 def test_eight_threads_on_one_battle_store_exactly_one_vote(store: Store) -> None:
-    barrier = threading.Barrier(8)
+    barrier = threading.Barrier(8, timeout=20)
 
     def try_to_vote(battle: Battle, outcome: Outcome) -> Outcome | None:
         barrier.wait()

@@ -153,7 +153,7 @@ def test_replies_that_come_after_the_battle_was_void_do_not_open_the_vote(store:
     store.void(battle.id, "no reply within 60 s")
     battle.finish("a", make_reply())
     battle.finish("b", make_reply())
-    with pytest.raises(StoreError, match="not running"):
+    with pytest.raises(StoreError, match="not being written"):
         store.finish(battle)
     assert state(store, battle) == "void"
     assert rows(store.path, "SELECT * FROM styles") == []

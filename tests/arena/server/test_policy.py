@@ -190,8 +190,8 @@ def test_a_proxy_is_told_to_pass_a_stream_on_as_it_comes() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def told(path: str) -> str | None:
+    def buffering(path: str) -> str | None:
         answer: httpx.Response = talk(lambda client: client.get(path), app=Policy(app))
         return answer.headers.get("x-accel-buffering")
 
-    assert (told("/stream"), told("/other")) == ("no", None)
+    assert (buffering("/stream"), buffering("/other")) == ("no", None)

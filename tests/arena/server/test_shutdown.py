@@ -97,9 +97,9 @@ def test_a_battle_and_every_kind_of_held_connection_do_not_hold_up_the_end(
         held.enter_context(Visitor(program).ask())
         with closing(Store(db)) as store:  # one more that is being written, however fast the models are
             store.begin(Battle("somebody", "Still being written?", Draw("alder", "birch", 1.0)))
-        code, said, seconds = program.stop()
+        code, output, seconds = program.stop()
         shutil.copy(db, tmp_path / "copied.db")
-        assert (code, said) == (0, "stopped\n")
+        assert (code, output) == (0, "stopped\n")
         assert seconds < SECONDS
         assert sorted(path.name for path in tmp_path.glob("arena*")) == ["arena.db", "arena.key"]
         assert program.log.read_text() == ""
@@ -138,8 +138,8 @@ def test_an_answer_that_never_ends_is_cut(root: Path, tmp_path: Path, path: str,
         with program.connect(request(path), buffer=4096) as held:
             assert b"200 OK" in held.recv(100)
             signals = (signal.SIGINT, signal.SIGTERM) if is_pressed_twice else (signal.SIGINT,)
-            code, said, seconds = program.stop(*signals)
-        assert (code, said) == (0, "closed\n")
+            code, output, seconds = program.stop(*signals)
+        assert (code, output) == (0, "closed\n")
         assert seconds < (2.0 if is_pressed_twice else SECONDS)
         assert "Traceback" not in program.log.read_text()
 
@@ -180,10 +180,10 @@ def test_work_is_not_begun_once_the_end_was_asked_for() -> None:
 def test_whoever_listens_late_is_told_how_often_the_end_was_asked_for() -> None:
     stopping = Stopping()
     stopping.ask()
-    told: list[int] = []
-    stopping.tell(told.append)
+    heard: list[int] = []
+    stopping.notify(heard.append)
     stopping.ask()
-    assert told == [1, 2]
+    assert heard == [1, 2]
 
 
 def test_handlers_are_put_back_and_nohup_is_respected() -> None:

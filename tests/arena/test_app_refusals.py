@@ -1,8 +1,6 @@
 """Bad input at start: one line on stderr, exit code 2, and nothing left behind."""
 
-import errno
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,11 +12,8 @@ import yaml
 
 import app
 from arena.ledger.store import Store
-from arena.server.listening import DEAD_SECONDS, ListenError, address_of, listen
-from arena.server.options import parse_options
-from arena.server.site import Site
+from arena.server.listening import listen
 from tests.arena.helpers.folders import make_folder
-from tests.arena.helpers.played import PATIENCE
 
 
 @pytest.fixture
@@ -173,36 +168,6 @@ def test_a_taken_port_is_named_before_anything_is_made(
     assert not db.parent.exists()
 
 
-def test_a_port_that_only_root_may_take_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(socket, "create_server", refuse)
-    with pytest.raises(ListenError, match=r"cannot listen on \[::1\]:80: Permission denied: pass another --port"):
-        listen("::1", 80)
-
-
-@pytest.mark.parametrize(
-    ("host", "url", "peer"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:{}", "127.0.0.1"),
-        ("0.0.0.0", "http://0.0.0.0:{}", "127.0.0.1"),
-        ("localhost", "http://localhost:{}", "127.0.0.1"),
-        ("::1", "http://[::1]:{}", "::1"),
-        ("::", "http://[::]:{}", "::1"),
-        ("::", "http://[::]:{}", "127.0.0.1"),
-    ],
-)
-def test_it_listens_where_it_says(host: str, url: str, peer: str) -> None:
-    with listen(host, 0) as listener:
-        port = listener.getsockname()[1]
-        assert port > 0
-        assert address_of(host, listener) == url.format(port)
-        with socket.create_connection((peer, port), PATIENCE), listener.accept()[0] as accepted:
-            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == DEAD_SECONDS * 1000
-
-
 @pytest.mark.parametrize("content", [b"-----BEGIN PRIVATE KEY-----\n" + b"M" * 200, b"\xff" * 64, b"g" * 64])
 def test_a_key_file_of_something_else_is_refused_and_left_as_it_was(
     tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str], content: bytes
@@ -221,10 +186,3 @@ def test_a_key_that_cannot_be_read_is_named(tmp_path: Path, models: Path, capsys
         f"{tmp_path / 'arena.key'}, the key of the visitors' cookies, cannot be read or created: Is a directory"
         in message
     )
-
-
-def test_a_command_line_is_read_as_it_is_meant() -> None:
-    words = ["--root-path", "/arena/", "--proxy", "10.0.0.0/8,::1", "--host", "[::1]", "--port", "80"]
-    options = parse_options([*words, "--frame-ancestors", "https://a.example  https://*.b.example:8443"])
-    assert options.site == Site("/arena", ("10.0.0.0/8", "::1"), ("https://a.example", "https://*.b.example:8443"))
-    assert (options.host, options.port, parse_options([]).site) == ("::1", 80, Site())

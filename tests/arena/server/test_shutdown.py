@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,8 +17,7 @@ import pytest
 from arena.battle import Battle
 from arena.ledger.store import Store
 from arena.pairing import Draw
-from arena.server.stopping import Stopping
-from tests.arena.helpers.played import PATIENCE, Signal
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.program import HALVES, Program, Visitor, arena_words, request, running, write_models
 
 SECONDS = 5.0  # within which it has to end
@@ -154,48 +152,6 @@ def test_an_answer_that_is_being_written_gets_to_its_end(root: Path, tmp_path: P
                 seen += piece
         assert b"whole" in seen
         assert program.stop()[0] == 0
-
-
-def test_work_that_nobody_can_tell_to_end_is_left_alone_and_what_it_raises_is_heard() -> None:
-    stopping, begun = Stopping(), Signal()
-
-    def work() -> None:
-        begun.set()
-        Signal().wait_here()
-
-    asking = threading.Thread(target=lambda: (begun.wait_here(), stopping.ask()))
-    asking.start()
-    stopping.run(work)
-    asking.join(PATIENCE)
-    with pytest.raises(ZeroDivisionError):
-        Stopping().run(lambda: 1 // 0)
-
-
-def test_work_is_not_begun_once_the_end_was_asked_for() -> None:
-    stopping = Stopping()
-    stopping.ask()
-    stopping.run(lambda: pytest.fail("begun"))
-
-
-def test_whoever_listens_late_is_told_how_often_the_end_was_asked_for() -> None:
-    stopping = Stopping()
-    stopping.ask()
-    heard: list[int] = []
-    stopping.notify(heard.append)
-    stopping.ask()
-    assert heard == [1, 2]
-
-
-def test_handlers_are_put_back_and_nohup_is_respected() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with Stopping().by_signal():
-            assert signal.getsignal(signal.SIGTERM) != before
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        assert signal.getsignal(signal.SIGTERM) == before
-    finally:
-        signal.signal(signal.SIGHUP, ignored)
 
 
 def test_a_ledger_that_another_program_reads_is_closed_and_says_that_its_log_is_needed(

@@ -1,8 +1,7 @@
 """Serve the arena: ``python app.py [--models models.yaml] [--db data/arena.db] [--host 127.0.0.1] [--port 7860]``.
 
-docs/running.md has the options for a public address. Exit codes: 0 stopped (by SIGTERM, SIGHUP or Ctrl+C, with the
-ledger closed whatever was going on), 2 bad input with one line that says what and how to mend it, before anything was
-started.
+docs/running.md has the options for a public address. Exit codes: 0 after SIGTERM, SIGHUP or Ctrl+C, with the ledger
+closed; 2 for bad input, with one line that says what is wrong and how to fix it, before anything is started.
 """
 
 import argparse
@@ -31,8 +30,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def start(argv: list[str] | None, stopping: Stopping) -> int:
-    """Do what main says, and close everything that it opened."""
-    # Imported where signals are heard already, and nothing heavy, so that bad input is answered at once.
+    """Do the work of main, and close everything that was opened."""
+    # Imported only now, when signals are handled already; nothing heavy, so that bad input is reported at once.
     from arena.config import load_models
     from arena.ledger.claim import Claim, ClaimError
     from arena.ledger.store import Store, StoreError
@@ -72,7 +71,7 @@ def serve_arena(
     listener: socket.socket,
     stopping: Stopping,
 ) -> None:
-    """Let the contestants load, build the page and serve it until an end is asked for."""
+    """Load the contestants in the background, build the page and serve it until it shall stop."""
     from arena.backends.opening import open_backends
     from arena.limits import Limits
     from arena.server.listening import address_of
@@ -99,7 +98,7 @@ def serve_arena(
 
 
 def void_running(store: "Store") -> None:
-    """Void what is still being written; should that be impossible, the next start does it."""
+    """Void the battles that are still being written; if that fails, the next start does it."""
     from arena.ledger.store import LedgerUnavailable
 
     with contextlib.suppress(LedgerUnavailable):
@@ -107,13 +106,13 @@ def void_running(store: "Store") -> None:
 
 
 def say(line: str) -> None:
-    """Print a line where somebody may read it; the terminal may be gone."""
+    """Print a line; the terminal may be gone."""
     with contextlib.suppress(OSError):
         print(line, flush=True)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once: threads that still load or write would hold it up, or crash on its way out."""
+    """End the process at once: threads that still load or write would delay its exit or crash during it."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

@@ -1,4 +1,4 @@
-"""Blind battles between checkpoints: who meets whom, what they write, what the voter chose.
+"""Blind battles between checkpoints: pairing, replies, votes, and the page and server around them.
 
 It may import ratings, never training.
 """

@@ -1,8 +1,8 @@
-"""python -m arena.backup: copy a ledger while the arena writes to it, or put a copy back in its place.
+"""python -m arena.backup: copy a ledger while the arena writes to it, or restore such a copy.
 
-A plain copy of the file may lack what still lies in the write-ahead log, or be torn. SQLite's backup API copies one
-moment of the ledger whole, and holds up nobody. Each copy is written aside, checked by SQLite from end to end and
-moved in, so that an interrupted one leaves what was there before; it is one file, without a log beside it.
+A plain copy of the file may lack what is still in the write-ahead log, or be torn. SQLite's backup API copies the
+ledger as of one moment and blocks nobody. Each copy is written under a temporary name, checked by SQLite and renamed,
+so that an interruption leaves everything as it was; it is one file, without a log beside it.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ from arena.server.options import Parser
 from arena.server.stopping import Stopping
 from common.words import plural
 
-PAGES = 2000  # copied between two looks at the progress
-BESIDE = ("-wal", "-shm")  # of what SQLite keeps by a ledger in use; -journal is of other modes
+PAGES = 2000  # copied between two updates of the progress bar
+BESIDE = ("-wal", "-shm")  # SQLite's files beside a ledger in use; -journal belongs to other modes
 
 
 class BackupError(Exception):
-    """A copy that was not made: says why, and what to do. Nothing was changed."""
+    """A copy that was not made, with the reason and the remedy. Nothing was changed."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,13 +50,13 @@ def back_up(ledger: Path, out: Path, stopping: Stopping, *, force: bool = False)
     """Copy a ledger, which may be in use, and return what was done as a sentence.
 
     Raises:
-        BackupError: there is no such ledger, or nothing may or can be written there.
+        BackupError: there is no such ledger, or the copy must not or cannot be written there.
     """
     _require_ledger(ledger)
     if not out.parent.is_dir():
-        raise BackupError(f"{out.parent} is no folder: make it first, or pass --out another file")
+        raise BackupError(f"{out.parent} is not a folder: make it first, or pass --out another file")
     if out.exists() and not out.is_file():
-        raise BackupError(f"{out} is {'a folder' if out.is_dir() else 'no file'}: pass --out another file")
+        raise BackupError(f"{out} is {'a folder' if out.is_dir() else 'not a file'}: pass --out another file")
     if _is_of(out, ledger):
         raise BackupError(f"{out} belongs to the ledger itself: pass --out another file")
     if out.exists() and not force:
@@ -72,14 +72,14 @@ def restore(backup: Path, ledger: Path, stopping: Stopping) -> str:
     """Put a copy of a backup in the ledger's place, move aside what is there, and return what was done.
 
     Raises:
-        BackupError: the backup is no ledger, or nothing can be written there.
+        BackupError: the backup is not a ledger, or the ledger's place cannot be written.
         ClaimError: an arena is running on the ledger.
     """
     _require_ledger(backup)
     if _is_of(backup, ledger):
         raise BackupError(f"{backup} belongs to the ledger itself: pass --restore a backup")
     with closing(Claim(ledger)):
-        ledger = ledger.resolve()  # a link stays, and what it leads to is replaced
+        ledger = ledger.resolve()  # a link stays, and its target is replaced
         with _copied(backup, ledger, stopping, like=ledger if ledger.exists() else backup) as (copy, counts):
             moved = _move_aside(ledger)
             copy.replace(ledger)
@@ -88,13 +88,13 @@ def restore(backup: Path, ledger: Path, stopping: Stopping) -> str:
 
 @contextmanager
 def _copied(source: Path, target: Path, stopping: Stopping, *, like: Path) -> Iterator[tuple[Path, str]]:
-    """Yield a checked copy beside the target, with the mode and owner of a file, and what it holds in words."""
+    """Yield a checked copy beside the target, with the mode and owner of `like`, and its counts in words."""
     copy = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as written:
-                # SQLite asks now and then whether to go on.
+                # SQLite calls this now and then; a true value interrupts it.
                 written.set_progress_handler(lambda: stopping.times, 10_000)
                 _copy(source, written, stopping)
                 counts = _check(source, written)
@@ -112,7 +112,9 @@ def _copied(source: Path, target: Path, stopping: Stopping, *, like: Path) -> It
 def _copy(source: Path, written: sqlite3.Connection, stopping: Stopping) -> None:
     with closing(_open(source)) as ledger:
         ledger.execute("BEGIN")
-        ledger.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it is one moment of the ledger
+        ledger.execute(
+            "SELECT count(*) FROM sqlite_master"
+        ).fetchone()  # the first read: from here on the ledger stands still
         with tqdm(desc="copied", unit="page", delay=1, disable=None) as bar:
 
             def show(status: int, remaining: int, total: int) -> None:
@@ -122,7 +124,7 @@ def _copy(source: Path, written: sqlite3.Connection, stopping: Stopping) -> None
                 bar.update(total - remaining - bar.n)
 
             ledger.backup(written, pages=PAGES, progress=show)
-    written.execute("PRAGMA journal_mode = DELETE")  # no log beside it: it can be read wherever it is put
+    written.execute("PRAGMA journal_mode = DELETE")  # no log beside it: the one file is complete
 
 
 def _check(source: Path, written: sqlite3.Connection) -> str:
@@ -134,7 +136,7 @@ def _check(source: Path, written: sqlite3.Connection) -> str:
     battles, votes = (written.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("battles", "votes"))
     try:
         aside = written.execute("SELECT count(*) FROM set_aside").fetchone()[0]
-    except sqlite3.OperationalError:  # a ledger of before
+    except sqlite3.OperationalError:  # a ledger of an older version
         aside = 0
     counted = f"{plural(battles, 'battle')}, {plural(votes, 'vote')}"
     return counted + (f", {plural(aside, 'vote')} set aside" if aside else "")
@@ -152,16 +154,16 @@ def _require_ledger(path: Path) -> None:
     except (sqlite3.Error, OSError) as error:
         raise BackupError(f"{path} cannot be read as a ledger: {error}") from None
     if not is_ledger:
-        raise BackupError(f"{path} is no ledger of an arena")
+        raise BackupError(f"{path} is not a ledger of an arena")
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # Not mode=ro: that would leave an empty log beside a ledger that nobody has open.
+    # Not mode=ro: it would leave an empty log behind if no other process has the ledger open.
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=10)
 
 
 def _is_of(path: Path, ledger: Path) -> bool:
-    """Say whether a path is the ledger, by whatever name, or one of the files beside it."""
+    """Return whether a path is the ledger, under any name, or one of the files beside it."""
     whole = ledger.resolve()
     own = [whole, *(Path(f"{whole}{suffix}") for suffix in (*BESIDE, "-journal", ".lock")), whole.with_suffix(".key")]
     return path.resolve() in own or any(path.exists() and each.exists() and path.samefile(each) for each in own)
@@ -173,7 +175,7 @@ def _move_aside(ledger: Path) -> Path | None:
     aside = ledger.with_name(f"{ledger.name}.{time.strftime('%Y-%m-%d-%H%M%S')}")
     while aside.exists():
         aside = aside.with_name(aside.name + "-more")
-    # Unopened, since SQLite mends what it opens; the log first: one that stayed would be taken for the new ledger's.
+    # Not opened, since SQLite repairs what it opens; the log first, or it would be taken for the new ledger's.
     for suffix in (*BESIDE, ""):
         if (old_file := Path(f"{ledger}{suffix}")).exists():
             old_file.replace(f"{aside}{suffix}")
@@ -201,7 +203,7 @@ def _parser() -> Parser:
     parser.add_argument("--db", type=Path, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--out", type=Path, help="the file to copy it to")
-    what.add_argument("--restore", type=Path, metavar="BACKUP", help="the copy to put in its place; no arena may run")
+    what.add_argument("--restore", type=Path, metavar="BACKUP", help="the copy to restore; no arena may be running")
     parser.add_argument("--force", action="store_true", help="replace the file of --out")
     return parser
 

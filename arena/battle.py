@@ -3,7 +3,7 @@ r"""One battle as a state machine, without Gradio, SQL or torch.
     GENERATING --both replies have ended and are shown--> READY --vote is stored--> VOTED
         \--a reply fails, or both are the same--> VOID <--skipped, or left for a new prompt-- READY
 
-Only VOTED tells who stood where; everything else about the contestants is private to the server.
+Only in VOTED are the contestants named; until then they are known to the server alone.
 """
 
 import re
@@ -24,14 +24,14 @@ SAME_REPLIES = "both replies are the same"
 LEFT = "left for a new prompt"
 SKIPPED = "skipped by the visitor"
 RESTARTED = "the server restarted"
-NOT_LOST = (SAME_REPLIES, LEFT, SKIPPED)  # why a battle is void that the visitor knows of
+NOT_LOST = (SAME_REPLIES, LEFT, SKIPPED)  # reasons for a void battle that the visitor has seen or caused
 VOTED_BEFORE = "the voter had voted on this prompt before"
 VOTER_LEFT_OUT = "the voter is left out"
-BATTLE_ID_LETTERS = 32
+BATTLE_ID_LENGTH = 32
 
 
 class State(Enum):
-    """Where a battle stands; the values are what the ledger stores."""
+    """The state of a battle; the values are those in the ledger."""
 
     GENERATING = "generating"
     READY = "ready"
@@ -40,23 +40,23 @@ class State(Enum):
 
 
 class BattleError(Exception):
-    """Something a battle's state does not allow; the text may be shown to the visitor."""
+    """An action that a battle's state does not allow; the text may be shown to the visitor."""
 
 
 @dataclass
 class Battle:
     """A battle between two contestants on one prompt, seen by one visitor.
 
-    texts holds what was written of each reply so far, of which shown() may be shown; replies holds the final records.
-    draw (who is who) must not reach the page before the vote: read it through reveal(). flag says why a vote on it is
-    kept but not counted, "" where it counts.
+    texts holds each reply so far, of which shown() may be shown; replies holds the final records. draw (who is who)
+    must not reach the page before the vote: use reveal(). flag is the reason why a vote on it is kept but not counted,
+    "" if it counts.
     """
 
     visitor: str
     prompt: str
     draw: Draw
     category: str = ""
-    id: str = field(default_factory=lambda: secrets.token_hex(BATTLE_ID_LETTERS // 2))
+    id: str = field(default_factory=lambda: secrets.token_hex(BATTLE_ID_LENGTH // 2))
     state: State = State.GENERATING
     texts: dict[Side, str] = field(default_factory=lambda: {"a": "", "b": ""})
     replies: dict[Side, Reply] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Battle:
     pace: Pace = field(default_factory=lambda: Pace(FASTEST))
 
     def contestant(self, side: Side) -> str:
-        """Return who stands on a side; for the server only."""
+        """Return the contestant on a side; for the server only."""
         return self.draw.a if side == "a" else self.draw.b
 
     def extend(self, side: Side, delta: str) -> None:
@@ -75,24 +75,24 @@ class Battle:
         self.texts[side] += delta
 
     def finish(self, side: Side, reply: Reply) -> None:
-        """Take a side's final record; its text replaces what was streamed."""
+        """Record a side's final reply; its text replaces what was streamed."""
         self._require(State.GENERATING)
         self.texts[side] = reply.text
         self.replies[side] = reply
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for what is shown of the replies."""
+        """Advance what is shown of the replies by so many seconds."""
         self._require(State.GENERATING)
         self.pace.advance(seconds, {side: len(self.texts[side]) for side in SIDES}, self.replies)
 
     def shown(self, side: Side) -> str:
-        """Return what may be shown of a side: both sides are held to one pace until both are whole."""
+        """Return what may be shown of a side: both sides keep one pace until both are complete."""
         text = self.texts[side]
         return text[: self.pace.shown(side)] if self.state is State.GENERATING else text
 
     @property
     def has_same_replies(self) -> bool:
-        """Say whether both replies have ended and nobody could prefer one: they differ at most in spacing."""
+        """Return whether both replies have ended and are the same up to spacing, so that neither can be preferred."""
         return len(self.replies) == len(SIDES) and self.texts["a"].split() == self.texts["b"].split()
 
     def make_ready(self) -> None:
@@ -107,27 +107,27 @@ class Battle:
         self.state = State.READY
 
     def make_void(self, reason: str) -> None:
-        """End a battle without a vote; nothing happens to one that has ended."""
+        """End a battle without a vote; one that has ended stays as it is."""
         if self.state in (State.GENERATING, State.READY):
             self.state, self.void_reason = State.VOID, reason
 
     def require_votable(self, visitor: str) -> None:
-        """Let a vote through only from the visitor whose battle it is, once, after both replies.
+        """Require that this visitor may vote now: it is their battle, both replies have ended, and it has no vote yet.
 
         Raises:
-            BattleError: the battle is another visitor's, still runs, is void, or has its vote.
+            BattleError: the battle is another visitor's, is still being written, is void, or has its vote.
         """
         if visitor != self.visitor:
             raise BattleError("This battle belongs to another visitor.")
         self._require(State.READY)
 
     def record_vote(self, outcome: Outcome) -> None:
-        """Take the outcome, after it was stored."""
+        """Set the outcome, once it is stored."""
         self._require(State.READY)
         self.state, self.outcome = State.VOTED, outcome
 
     def reveal(self) -> tuple[str, str]:
-        """Return who stood on side a and on side b.
+        """Return the contestants on side a and side b.
 
         Raises:
             BattleError: the vote is not stored yet.
@@ -141,7 +141,7 @@ class Battle:
 
 
 def prompt_key(prompt: str) -> str:
-    """Return what two prompts share that ask the same: case, spacing and marks at the end make no other prompt."""
+    """Return a key that is equal for prompts that differ only in case, spacing and punctuation at the end."""
     words = " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
     return re.sub(r"[\s.?!]+$", "", words) or words
 

@@ -1,7 +1,7 @@
-"""Contestants that failed sit on the bench for a while, so that one that is broken does not void battle after battle.
+"""Contestants that failed are benched for a while, so that a broken one does not void battle after battle.
 
-The pause doubles with every failure in a row and ends with a try; a reply that works clears the record. Nobody on the
-bench is drawn, and the chance that is stored with a battle is that among those who could be drawn.
+The pause doubles with every failure in a row; after it the contestant is tried again, and a reply clears its record.
+Benched contestants are not drawn, and the probability stored with a battle is that among the others.
 """
 
 import logging
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 FIRST_PAUSE = 15.0  # seconds
 LONGEST_PAUSE = 900.0
-MOST_DOUBLINGS = 16  # more would be no number any more after some days of failures
+MOST_DOUBLINGS = 16  # without a limit, the power would overflow after some days of failures
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Absence:
-    """Why a contestant is on the bench and until when, on the clock of the bench."""
+    """Why a contestant is benched and until when, by the clock of the bench."""
 
     failures: int
     until: float
@@ -26,14 +26,14 @@ class Absence:
 
 
 class Bench:
-    """Which contestants may be drawn. clock is in seconds and never goes back."""
+    """Which contestants may be drawn. clock returns seconds and never goes back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._absent: dict[str, Absence] = {}
 
     def fail(self, name: str, reason: str) -> None:
-        """Put a contestant on the bench, or, when it fails while it sits there, leave it at that."""
+        """Bench a contestant; a failure while it is benched changes nothing."""
         before = self._absent.get(name)
         if before and before.until > self._clock():
             return
@@ -52,10 +52,10 @@ class Bench:
         self._absent.clear()
 
     def available(self, names: Iterable[str]) -> list[str]:
-        """Return those who may be drawn now."""
+        """Return the contestants that may be drawn now."""
         return [name for name in names if name not in self.absent()]
 
     def absent(self) -> dict[str, tuple[int, float]]:
-        """Return who sits on the bench: failures in a row, and the seconds that are left."""
+        """Return the benched contestants: failures in a row, and the seconds that are left."""
         now = self._clock()
         return {n: (a.failures, a.until - now) for n, a in self._absent.items() if a.until > now}

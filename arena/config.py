@@ -1,8 +1,8 @@
 """models.yaml to validated contestants.
 
-A contestant is a checkpoint plus the way it is asked. Two contestants may share weights and differ only in how they
-are asked. Nothing defaults silently where a mistake would change who is compared with whom, and a checkpoint that
-could not fight is refused by name before anything is loaded.
+A contestant is a checkpoint plus the way it is asked; two contestants may share weights and differ only in that.
+Settings whose mistakes would change who is compared with whom have no defaults, and a checkpoint that cannot write
+replies is refused by name before anything is loaded.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from arena.identity import fold_name
 from arena.limits import ADDRESS, VISITOR, Limits
 from common.models_yaml import ModelsError, check_lineage, read_models_yaml, validate
 
-LEVELS = ("chat", "few-shot", "transformers", "scripted")  # tags of unions, which are no keys of the file
-CONTEXT_KEYS = ("max_position_embeddings", "n_positions")  # what architectures call the length of their context
+LEVELS = ("chat", "few-shot", "transformers", "scripted")  # tags of unions, which are not keys of the file
+CONTEXT_KEYS = ("max_position_embeddings", "n_positions")  # the architectures' names for their context length
 
 
 class ReadyPrompt(Section):
@@ -59,12 +59,12 @@ class Models(Section):
         seen: dict[str, str] = {}
         for name in names:
             if not fold_name(name):
-                raise ValueError(f"the name {name!r} shows no letter or digit: give it one that can be read")
+                raise ValueError(f"the name {name!r} has no letter or digit: add one")
             other = seen.setdefault(fold_name(name), name)
             if other != name:
                 raise ValueError(f"the names {other!r} and {name!r} look alike: give one of them another name")
         if len(names) < 2:
-            raise ValueError(f"a battle needs at least 2 contestants, found {len(names)}: add one")
+            raise ValueError(f"a battle needs at least 2 contestants, got {len(names)}: add one")
         return self
 
 
@@ -72,8 +72,8 @@ def load_models(path: Path) -> Models:
     """Read and validate models.yaml; relative checkpoint paths start at the file's folder.
 
     Raises:
-        ModelsError: the file is missing or broken, anything in it is wrong, or a checkpoint cannot fight (the first
-            thing found is named).
+        ModelsError: the file is missing or broken, anything in it is wrong, or a checkpoint cannot write replies (the
+            first such problem is named).
     """
     models = validate(Models, read_models_yaml(path), path, levels=LEVELS)
     causal = read_causal_classes()
@@ -87,8 +87,8 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
     where = f"{file}: {contestant.name}: path {str(contestant.path)!r}"
     folder = (file.parent / contestant.path).resolve()
     if not folder.is_dir():
-        cure = "mend the path, or make a family first (python -m training run nano --out checkpoints/nano)"
-        raise ModelsError(f"{where} is no folder: {cure}")
+        cure = "correct the path, or make a family first (python -m training run nano --out checkpoints/nano)"
+        raise ModelsError(f"{where} is not a folder: {cure}")
     try:
         config = read_checkpoint(folder, causal, is_chat=isinstance(contestant.prompt, ChatStyle))
     except Unfit as error:

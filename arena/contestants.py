@@ -1,4 +1,4 @@
-"""What models.yaml says of a contestant, by the kind of its backend: how it is asked, and who writes its replies.
+"""The entries of models.yaml, one class per kind of backend: how a contestant is asked, and what writes its replies.
 
 To add a kind, write its class here, put it into AnyContestant, and give its backend a line in backends/opening.py.
 """
@@ -22,10 +22,10 @@ class Section(BaseModel):
 
 
 class Sampling(Section):
-    """How tokens are drawn, and where a reply that does not end by itself is ended.
+    """How tokens are drawn, and when a reply that does not end by itself is ended.
 
-    temperature: 0 is greedy. max_tokens: a reply of that many is cut. max_seconds: from the request on, waiting
-    included. at_limit: a reply whose seconds are over is cut where it stands, or voids its battle.
+    temperature: 0 is greedy. max_tokens: a reply is cut after that many. max_seconds: from the request on, waiting
+    included. at_limit: at max_seconds a reply is cut, or voids its battle.
     """
 
     temperature: float = Field(default=0.8, ge=0, le=5, strict=True)
@@ -36,7 +36,7 @@ class Sampling(Section):
 
 
 class ChatStyle(Section):
-    """Ask in the chat format that the checkpoint's own tokenizer brings."""
+    """Ask by the chat template of the checkpoint's tokenizer."""
 
     style: Literal["chat"]
     stop: tuple[StopText, ...] = ()
@@ -69,7 +69,7 @@ def _require_findable(word: str) -> str:
 class Contestant(Entry):
     """What every contestant has.
 
-    known_as: words that give it away beside its name, such as those for its model, its maker or a sibling.
+    known_as: words that identify it besides its name, such as those for its model, its maker or a sibling.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,14 +81,14 @@ class Contestant(Entry):
 
 
 class CheckpointContestant(Contestant):
-    """A checkpoint in this process, by transformers. path is a folder, absolute after loading."""
+    """A checkpoint, loaded by transformers in this process. path is a folder, absolute after loading."""
 
     backend: Literal["transformers"] = "transformers"
     path: Path
 
 
 class ScriptedContestant(Contestant):
-    """No model: it writes one of its replies, drawn by the seed. To try the page, and in tests."""
+    """A contestant without a model: it writes one of its replies, chosen by the seed. To try the page, and in tests."""
 
     backend: Literal["scripted"]
     prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")] = ChatStyle(style="chat")
@@ -96,12 +96,12 @@ class ScriptedContestant(Contestant):
 
 
 def names_of(contestants: Iterable[Contestant]) -> tuple[str, ...]:
-    """Return every word that gives a contestant away, each once: their names and what they are known as."""
+    """Return every word that identifies a contestant, each once: names and known_as."""
     return tuple(dict.fromkeys(word for each in contestants for word in (each.name, *each.known_as)))
 
 
 def backend(contestant: Any) -> Any:
-    """Return which class of contestant an entry is of."""
+    """Return the kind of backend of an entry."""
     return (
         contestant.get("backend", "transformers")
         if isinstance(contestant, dict)

@@ -1,4 +1,4 @@
-"""One battle's fight: both replies written, shown at one pace, stored, and its end whatever happens."""
+"""From the start of a battle to its vote: both replies are written, shown at one pace and stored, or it is void."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ from arena.ledger.store import LedgerUnavailable, Store, StoreError
 from arena.pace import Speeds
 from arena.prompt_checks import PromptRefused
 
-GRACE_SECONDS = 10.0  # beyond its own limit, after which a reply is given up
-STORE_TRIES = 5  # for what has happened and cannot be stored
-STORE_PAUSE = 1.0  # seconds before the second try; it doubles with every one
-LOOK_SECONDS = 0.05  # between two advances of what is shown
+GRACE_SECONDS = 10.0  # that a backend gets beyond max_seconds to end a reply itself
+STORE_TRIES = 5  # to store replies, or the end of a battle
+STORE_PAUSE = 1.0  # seconds before the second try; it doubles with every try
+LOOK_SECONDS = 0.05  # between two updates of what is shown
 
 NAMED = "a reply names a model"
 
@@ -52,14 +52,14 @@ class Fights:
         bench: Bench,
         speeds: Speeds,
     ) -> None:
-        """Take the words that give a contestant away, and the seconds of a reply in place of each contestant's own."""
+        """Take the names to look for in replies; reply_seconds, if given, replaces the contestants' own limits."""
         self._contestants, self._backends, self._store = contestants, backends, store
         self._names, self._rng, self._reply_seconds = names, rng, reply_seconds
         self._bench, self._speeds = bench, speeds
         self.tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Any) -> "asyncio.Task[Any]":
-        """Let something run to its end, whether anybody waits for it or not."""
+        """Run something to its end as a task, even if its caller goes away."""
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self._end)
@@ -67,9 +67,9 @@ class Fights:
 
     def _end(self, task: "asyncio.Task[Any]") -> None:
         self.tasks.discard(task)
-        # Whoever asked may be gone: nothing that goes wrong here may get lost.
+        # The caller may be gone, so unexpected errors are logged here.
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, FORESEEN):
-            log.error("something went wrong that was not foreseen", exc_info=error)
+            log.error("a task failed with an unexpected error", exc_info=error)
 
     async def fight(self, battle: Battle) -> None:
         """Write both replies and store them, or make the battle void."""
@@ -82,7 +82,7 @@ class Fights:
                 battle.make_void(SAME_REPLIES)
             else:
                 battle.make_ready()
-        except Exception as error:  # the edge of the task: whatever went wrong, the battle ends and says so
+        except Exception as error:  # the edge of the task: any error makes the battle void
             errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
             for each in errors:
                 if isinstance(each, ContestantFailed):
@@ -93,7 +93,7 @@ class Fights:
             await self.void(battle, "its replies could not be stored" if is_lost else str(errors[0]))
 
     async def _show(self, battle: Battle) -> None:
-        """Advance what is shown of both sides until they are whole; store them as soon as they are written."""
+        """Advance what is shown until both replies are shown whole; store them as soon as they are written."""
         last, stored = time.monotonic(), None
         while not (stored and stored.done() and battle.pace.is_done):
             await asyncio.sleep(LOOK_SECONDS)
@@ -132,15 +132,15 @@ class Fights:
                         break
                     battle.extend(side, event)
         except (Exception, asyncio.CancelledError) as error:
-            if must_stop():  # because the other side failed, or the server ends
+            if must_stop():  # the other side failed, or the server stops
                 raise
             if isinstance(error, TimeoutError) and clock.expired():
                 raise ContestantFailed(name, f"no reply within {limit:g} s") from None
             if not isinstance(error, BackendError):
-                log.error("%s failed in a way of its own", name, exc_info=error)
+                log.error("battle %s: %s failed with an unexpected error", battle.id, name, exc_info=error)
             raise ContestantFailed(name, str(error) or type(error).__name__) from None
         if side not in battle.replies:
-            raise ContestantFailed(name, "its reply never ended")
+            raise ContestantFailed(name, "its backend stopped without a final record")
 
     def void(self, battle: Battle, reason: str) -> "asyncio.Task[None]":
         """Make a battle void; return the task that writes it to the ledger."""
@@ -151,6 +151,6 @@ class Fights:
 
 
 def must_stop() -> bool:
-    """Say whether somebody cancels this task, rather than what it waits for having been cancelled."""
+    """Return whether this task itself is being cancelled, and not only what it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

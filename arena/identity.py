@@ -1,10 +1,10 @@
-"""Names in texts: whether a reply, or a prompt, says who a contestant is.
+"""Names in texts: whether a reply names a contestant.
 
-A vote is blind as long as no name stands in what the voter reads. Models write names in many ways, so a text and a
-word are compared by their letters and digits alone: caseless, compatibility forms folded (NFKD), accents, invisible
-characters and Markdown's emphasis left out. A word must stand by itself: what comes before it and after it is no
-letter of the same script, unless that script sets no spaces. A word that is written apart must be apart where it has
-a separator, a capital or a digit of its own (demo-sft, "demo sft", demosft), or after every letter (d-e-m-o).
+A vote is blind as long as the voter reads no name. Models write names in many ways, so a text and a name are compared
+by their letters and digits alone: ignoring case, accents, invisible characters and Markdown's emphasis, with
+compatibility forms folded (NFKD). A name must be a word of its own: no letter of the same script precedes or follows
+it, unless that script has no spaces. It may be split where it has a separator, a capital or a digit of its own
+(demo-sft, "demo sft", demosft), or after every letter (d-e-m-o).
 """
 
 import html
@@ -19,16 +19,16 @@ UNSPACED = frozenset(("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MY
 MAX_GAP = 3  # characters between two parts of one name
 EMPHASIS = dict.fromkeys(map(ord, "*`~\\"))
 UNSEEN = ("Cf", "Mn", "Mc", "Me")
-FILLERS = "\u115f\u1160"  # letters to Unicode that show nothing; NFKD makes all of Hangul's fillers one of these
+FILLERS = "\u115f\u1160"  # letters by their category, but invisible; NFKD maps all of Hangul's fillers to these
 
 
 def find_name(text: str, words: Iterable[str]) -> str | None:
-    """Return the first of the words that stands in the text as a word of its own, or None.
+    """Return the first of the words that occurs in the text as a word of its own, or None.
 
-    A digit may follow a word that ends with a letter (Qwen in "Qwen2"), and so may any apostrophe; other letters may
-    not (no "alder" in "balderdash" or "alders"). Words without a letter, or of one letter, are not looked for.
+    A word that ends with a letter may be followed by a digit (Qwen in "Qwen2") or an apostrophe, but not by another
+    letter (no "alder" in "balderdash" or "alders"). Words without a letter, or of one letter, are skipped.
     """
-    # An empty line ends what may be one name, so it is made wider than the widest gap within one.
+    # No name extends over an empty line, so that is made wider than the widest gap within a name.
     text = text.replace("\n\n", "\n" * (MAX_GAP + 1))
     plain = _strip(html.unescape(text) if "&" in text else text).translate(EMPHASIS)
     places = [place for place, letter in enumerate(plain) if letter.isalnum()]
@@ -37,13 +37,13 @@ def find_name(text: str, words: Iterable[str]) -> str | None:
 
 
 def can_be_looked_for(word: str) -> bool:
-    """Say whether a word is long enough to be looked for: two letters or digits, one of them a letter."""
+    """Return whether a word is long enough to be looked for: two letters or digits, one of them a letter."""
     letters = [letter for letter in _strip(word) if letter.isalnum()]
     return len(letters) > 1 and any(letter.isalpha() for letter in letters)
 
 
 def fold_name(name: str) -> str:
-    """Return what two names have in common that a reader would take for each other: case, form, kind of separator."""
+    """Return a key that is equal for names that look alike: up to case, compatibility forms and kind of separator."""
     folded = "".join(letter if letter.isalnum() or letter in ".:+" else " " for letter in _strip(name))
     return " ".join(folded.split())
 
@@ -58,13 +58,13 @@ def _strip(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Letters:
-    """The letters and digits of a text in one line, and the place that each has in it."""
+    """The letters and digits of a text, and the position of each in the text."""
 
     letters: str
     places: list[int]
 
     def hold(self, word: str) -> bool:
-        """Say whether a word stands here by itself."""
+        """Return whether a word occurs as a word of its own."""
         parts = _split(word)
         wanted = "".join(parts)
         joints = {sum(map(len, parts[:n])) for n in range(1, len(parts))}
@@ -73,13 +73,13 @@ class _Letters:
             nth = bisect_left(self._edges, at)
             if self._edges[nth] == at and self._ends(at + len(wanted)) and self._is_one(at, len(wanted), joints):
                 return True
-            # On to the next place where a word begins: what lies before it cannot be one.
+            # Go on at the next place where a word may begin.
             at = self.letters.find(wanted, self._edges[bisect_right(self._edges, at)])
         return False
 
     @cached_property
     def _edges(self) -> list[int]:
-        """Where a word may begin or end: after something that is no letter, and where the script changes."""
+        """Return where a word may begin or end: at gaps between letters, and where the script changes."""
         size = len(self.letters)
         scripts = {letter: _script(letter) for letter in set(self.letters)}
         inner = [
@@ -91,12 +91,12 @@ class _Letters:
         return [0, *inner, size]
 
     def _ends(self, at: int) -> bool:
-        """Say whether a word may end before a letter; a number may follow a word."""
+        """Return whether a word may end before a letter; a number may follow a word."""
         nth = bisect_left(self._edges, at)
         return self._edges[nth] == at or (self.letters[at].isdigit() and self.letters[at - 1].isalpha())
 
     def _is_one(self, start: int, length: int, joints: set[int]) -> bool:
-        """Say whether letters are written as one word, apart at no more than its joints, or all apart."""
+        """Return whether letters are one word: whole, split only at its joints, or spelled letter by letter."""
         gaps = [self.places[at + 1] - self.places[at] - 1 for at in range(start, start + length - 1)]
         broken = {n + 1 for n, gap in enumerate(gaps) if gap}
         is_spelled = length > 2 and len(broken) == len(gaps)
@@ -104,7 +104,7 @@ class _Letters:
 
 
 def _is_edge(before: str, after: str) -> bool:
-    """Say whether two letters that stand together may belong to two words: 是 and q may, 2 and 는, but not 2 and q."""
+    """Return whether adjacent letters may belong to two words: 是 and q may, 2 and 는, but not 2 and q."""
     return bool({before, after} & UNSPACED) or (before != after and {before, after} != {DIGIT, LATIN})
 
 
@@ -113,7 +113,7 @@ def _script(letter: str) -> str:
 
 
 def _split(word: str) -> list[str]:
-    """Return a word's parts, folded: it may be written apart where it has a separator, a capital or a digit."""
+    """Return a word's parts, folded: it may be split at a separator, a capital or a digit."""
     parts = [""]
     before = " "
     for letter in unicodedata.normalize("NFKC", word):

@@ -1,7 +1,7 @@
 """How often one visitor, and one network address, may start a battle; every vote needs a battle of its own.
 
-A visitor is a cookie, which costs nothing to throw away, so the address counts as well: its limit is what a classroom
-behind one address needs. Addresses are kept in memory only, for as long as the longest window.
+A visitor is a cookie, which is easily deleted, so addresses are limited as well, to what a classroom behind one address
+needs. Addresses are kept in memory only, for as long as the longest window.
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ SWEEP_SECONDS = 60.0
 
 @dataclass(eq=False)  # not frozen: Python itself writes to an exception on its way
 class TooMany(Exception):
-    """A limit that is reached. seconds: until there is room again; whose: "visitor" or "address"."""
+    """A limit is reached. seconds: until there is room again; whose: "visitor" or "address"."""
 
     whose: str
     seconds: int
@@ -30,23 +30,23 @@ class Limits:
     """The buckets of every visitor and address; use from one thread."""
 
     def __init__(self, visitor: str = VISITOR, address: str = ADDRESS) -> None:
-        """Take limits as "15/minute; 300/hour".
+        """Take limits such as "15/minute; 300/hour".
 
         Raises:
-            ValueError: not written so, or a limit of none.
+            ValueError: not in this form, or a limit of zero.
         """
         self._rates = {"visitor": parse_many(visitor), "address": parse_many(address)}
         if any(rate.amount < 1 for rates in self._rates.values() for rate in rates):
-            raise ValueError("a limit of nothing lets nobody in")
+            raise ValueError("a limit of zero would refuse every battle")
         self._kept = MemoryStorage()
         self._window = MovingWindowRateLimiter(self._kept)
         self._swept = 0.0
 
     def take(self, visitor: str, address: str) -> None:
-        """Count one battle, or none where there is no room for it. An empty address has no limit.
+        """Count one battle, unless a limit is reached. An empty address has no limit.
 
         Raises:
-            TooMany: for this visitor or this address.
+            TooMany: the visitor's or the address's limit is reached; nothing was counted.
         """
         self._sweep()
         keys = {"visitor": visitor, "address": network(address)}
@@ -66,7 +66,7 @@ class Limits:
         return f"Battles are limited to {visitor} for each visitor, and to {address} for a whole network address."
 
     def _sweep(self) -> None:
-        """Forget who has started nothing for as long as the longest window: the storage empties their lists only."""
+        """Remove visitors and addresses without recent battles: the storage only empties their lists."""
         if time.time() - self._swept > SWEEP_SECONDS:
             self._swept = time.time()
             for key in [key for key, events in self._kept.events.items() if not events]:
@@ -78,7 +78,7 @@ class Limits:
 
 
 def network(address: str) -> str:
-    """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one, which is one household's."""
+    """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 address (one household)."""
     try:
         parsed = ipaddress.ip_address(address.split("%")[0])
     except ValueError:

@@ -1,6 +1,6 @@
-"""Which two contestants meet, and on which side each stands.
+"""Which two contestants meet, and which is on which side.
 
-Uniform for now: every unordered pair has the same chance, which needs no votes and favours nobody. The chance of the
+Uniform for now: every unordered pair is equally likely, which needs no votes and favours nobody. The probability of the
 pair is stored with the battle, so that later estimates can be weighted by its inverse (Horvitz and Thompson, 1952).
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Draw:
-    """Who stands on side a and on side b; probability is the chance of the unordered pair, 0 to 1."""
+    """The contestants on side a and side b; probability is that of the unordered pair, 0 to 1."""
 
     a: str
     b: str

@@ -1,22 +1,22 @@
-"""Which prompts are let in. Everything a visitor types is hostile until it has passed here.
+"""Which prompts are accepted. Everything a visitor types counts as hostile until it has passed here.
 
-Letters of every language, emoji and their joiners pass unchanged. Characters that Unicode has yet to assign may be
-new emoji, so they pass too; those for private use pass beside others, for a page cannot know whether they are seen.
+Letters of every language, emoji and their joiners pass unchanged. Characters that Unicode has not assigned yet may be
+new emoji, so they pass too; private-use characters pass beside others, since they may be visible.
 """
 
 import re
 import unicodedata
 
-MAX_LETTERS = 2000
-MAX_MARKS = 20  # combining marks in a row: no script needs so many, and a tower of them hides the page
-# Control tokens of the common chat formats; a backend also refuses the exact ones of its own tokenizer. "<s>" is not
-# among them: it is HTML too, and a backend whose tokenizer has it passes it on as text.
+MAX_CHARACTERS = 2000
+MAX_MARKS = 20  # combining marks in a row: no script needs so many, and a stack of them covers the page
+# Control tokens of the common chat formats; a backend also refuses those of its own tokenizer. "<s>" is not among
+# them: it is HTML too, and a backend whose tokenizer has it passes it on as text.
 CONTROL_TOKENS = re.compile(r"<\|[\w .:-]{1,40}\|>|\[/?INST\]|<(?:start|end)_of_turn>", re.IGNORECASE)
 LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
-# Letters and signs by their category that show nothing: Hangul fillers, the blank of Braille, a musical null.
+# Invisible, although letters or symbols by category: Hangul fillers, the Braille blank, a musical null.
 BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\ufffc\U0001d159")
 UNSEEN = ("C", "M", "Z")  # main categories: control, format and unassigned; marks; spaces
-UNASSIGNED_UNSEEN = ((0x2065, 0x2065), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF))  # ignored by default, says Unicode
+UNASSIGNED_UNSEEN = ((0x2065, 0x2065), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF))  # default ignorable in Unicode
 
 
 class PromptRefused(ValueError):
@@ -24,25 +24,25 @@ class PromptRefused(ValueError):
 
 
 def check_prompt(text: object) -> str:
-    """Return the prompt, trimmed and with every kind of line end as one character.
+    """Return the prompt, trimmed, with every kind of line end as a newline.
 
     Raises:
         PromptRefused: empty or invisible, too long, with control tokens of a chat format, with control characters,
-            or with letters under towers of combining marks.
+            or with characters under stacks of combining marks.
     """
     if not isinstance(text, str) or not text.strip():
         raise PromptRefused("Type a prompt first, or click one of the ready ones.")
-    if len(text) > MAX_LETTERS:
-        raise PromptRefused(f"That prompt is too long: at most {MAX_LETTERS:,} characters are read.")
+    if len(text) > MAX_CHARACTERS:
+        raise PromptRefused(f"That prompt is too long: at most {MAX_CHARACTERS:,} characters are allowed.")
     prompt = LINE_ENDS.sub("\n", text).strip()
-    if found := CONTROL_TOKENS.search(prompt):
-        raise PromptRefused(f"{found.group()!r} is a control token of a chat format: write it another way.")
+    if token := CONTROL_TOKENS.search(prompt):
+        raise PromptRefused(f"{token.group()!r} is a control token of a chat format: write it another way.")
     if any(_is_control(letter) for letter in prompt):
         raise PromptRefused("The prompt holds characters that cannot be shown: remove them.")
     if not any(map(_is_seen, prompt)):
         raise PromptRefused("Type a prompt first, or click one of the ready ones.")
     if _count_marks(prompt) > MAX_MARKS:
-        raise PromptRefused(f"More than {MAX_MARKS} accents stand on one letter: remove some.")
+        raise PromptRefused(f"One letter has more than {MAX_MARKS} accents: remove some.")
     return prompt
 
 

@@ -1,8 +1,8 @@
-"""What a page asks for: start a battle, look at it, vote on it, with the ledger and the limits in between.
+"""The service behind the page: start a battle, look at it, vote on it, within the limits and recorded in the ledger.
 
-A battle's task and buffers live here, on the server; a page only looks at them, so a closed tab, a reload or a slow
-reader changes nothing for the battle. Order is what makes it safe: a battle is in the ledger before its first token,
-its replies are stored before it can be voted on, and its vote is on disk before anyone is named.
+A battle's task and buffers live here, on the server, and a page only looks at them, so a closed tab, a reload or a slow
+connection does not change the battle. The order makes it safe: a battle is in the ledger before its first token, its
+replies are stored before it can be voted on, and its vote is on disk before anyone is named.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from arena.prompt_checks import PromptRefused, check_prompt
 from common.words import plural
 from ratings.outcomes import Outcome
 
-HEALTH_SECONDS = 1.0  # how long what was found about the ledger is believed
-LEDGER_SECONDS = 1.0  # for which a visitor who skips waits for the ledger
+HEALTH_SECONDS = 1.0  # how long a check of the ledger is valid
+LEDGER_SECONDS = 1.0  # how long a visitor who skips waits for the ledger
 KEPT_BATTLES = 2000  # in memory; older ones are read back from the ledger
 MAX_RUNNING = 64
 MAX_RUNNING_OF_ADDRESS = 48
-TIMED_REPLIES = 400  # of the ledger, read at the start so that the first battles already keep their pace
+TIMED_REPLIES = 400  # read from the ledger at the start, so that the pace of the first battles is right
 
 NOT_STORED = "The arena cannot write to its ledger at the moment, so {}. Try again in a moment."
 
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class Service:
-    """Everything a page needs: start a battle, look at it, vote on it. Use from one event loop."""
+    """What a page needs: start a battle, look at it, vote on it. Use from one event loop."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Service:
         is_paced: bool = True,
         bench: Bench | None = None,
     ) -> None:
-        """Categories gives the category of a ready prompt, by its text; reply_seconds replaces the contestants' own.
+        """Take categories of ready prompts, by their text; reply_seconds replaces the contestants' own limits.
 
-        Without is_paced a battle ends as soon as both replies are written: for voters that are programs.
+        Without is_paced a battle is ready as soon as both replies are written, which suits simulated voters.
         """
         self._categories = categories or {}
         self._contestants = {contestant.name: contestant for contestant in contestants}
@@ -67,7 +67,7 @@ class Service:
         self._is_paced = is_paced
         self.limits = limits
         self.bench = bench or Bench()
-        self._unfit: dict[str, str] = {}  # contestants that failed on a prompt, and on none since; the prompt
+        self._unfit: dict[str, str] = {}  # contestants that failed on their last prompt; the prompt
         self._speeds = Speeds()
         for timed in store.recent_replies(TIMED_REPLIES):
             self._speeds.learn(*timed)
@@ -83,17 +83,17 @@ class Service:
         )
         self._battles: OrderedDict[str, Battle] = OrderedDict()
         self._starting: dict[str, tuple[object, asyncio.Task[Battle]]] = {}
-        self._places: dict[object, str] = {}  # the address of each battle that runs or is about to
+        self._places: dict[object, str] = {}  # the address of each running or starting battle
         self._being_voted: set[str] = set()
         self._known_lost: set[str] = set()
-        self._begun = 0  # battles so far, by which a reader of the ledger sees that one began in the meantime
+        self._begun = 0  # battles so far: shows a reader of the ledger whether one began in the meantime
         self._health: tuple[float, asyncio.Future[str]] | None = None
 
     async def start(self, visitor: str, text: object, address: str = "") -> Battle:
-        """Check the prompt, draw a pair and let both begin to write; return at once.
+        """Check the prompt, draw a pair and start both replies; return without waiting for them.
 
-        A visitor has one battle at a time: the same prompt sent twice is one battle, and a battle that waited for a
-        vote ends with the next prompt.
+        A visitor has one battle at a time: the same prompt sent twice is one battle, and the next prompt ends a battle
+        that waits for a vote.
 
         Raises:
             PromptRefused: the prompt starts no battle; nothing was stored.
@@ -112,7 +112,7 @@ class Service:
         task = self._fights.spawn(self._start(visitor, prompt, address))
         self._starting[visitor] = prompt, task
         task.add_done_callback(lambda _: self._starting.pop(visitor))
-        # The battle goes on whatever becomes of its visitor's request.
+        # The battle goes on if its visitor's request is cancelled.
         return await asyncio.shield(task)
 
     async def _start(self, visitor: str, prompt: str, address: str) -> Battle:
@@ -150,8 +150,8 @@ class Service:
         """Store a vote and return the battle, which may now be revealed.
 
         Raises:
-            BattleError: no such battle of this visitor, its state takes no vote, or the vote could not be stored.
-                Nothing was changed.
+            BattleError: the visitor has no such battle, it takes no vote now, or the vote could not be stored. Nothing
+                was changed.
         """
         battle = await self.find(battle_id)
         if battle is None:
@@ -160,7 +160,7 @@ class Service:
         if battle_id in self._being_voted:
             raise BattleError("Your vote on this battle is being stored.")
         self._being_voted.add(battle_id)
-        # A vote that is being stored is waited for, whatever becomes of its visitor's request.
+        # The vote is stored even if its visitor's request is cancelled.
         return await asyncio.shield(self._fights.spawn(self._vote(battle, outcome)))
 
     async def _vote(self, battle: Battle, outcome: Outcome) -> Battle:
@@ -168,38 +168,38 @@ class Service:
             battle.flag = await asyncio.to_thread(self._store.vote, battle.id, battle.visitor, outcome)
             battle.record_vote(outcome)
         except VoteRefused:
-            self._battles.pop(battle.id, None)  # the ledger knows better, and is asked the next time
+            self._battles.pop(battle.id, None)  # out of date: read it from the ledger the next time
             raise BattleError("This battle takes no vote any more: start a new one.") from None
         except LedgerUnavailable as error:
-            log.error("a vote could not be stored: %s", error)
+            log.error("the vote on battle %s could not be stored: %s", battle.id, error)
             raise BattleError(NOT_STORED.format("your vote is not stored yet")) from None
         finally:
             self._being_voted.discard(battle.id)
         return battle
 
     async def skip(self, visitor: str, battle_id: str) -> None:
-        """End a battle that the visitor leaves without a vote; one that runs, or has ended, is let be."""
+        """End a battle that the visitor leaves without a vote; one that is being written or has ended stays."""
         battle = await self.find(battle_id)
         is_free = battle_id not in self._being_voted
         if battle and is_free and battle.visitor == visitor and battle.state is State.READY:
-            # It is over at once; the ledger is waited for a moment, and goes on trying when nobody waits.
+            # The battle is over at once; storing that is waited for only briefly, and goes on in the background.
             await asyncio.wait({self._fights.void(battle, SKIPPED)}, timeout=LEDGER_SECONDS)
 
     async def open_battle(self, visitor: str) -> Battle | None:
-        """Return the visitor's newest battle that runs or waits for a vote, also from before a restart.
+        """Return the visitor's newest battle that is being written or waits for a vote, also from before a restart.
 
-        One that is just starting is waited for; raises as start does.
+        Waits for one that is just starting; raises as start does.
         """
         if visitor in self._starting:
             return await asyncio.shield(self._starting[visitor][1])
         for battle in reversed(self._battles.values()):
             if battle.visitor == visitor and battle.state in (State.GENERATING, State.READY):
                 return battle
-        found = await self._read(self._store.open_battle, visitor)
-        return found if found and found.state is State.READY else None
+        stored = await self._read(self._store.open_battle, visitor)
+        return stored if stored and stored.state is State.READY else None
 
     async def lost_battle(self, visitor: str) -> Battle | None:
-        """Return the visitor's newest battle if it failed lately, by a restart or a model, once; else None."""
+        """Return the visitor's newest battle if a restart or a model made it fail lately, but only once; else None."""
         lost = await self._read(self._store.lost_battle, visitor)
         if lost is None or lost.id in self._known_lost:
             return None
@@ -207,21 +207,21 @@ class Service:
         return lost
 
     async def find(self, battle_id: str) -> Battle | None:
-        """Return a battle that is in memory or in the ledger."""
+        """Return a battle from memory or the ledger, None if there is none with this id."""
         if not battle_id or battle_id in self._battles:
             return self._battles.get(battle_id)
         return await self._read(self._store.battle, battle_id)
 
     @property
     def is_loading(self) -> bool:
-        """Say whether the weights of some contestant are still being loaded."""
+        """Return whether the weights of some contestant are still being loaded."""
         return any(backend.is_loading for backend in self._backends.values())
 
     async def health(self) -> dict[str, Any]:
-        """Return how the arena does, for whoever watches over it; asked often, it answers with what it found lately.
+        """Return the arena's health for monitoring; the ledger is checked at most once per HEALTH_SECONDS.
 
-        status is "ok" where battles can be fought and votes stored, else "failing"; benched says which contestants
-        are not drawn, for how many seconds still and after how many failures in a row; failed, which cannot be loaded.
+        status is "ok" if battles can be fought and votes stored, else "failing"; benched lists the contestants that are
+        not drawn, with their failures in a row and the seconds left; failed lists those that cannot be loaded.
         """
         if self._health is None or time.monotonic() - self._health[0] > HEALTH_SECONDS:
             self._health = time.monotonic(), asyncio.ensure_future(self._check_ledger())
@@ -245,24 +245,24 @@ class Service:
         try:
             await asyncio.to_thread(self._store.check)
         except LedgerUnavailable as error:
-            log.error("%s", error)
+            log.error("health check: %s", error)
             return "cannot be written"
         return "ok"
 
     async def _read(self, read: Callable[[str], Battle | None], key: str) -> Battle | None:
-        """Bring a battle back from the ledger; there is one object a battle, whoever asks for it."""
+        """Return a battle from the ledger, always as the same object for the same battle."""
         begun = -1
-        while begun != self._begun:  # one that began while this one was read may have ended it
+        while begun != self._begun:  # a battle that began meanwhile may have ended the one just read
             begun = self._begun
             try:
-                found = await asyncio.to_thread(read, key)
+                battle = await asyncio.to_thread(read, key)
             except LedgerUnavailable as error:
-                log.error("%s", error)
+                log.error("no battle can be read back: %s", error)
                 raise BattleError(NOT_STORED.format("nothing can be done with this battle")) from None
-        if found and found.state is State.GENERATING:
-            found.make_void("nobody runs it any more")  # or it were in memory
-            return found
-        return found and self._battles.setdefault(found.id, found)
+        if battle and battle.state is State.GENERATING:
+            battle.make_void("nobody runs it any more")  # if it were running, it would be in memory
+            return battle
+        return battle and self._battles.setdefault(battle.id, battle)
 
     def _running(self) -> list[Battle]:
         return [b for b in self._battles.values() if b.state is State.GENERATING]
@@ -270,7 +270,7 @@ class Service:
     def _leave_others(self, battle: Battle) -> None:
         for other in self._battles.values():
             is_left = other.visitor == battle.visitor and other is not battle and other.state is State.READY
-            if is_left and other.id not in self._being_voted:  # of a vote, the ledger says which came first
+            if is_left and other.id not in self._being_voted:  # else the ledger decides which came first
                 other.make_void(LEFT)
 
     def _forget_old(self) -> None:
@@ -295,10 +295,10 @@ class Service:
         return place
 
     async def _require_room_for(self, prompt: str) -> set[str]:
-        """Ask every contestant, not only the two drawn, so that a refusal tells nothing about who would meet.
+        """Ask every contestant, not only the two drawn, so that a refusal reveals nothing about the pair.
 
-        Returns those that fail on the prompt. One that fails on two prompts in a row goes to the bench; for one prompt
-        alone it does not, or whoever finds a word that a chat template fails on could take it out of the arena.
+        Returns those that fail on the prompt. One that fails on two different prompts in a row is benched. One prompt
+        alone does not suffice: else a visitor who knows a prompt that breaks a chat template could remove a contestant.
         """
         rooms: list[int] = []
         unfit: set[str] = set()
@@ -314,7 +314,7 @@ class Service:
             except (Exception, asyncio.CancelledError) as error:
                 if must_stop():
                     raise
-                # Whatever it is, it is this contestant's own, and must not stop the others.
+                # The fault of this contestant, which must not stop the others.
                 unfit.add(name)
                 reason = str(error) or type(error).__name__
                 if self._unfit.setdefault(name, prompt) != prompt:

@@ -1,7 +1,7 @@
-"""python -m arena.voters: who votes how, and leaving a voter out of boards and exports, or taking one back in.
+"""python -m arena.voters: list the voters, leave one out of boards and exports, or take one back.
 
 A voter is the random id of a cookie. Votes that are left out stay in the ledger, in the table set_aside with the
-reason, and so do those that the voter casts from then on. It may be run while the arena is running.
+reason, and so do the voter's later votes. The command may be used while the arena is running.
 """
 
 import argparse
@@ -27,12 +27,12 @@ _SUMMARY = """
 
 
 class VoterError(Exception):
-    """No such voter, or not exactly one: says which and what to do."""
+    """There is no such voter, or more than one; with the remedy."""
 
 
 @dataclass(frozen=True)
 class Voter:
-    """What the ledger knows of one voter; shares are of all votes, 0 to 1."""
+    """A voter's votes in the ledger; shares are of all votes, 0 to 1."""
 
     id: str
     counted: int
@@ -48,25 +48,25 @@ class Voter:
 
 
 def list_voters(ledger: sqlite3.Connection) -> list[Voter]:
-    """Return everybody who has voted, those with most votes first."""
+    """Return all voters, most votes first."""
     return [Voter(*row) for row in ledger.execute(_SUMMARY)]
 
 
 def find_voter(ledger: sqlite3.Connection, start: str) -> str:
-    """Return the one voter whose id begins so.
+    """Return the one voter whose id begins with start.
 
     Raises:
-        VoterError: none does, or several do.
+        VoterError: no voter's or several voters' ids do.
     """
-    found = [voter.id for voter in list_voters(ledger) if voter.id.startswith(start)]
-    if len(found) != 1:
-        many = f"{len(found)} voters begin with {start!r}: give more of the id" if found else f"no voter {start!r}"
+    ids = [voter.id for voter in list_voters(ledger) if voter.id.startswith(start)]
+    if len(ids) != 1:
+        many = f"{len(ids)} voters begin with {start!r}: give more of the id" if ids else f"no voter {start!r}"
         raise VoterError(f"{many} (python -m arena.voters list shows them)")
-    return found[0]
+    return ids[0]
 
 
 def leave_out(ledger: sqlite3.Connection, voter: str, note: str) -> int:
-    """Set all counted votes of a voter aside, and those to come; return how many were counted until now."""
+    """Set all votes of a voter aside, later ones included; return how many were counted until now."""
     with ledger:
         ledger.execute("BEGIN IMMEDIATE")
         ledger.execute("INSERT OR REPLACE INTO voters_left_out VALUES (?, ?, ?)", (voter, now(), note))
@@ -77,9 +77,9 @@ def leave_out(ledger: sqlite3.Connection, voter: str, note: str) -> int:
 
 
 def take_back(ledger: sqlite3.Connection, voter: str) -> int:
-    """Count the votes of a voter again that were set aside for who cast them; return how many.
+    """Count a voter's votes again that leave_out had set aside; return how many.
 
-    They get the places back that they had among all votes, as far as nobody else has them now.
+    They return to their places in the order of all votes, as far as these are free.
     """
     with ledger:
         ledger.execute("BEGIN IMMEDIATE")
@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not options.db.is_file():
             raise VoterError(f"{options.db}: no such ledger: pass --db FILE")
-        Store(options.db).close()  # refuses what is no ledger of this arena, and brings an older one up to date
+        Store(options.db).close()  # refuses other files, and updates an older ledger
         with closing(sqlite3.connect(options.db, isolation_level=None, timeout=10)) as ledger:
             print(_run(ledger, options))
     except (VoterError, StoreError, sqlite3.Error) as error:
@@ -152,12 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m arena.voters", description="Who votes, and whose votes count.")
     parser.add_argument("--db", type=Path, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="everybody who has voted, and how")
-    out = commands.add_parser("leave-out", help="set a voter's votes aside, and those to come")
+    commands.add_parser("list", help="all voters and their votes")
+    out = commands.add_parser("leave-out", help="set a voter's votes aside, later ones included")
     out.add_argument("--note", default="", help="why, for the ledger")
     back = commands.add_parser("take-back", help="count a voter's votes again")
     for command in (out, back):
-        command.add_argument("voter", help="the id, or as much of its beginning as is needed")
+        command.add_argument("voter", help="the voter's id, or enough of its beginning")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Files written aside and renamed, so that no reader ever meets half of one."""
+"""Files written under a temporary name and renamed, so that no reader ever sees half of one."""
 
 import os
 import tempfile

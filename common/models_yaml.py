@@ -1,7 +1,7 @@
-"""models.yaml: the one reading of its contestants, of whom the arena asks more than ratings do.
+"""models.yaml: the part that arena and ratings both read, namely which contestants there are and their parents.
 
-Here stands what both need: who there is, and who was trained from whom. The arena's own sections (how a contestant
-is asked, its checkpoint, limits) are checked in arena/config.py, by models that build on Entry.
+The arena's own sections (how a contestant is asked, its checkpoint, limits) are checked in arena/config.py, by models
+that extend Entry.
 """
 
 import re
@@ -18,11 +18,11 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 class ModelsError(ValueError):
-    """A models.yaml that cannot be used: one line with the file, the contestant, the value and the way out."""
+    """A models.yaml that cannot be used: one line with the file, the contestant, the value and the remedy."""
 
 
 class Entry(BaseModel):
-    """What names a contestant, and what it was trained from: parent is another contestant's name."""
+    """A contestant's name, stage and tags; parent is the name of the contestant that it was trained from."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +38,7 @@ class Entry(BaseModel):
 
 
 class Listing(BaseModel):
-    """The contestants of a file by their entries, whatever else is in it."""
+    """The contestants of a file; its other sections are ignored."""
 
     contestants: tuple[Entry, ...] = Field(min_length=1)
 
@@ -47,10 +47,10 @@ Checked = TypeVar("Checked", bound=BaseModel)
 
 
 def read_entries(path: Path) -> tuple[Entry, ...]:
-    """Return the contestants of a models.yaml by name, stage, parent and tags; what else it holds is passed over.
+    """Return the contestants of a models.yaml with name, stage, parent and tags; everything else is ignored.
 
     Raises:
-        ModelsError: it cannot be read, or one of these is wrong.
+        ModelsError: the file cannot be read, or one of these is wrong.
     """
     entries = validate(Listing, read_models_yaml(path), path).contestants
     try:
@@ -64,24 +64,24 @@ def read_models_yaml(path: Path) -> dict[str, Any]:
     """Return the tree of a models.yaml.
 
     Raises:
-        ModelsError: there is no such file, or it is no YAML mapping.
+        ModelsError: there is no such file, or it is not a YAML mapping.
     """
     try:
         tree = read_yaml(path)
     except FileNotFoundError:
         raise ModelsError(f"{path}: no such file: pass --models FILE") from None
     except YamlError as error:
-        raise ModelsError(f"{error}: mend or quote it") from None
+        raise ModelsError(f"{error}: fix or quote it") from None
     if not isinstance(tree, dict):
         raise ModelsError(f"{path}: expected a mapping with the key 'contestants', got {type(tree).__name__}")
     return tree
 
 
 def check_lineage(entries: Sequence[Entry]) -> None:
-    """Require that each name stands once, and that each parent is a contestant and no descendant.
+    """Require that names are unique, and that each parent is a contestant and not a descendant.
 
     Raises:
-        ValueError: says which, and the way out.
+        ValueError: names the contestant and the remedy.
     """
     names = [entry.name for entry in entries]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -95,7 +95,7 @@ def check_lineage(entries: Sequence[Entry]) -> None:
         ancestor = parent
         for _ in parents:
             if ancestor == child:
-                raise ValueError(f"{child!r} descends from itself: mend its parents")
+                raise ValueError(f"{child!r} descends from itself: correct its parents")
             ancestor = parents.get(ancestor) if ancestor else None
 
 
@@ -103,7 +103,7 @@ def validate(model: type[Checked], tree: dict[str, Any], path: Path, levels: Seq
     """Return the tree as a pydantic model; levels are tags of unions, which the file does not have.
 
     Raises:
-        ModelsError: the first thing that is wrong, by the place where it stands in the file.
+        ModelsError: the first mistake, with its place in the file.
     """
     try:
         return model.model_validate(tree)
@@ -118,7 +118,7 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
     where = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in parts))
     where = " ".join(where.split())
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key: remove it or mend its spelling"
+        return f"{where}: unknown key: remove it or correct its spelling"
     got = f", got {first['input']!r}"
     if first["type"].startswith("union_tag"):
         key = first["ctx"]["discriminator"].strip("'()")
@@ -133,5 +133,5 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
 
 
 def _is_union(place: tuple[str | int, ...]) -> bool:
-    """Say whether a union stands at a place, whose tag pydantic adds to what lies below."""
+    """Return whether a place holds a union, whose tag pydantic adds to the location of what is below."""
     return bool(place) and (place[-1] == "prompt" or isinstance(place[-1], int))

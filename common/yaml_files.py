@@ -1,4 +1,4 @@
-"""YAML, in which a key that is written twice is an error and does not silently win."""
+"""YAML in which a repeated key is an error; PyYAML itself would silently take the last."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where PyYAML was built with it; both read the same and neither makes objects."""
+"""libyaml's, if PyYAML was built with it; both read the same, and neither creates arbitrary objects."""
 
 
 class YamlError(ValueError):
-    """A file that is no YAML: one line with the file, the line in it where that is known, and what is wrong."""
+    """A file that is not YAML: one line with the file, its line number if known, and what is wrong."""
 
 
 class UniqueKeys(Loader):  # type: ignore[misc]
@@ -35,11 +35,11 @@ class UniqueKeys(Loader):  # type: ignore[misc]
 
 
 def read_yaml(path: Path, loader: Any = UniqueKeys) -> Any:
-    """Return the tree of a file, by a subclass of UniqueKeys where one is given.
+    """Return the tree of a file; loader is a subclass of UniqueKeys.
 
     Raises:
         FileNotFoundError: there is no such file.
-        YamlError: it cannot be read, or is no YAML.
+        YamlError: it cannot be read, or is not YAML.
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), loader)  # a safe loader

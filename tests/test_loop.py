@@ -26,6 +26,7 @@ from tests.paths import ROOT
 PROMPTS = [f"What is the opposite of {word}?" for word in ("hot", "up", "big", "fast", "old", "wet", "rich", "loud")]
 VOTES = ["vote-a", "vote-b", "vote-a", "vote-tie", "vote-b", "vote-a", "vote-both-bad", "vote-b"]
 PATIENCE = 60_000  # milliseconds; the machine may be busy
+COMMAND_SECONDS = 900.0  # training commands among them
 
 MODELS = """
 contestants:
@@ -77,6 +78,7 @@ class Arena:
         self.process = subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT)
         while True:
             assert self.process.poll() is None, "app.py ended by itself"
+            assert time.monotonic() < began + PATIENCE / 1000, "app.py does not answer"
             try:
                 httpx.get(self.address, timeout=5).raise_for_status()
                 break
@@ -87,7 +89,7 @@ class Arena:
     def kill(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
+            self.process.wait(PATIENCE / 1000)
 
 
 @pytest.fixture
@@ -101,7 +103,8 @@ def arena(tiny_family: Path, tmp_path: Path) -> Iterator[Arena]:
 
 def run(*words: object) -> str:
     """Run a module of the project as a user would; return what it prints."""
-    done = subprocess.run([sys.executable, "-m", *map(str, words)], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-m", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=COMMAND_SECONDS)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

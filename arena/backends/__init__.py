@@ -1,1 +1,1 @@
-"""Whatever writes replies: the protocol (base), and a backend for each kind of contestant."""
+"""Backends, which write the replies: the protocol (base.py), and one backend for each kind of contestant."""

@@ -1,6 +1,6 @@
-"""The one small protocol between a battle and whatever writes its replies: text as it comes, then a final record.
+"""The protocol between a battle and the backend that writes a reply: text as it is written, then a final record.
 
-A backend knows one set of weights and nothing of battles, sides or votes.
+A backend knows one set of weights, and nothing about battles, sides or votes.
 """
 
 from collections.abc import AsyncIterator
@@ -17,16 +17,16 @@ class BackendError(Exception):
 
 
 class PromptTooLong(ValueError):
-    """A prompt that does not fit the model's context together with its reply. room: about how many letters would."""
+    """A prompt that does not fit the model's context together with its reply. room: about how many characters would."""
 
     def __init__(self, room: int) -> None:
-        super().__init__(f"the prompt does not fit the context: at most about {room} letters would")
+        super().__init__(f"the prompt does not fit the context: at most about {room} characters would")
         self.room = room
 
 
 @dataclass(frozen=True)
 class Request:
-    """One reply to write: the visitor's prompt, how to ask it, how to draw tokens, and the seed of the draws."""
+    """One reply to write: the visitor's prompt, its style, how tokens are sampled, and the seed."""
 
     prompt: str
     style: ChatStyle | FewShotStyle
@@ -38,11 +38,9 @@ class Request:
 class Reply:
     """The final record of one reply.
 
-    finish: the model ended it ("end"), a stop text did ("stop"), or it was cut at max_tokens or at max_seconds
-    ("length").
+    finish: ended by the model ("end") or a stop text ("stop"), or cut at max_tokens or max_seconds ("length").
     recipe: everything needed to write it again: weights hash, style, sampling, seed, backend, versions.
-    tokens counts the reply's tokens, the end token included; seconds run from request to end, first_seconds to the
-    first token.
+    tokens includes the end token; seconds run from the request to the end, first_seconds to the first token.
     """
 
     text: str
@@ -57,35 +55,35 @@ class Reply:
 class Backend(Protocol):
     """Writes replies from one set of weights.
 
-    A reply has max_seconds of its request's sampling, counted from the request and waiting included. What runs longer
-    the backend ends itself: at_limit "cut" ends it with the text so far and finish "length", where there is any text;
-    otherwise, and with "void", it raises a BackendError that names the limit. Whoever reads should wait a little
-    longer before giving up by itself. max_tokens always cuts.
+    The request's sampling limits a reply to max_seconds, counted from the request, waiting included. The backend
+    itself ends a reply that takes longer: at_limit "cut" keeps the text so far, with finish "length"; without any text,
+    or with "void", it raises a BackendError that names the limit. A caller with a timeout of its own should wait a
+    little longer than that. max_tokens always cuts.
     """
 
     @property
     def is_loading(self) -> bool:
-        """Say whether the weights are still being loaded; one that cannot be loaded is not."""
+        """Return whether the weights are still being loaded; False once loading has failed."""
 
     @property
     def failure(self) -> str:
-        """Return why no reply can ever be written, such as weights that cannot be loaded; "" where one can."""
+        """Return why no reply can ever be written, such as weights that cannot be loaded; "" if one can."""
 
     async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
-        """Wait until the weights are loaded; let a prompt through that can be asked.
+        """Wait until the weights are loaded, and require that the prompt can be asked.
 
         Raises:
             PromptTooLong: it leaves no room for the reply.
             PromptRefused: it holds a control token of the model.
-            BackendError: the checkpoint cannot be loaded or asked, whatever it was that went wrong in it.
+            BackendError: the checkpoint cannot be loaded or asked, for any reason.
         """
 
     def stream(self, request: Request) -> AsyncIterator[str | Reply]:
         """Yield text as it is written, then the Reply, last; closing the iterator early abandons the reply.
 
         Raises:
-            BackendError: no reply was written, for whatever reason; nothing else is raised.
+            BackendError: no reply was written, for any reason; nothing else is raised.
         """
 
     def close(self) -> None:
-        """Let go of threads and weights."""
+        """Release threads and weights."""

@@ -1,8 +1,8 @@
-"""Load a checkpoint for writing replies, whole or not at all.
+"""Load a checkpoint for writing replies, completely or not at all.
 
-transformers fills tensors that a checkpoint lacks with random numbers and says so in a table of the log; here they are
-an error that names them, as are tensors of another shape and adapters that would be left out. Code that a checkpoint
-brings along is never run, and only safetensors are read.
+transformers fills missing tensors with random numbers and only logs a table of them; here they are an error that names
+them, as are tensors of another shape and adapters that would be left out. Code in a checkpoint is never run, and only
+safetensors are read.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from common.weights import hash_weights
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-NAMED = 3  # tensors that an error names; of the others it says how many
+NAMED = 3  # tensors that an error names; the others are counted
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint in memory. identity: what a recipe says about it, weights hash, template hash and versions."""
+    """A checkpoint in memory. identity: its part of a recipe, namely weights hash, template hash and versions."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
@@ -34,7 +34,7 @@ class Loaded:
 
 
 def load_checkpoint(path: Path) -> Loaded:
-    """Load model and tokenizer from a folder, on the graphics card where there is one.
+    """Load model and tokenizer from a folder, onto the GPU if there is one.
 
     Raises:
         BackendError: tensors are missing or have another shape. Other errors are those of transformers.
@@ -44,11 +44,11 @@ def load_checkpoint(path: Path) -> Loaded:
 
     transformers.utils.logging.disable_progress_bar()
     tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    tokenizer.chat_template = read_chat_template(path)  # the one of several, and from where transformers does not look
+    tokenizer.chat_template = read_chat_template(path)  # also where transformers does not look
     verbosity = transformers.utils.logging.get_verbosity()
     transformers.utils.logging.set_verbosity_error()  # its table of missing tensors: here they are an error
     try:
-        # Weights may be published in bfloat16, which a processor computes slowly and a batch would round differently.
+        # Weights are often published in bfloat16, which is slow on a CPU and makes replies depend on the batch.
         on_gpu = torch.cuda.is_available()
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             path,
@@ -72,7 +72,7 @@ def load_checkpoint(path: Path) -> Loaded:
 
 
 def require_every_tensor(report: dict[str, Any], path: Path) -> None:
-    """Hold transformers' report of a loading against what a reply needs: every tensor, in its shape, and no adapter.
+    """Check transformers' loading report: every tensor is there, in its shape, and no adapter is left out.
 
     Raises:
         BackendError: names the tensors.
@@ -82,13 +82,13 @@ def require_every_tensor(report: dict[str, Any], path: Path) -> None:
     unexpected = sorted(report["unexpected_keys"])
     adapters = [key for key in unexpected if "lora_" in key]
     if missing:
-        raise BackendError(f"its weights lack {_name(missing)}: take weights of this architecture, whole")
+        raise BackendError(f"its weights lack {_name(missing)}: take complete weights of this architecture")
     if mismatched:
         raise BackendError(
             f"its config.json gives another shape to {_name(mismatched)}: take weights and config together"
         )
     if adapters:
-        raise BackendError(f"an adapter that would be left out stands in its weights ({_name(adapters)}): merge it")
+        raise BackendError(f"its weights contain an adapter that would be left out ({_name(adapters)}): merge it")
     if unexpected:
         log.warning("%s: %s in its weights are not part of the model and are left out", path, _name(unexpected))
 

@@ -1,10 +1,10 @@
-"""Replies from a checkpoint in this process: one thread a set of weights, one batched generate for what waits.
+"""Replies from a checkpoint in this process: one thread per set of weights, one batched generate for waiting requests.
 
-A thread a request does not scale on a CPU and transformers' continuous batching crawls there, so requests that arrive
-together share one ``generate``: a streamer of our own receives the next token of every row at once. Each row draws
-with a generator of its own by the Gumbel-max trick (argmax of logits / temperature + Gumbel noise is a draw from the
-softmax; Gumbel 1954, Maddison et al. 2014, arXiv:1411.0030), so a reply depends on its seed and not on who shared
-its batch.
+One thread per request does not scale on a CPU, and transformers' continuous batching is slow there, so requests that
+arrive together share one ``generate``: a streamer of our own receives the next token of every row at once. Each row has
+a random generator of its own and samples by the Gumbel-max trick (argmax of logits / temperature + Gumbel noise is a
+draw from the softmax; Gumbel 1954, Maddison et al. 2014, arXiv:1411.0030), so a reply depends on its seed and not on
+the other rows of its batch.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 MAX_BATCH = 32
 UNBOUNDED = 1 << 30  # for models that name no context length
-GATHER_SECONDS = 0.01  # how long the first request of a batch waits for company
-# transformers imports its parts lazily, which several threads at once break; one loads at a time.
+GATHER_SECONDS = 0.01  # how long the first request of a batch waits for others
+# transformers imports its parts lazily, which is not safe in several threads at once: one loads at a time.
 LOADING = threading.Lock()
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class TransformersBackend:
     """Serves one checkpoint folder. Loading starts at once, in the worker thread, so the page need not wait for it."""
 
     def __init__(self, path: Path, names: tuple[str, ...] = (), *, share_of_cores: int = 1) -> None:
-        """Load a folder for the contestants with these names, which the log gives."""
+        """Load a folder for the contestants with these names, which appear in the log."""
         self.path = path
         self._whose = ", ".join(names) or str(path)
         self._threads = max(1, (os.cpu_count() or 1) // share_of_cores)
@@ -58,22 +58,22 @@ class TransformersBackend:
 
     @property
     def is_loading(self) -> bool:
-        """Say whether the weights are still being loaded."""
+        """Return whether the weights are still being loaded."""
         return not self._loaded.is_set()
 
     @property
     def failure(self) -> str:
-        """Return why no reply can ever be written, or "" where one can."""
+        """Return why no reply can ever be written, or "" if one can."""
         return str(self._failure or "")
 
     async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
-        """Wait for the weights; raise as the protocol says."""
+        """Wait for the weights; raise as the Backend protocol describes."""
         await self._wait_until_ready(style)
         try:
             self._asker.check(prompt, style, sampling)
         except (PromptTooLong, PromptRefused):
             raise
-        except Exception as error:  # whatever somebody else's template or tokenizer raises
+        except Exception as error:  # a checkpoint's own template or tokenizer may raise anything
             raise BackendError(f"{self.path} cannot be asked this prompt: {one_line(error)}") from error
 
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
@@ -102,7 +102,7 @@ class TransformersBackend:
             row.is_abandoned = True
 
     def close(self) -> None:
-        """Let the worker end after the batch it is writing; nothing is written after that."""
+        """Let the worker thread end after its current batch."""
         self._failure = self._failure or BackendError(f"{self.path} is closed")
         self._waiting.put(None)
 
@@ -120,7 +120,7 @@ class TransformersBackend:
         try:
             with LOADING:
                 self._load()
-        except Exception as error:  # the edge of the thread: kept, logged and raised to every request
+        except Exception as error:  # the edge of the thread: logged, and raised for every request
             log.error("%s: %s cannot be loaded: %s", self._whose, self.path, one_line(error))
             self._failure = BackendError(f"{self.path} cannot be loaded: {one_line(error)}")
         self._loaded.set()
@@ -130,7 +130,7 @@ class TransformersBackend:
                 return
             try:
                 self._generate(rows)
-            except Exception as error:  # the edge of the thread: each reader gets it and voids its battle
+            except Exception as error:  # the edge of the thread: every battle of the batch becomes void
                 log.exception("generation failed in %s", self.path)
                 for row in rows:
                     if not row.is_done:
@@ -154,7 +154,7 @@ class TransformersBackend:
             self._chat_failure = BackendError(f"{self.path} cannot be asked in the style chat: {error}")
 
     def _gather(self) -> list[Row]:
-        """Return the requests that wait, at most MAX_BATCH; an empty list when the backend was closed."""
+        """Return the waiting requests, at most MAX_BATCH; an empty list once the backend is closed."""
         first = self._waiting.get()
         if first is None:
             return []
@@ -172,7 +172,7 @@ class TransformersBackend:
         return [row for row in rows if not row.is_abandoned] or self._gather()
 
     def _fit_together(self, rows: list[Row]) -> bool:
-        """Say whether the longest prompt and the longest reply of a batch together stay within the context."""
+        """Return whether the longest prompt and the longest reply of a batch together fit the context."""
         prompt = max(len(row.prompt_ids) for row in rows)
         return prompt + max(row.request.sampling.max_tokens for row in rows) <= self._context
 
@@ -183,7 +183,7 @@ class TransformersBackend:
 
     @property
     def _pad(self) -> int:
-        """What fills a row on the left, where nothing looks: any token that the model has an embedding for."""
+        """Return the padding token; it is masked, so any token with an embedding will do."""
         pad = self._tokenizer.pad_token_id
         return pad if pad is not None and pad < self._asker.vocabulary else 0
 
@@ -224,7 +224,7 @@ class TransformersBackend:
     def _give_up(self, rows: list[Row], is_broken: "torch.Tensor") -> None:
         for row, broken in zip(rows, is_broken.tolist(), strict=True):
             if broken and not row.is_done:
-                row.fail(f"{self.path} computes no numbers any more (NaN or infinite): its weights are damaged")
+                row.fail(f"{self.path} computes NaN or infinite values: its weights are damaged")
 
     def _take(self, rows: list[Row], tokens: "torch.Tensor") -> None:
         """Give each unfinished row its next token: show the new text, or end the reply."""
@@ -232,14 +232,14 @@ class TransformersBackend:
             if not row.is_done:
                 try:
                     self._extend(row, token)
-                except Exception as error:  # this row's own, which must not end the others
+                except Exception as error:  # must not end the other rows
                     log.exception("a reply of %s failed", self.path)
                     row.fail(f"generation failed: {one_line(error)}")
             if not row.is_done and row.is_overdue:
                 self._end_overdue(row)
 
     def _end_overdue(self, row: Row) -> None:
-        """End a row whose seconds are over, with its text so far where that is wanted and there is any."""
+        """End a row that is out of time, with its text so far if that is wanted and not empty."""
         sampling = row.request.sampling
         text, _ = visible_text(self._decode(row), row.request.style.stop, is_final=True)
         text = text.rstrip("\ufffd").rstrip()

@@ -1,4 +1,4 @@
-"""Which backend writes for which contestant; contestants that share weights share the model."""
+"""The backend of each contestant; contestants with the same weights share one model in memory."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from arena.contestants import CheckpointContestant, Contestant, ScriptedContesta
 
 
 def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
-    """Return a backend for each contestant's name; weights load in the background.
+    """Return a backend for each contestant's name; weights are loaded in the background.
 
     Raises:
-        TypeError: no backend writes for a contestant of this kind.
+        TypeError: there is no backend for this kind of contestant.
     """
     paths = dict.fromkeys(c.path for c in contestants if isinstance(c, CheckpointContestant))
     loaded: dict[object, Backend] = {}

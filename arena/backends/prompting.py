@@ -1,13 +1,13 @@
-"""From a prompt to a model's tokens, in which the visitor's text is text and never a control token.
+"""From a prompt to a model's tokens, such that a visitor's text never becomes a control token.
 
-Which tokens control a model says its tokenizer (added_tokens_decoder), and whether a text becomes one of them it says
-as well: the tokens of the whole document are compared with those of the same document around a word that nobody types.
-What is more than there came from the prompt and is refused. So nothing depends on how a tokenizer looks for its tokens
+The tokenizer lists its control tokens (added_tokens_decoder), and it also decides whether a text becomes one: the
+tokens of the whole document are compared with those of the same document around a random word. Control tokens that
+only the first has come from the prompt, which is then refused. So nothing depends on how a tokenizer matches its tokens
 (spaces around them, compatibility forms, whole words), nor on what a template does with a message.
 
-Some control tokens are HTML as well, <s> above all. A question about HTML is a question: where only such texts are in
-the way, the document is encoded by a copy of the tokenizer in which these tokens bear names that nobody types. The
-template's own are written by those names, so both arrive as what they are.
+Some control tokens are HTML as well, such as <s>, and a question about HTML must be possible. If only these are in the
+way, the document is encoded by a copy of the tokenizer in which they have random names: the template's tokens are
+written by those names, and the visitor's <s> stays text.
 """
 
 import json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 Style = ChatStyle | FewShotStyle
-# Added tokens that are not marked as special are control tokens where they look like one: <think>, [TOOL], |||NAME|||.
+# Added tokens that are not marked as special count as control tokens if they look so: <think>, [TOOL], |||NAME|||.
 BRACKETED = re.compile(r"[<\[{|].*\w.*[>\]}|]", re.DOTALL)
 MARKUP = re.compile(r"</?(\w+) ?/?>")
 HTML = (
@@ -42,19 +42,19 @@ HTML_ELEMENTS = frozenset(HTML.split())
 
 
 class Asker:
-    """Writes prompts as the tokens of one tokenizer, for a model with a context of so many tokens."""
+    """Encodes prompts with one tokenizer, for a model with a context of that many tokens."""
 
     def __init__(self, tokenizer: "PreTrainedTokenizerFast", *, context: int, vocabulary: int) -> None:
-        """Vocabulary is the number of tokens that the model has embeddings for.
+        """Take a tokenizer; vocabulary is the number of tokens that the model has embeddings for.
 
         Raises:
-            BackendError: the tokenizer is empty, as transformers makes one where files are missing.
+            BackendError: the tokenizer is empty: transformers makes such a one if files are missing.
         """
         self.tokenizer = tokenizer
         self.context = context
         self.vocabulary = vocabulary
         self.control, self.markup = find_control_tokens(tokenizer)
-        self._word = f"q{secrets.token_hex(8)}"  # stands for a prompt; no prompt holds it
+        self._word = f"q{secrets.token_hex(8)}"  # stands for a prompt; no prompt contains it
         self._plain, self._names = copy_with_names(tokenizer, self.markup, self._word)
         if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
             ids = set(tokenizer("Hello", add_special_tokens=False)["input_ids"])
@@ -62,36 +62,36 @@ class Asker:
                 raise BackendError("its tokenizer has no vocabulary: copy the tokenizer's files from its parent")
 
     def require_template(self) -> None:
-        """Let a tokenizer through by whose chat template a prompt can be asked.
+        """Require a chat template that works.
 
         Raises:
             BackendError: there is none, it fails, or it leaves the prompt out.
         """
         try:
             one, other = (self._write(self._word + letter, ChatStyle(style="chat")) for letter in "ab")
-        except Exception as error:  # whatever a template of somebody else's raises
+        except Exception as error:  # a template may raise anything
             raise BackendError(f"its chat template fails on a plain prompt: {one_line(error)}") from error
         if one == other:
             raise BackendError("its chat template leaves the prompt out: every question would be the same to it")
 
     def check(self, prompt: str, style: Style, sampling: Sampling) -> None:
-        """Refuse a prompt that holds a control token, or that leaves no room for the reply.
+        """Refuse a prompt that contains a control token or leaves no room for the reply.
 
         Raises:
-            PromptRefused, PromptTooLong: as the protocol says.
+            PromptRefused, PromptTooLong: as the Backend protocol describes.
         """
         size = len(self.encode(prompt, style, sampling.max_tokens))
         room = self.context - sampling.max_tokens
         if size > room:
-            frame = len(self.encode("a", style, self.context))  # what is left of the document where nothing fits
-            per_letter = max(size - frame, 1) / max(len(prompt) - 1, 1)
-            raise PromptTooLong(max(0, int((room - frame) / per_letter)))
+            frame = len(self.encode("a", style, self.context))  # the document without examples
+            per_character = max(size - frame, 1) / max(len(prompt) - 1, 1)
+            raise PromptTooLong(max(0, int((room - frame) / per_character)))
 
     def encode(self, prompt: str, style: Style, reply_tokens: int) -> list[int]:
-        """Return the tokens of a prompt. A few-shot document keeps as many examples as leave room for the reply.
+        """Return the tokens of a prompt. A few-shot document drops examples until the reply has room.
 
         Raises:
-            PromptRefused: it holds a control token.
+            PromptRefused: it contains a control token.
             BackendError: the tokenizer knows tokens that the model has no embedding for.
         """
         typed = self._tokens(prompt, add_special_tokens=False)
@@ -107,7 +107,7 @@ class Asker:
 
     def _encode(self, prompt: str, style: Style, shots: int) -> list[int]:
         text, frame = self._write(prompt, style, shots), self._write(self._word, style, shots)
-        is_document = isinstance(style, FewShotStyle)  # a chat template writes the beginning of a text itself
+        is_document = isinstance(style, FewShotStyle)  # a chat template writes the token that begins a text itself
         ids = self._tokens(text, add_special_tokens=is_document)
         wanted = self._of_control(self._tokens(frame, add_special_tokens=is_document))
         if self._of_control(ids) == wanted:
@@ -124,7 +124,7 @@ class Asker:
         return ids
 
     def _tokens(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        # Not verbose: a text that is too long is refused by check, without a warning in the log for each.
+        # Not verbose: it would warn in the log about each text that is too long, which check refuses anyway.
         ids: list[int] = self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
         return ids
 
@@ -139,21 +139,21 @@ class Asker:
     def _of_control(self, ids: list[int]) -> list[int]:
         return [token for token in ids if token in self.control or token in self.markup]
 
-    def _require_no_more(self, wanted: list[int], found: list[int]) -> None:
-        for token in Counter(found) - Counter(wanted):
+    def _require_no_more(self, wanted: list[int], ids: list[int]) -> None:
+        for token in Counter(ids) - Counter(wanted):
             if text := self.control.get(token, self.markup.get(token)):
                 raise PromptRefused(f"{text!r} is a control token of a chat format: write it another way.")
 
     def _rename(self, text: str) -> str:
-        found = re.compile("|".join(map(re.escape, sorted(self._names, key=len, reverse=True))))
-        return found.sub(lambda match: self._names[match.group()], text)
+        renamed = re.compile("|".join(map(re.escape, sorted(self._names, key=len, reverse=True))))
+        return renamed.sub(lambda match: self._names[match.group()], text)
 
 
 def find_control_tokens(tokenizer: "PreTrainedTokenizerFast") -> tuple[dict[int, str], dict[int, str]]:
-    """Return the tokens that control a model, by number: those that nobody may type, and those that are HTML too.
+    """Return a tokenizer's control tokens by id: those that no prompt may contain, and those that are HTML too.
 
-    An added token that is not special and looks like none (a word, a run of spaces, an HTML tag) is ordinary. So is
-    the one for what is unknown, which any strange letter may become, unless it ends a text as well.
+    An added token that is not special and does not look so (a word, a run of spaces, an HTML tag) is ordinary. So is
+    the unknown token, which any rare character may become, unless it also begins or ends a text.
     """
     ends = {tokenizer.bos_token_id, tokenizer.eos_token_id}
     specials = set(tokenizer.all_special_ids)
@@ -170,14 +170,14 @@ def find_control_tokens(tokenizer: "PreTrainedTokenizerFast") -> tuple[dict[int,
             control[number] = token.content
         elif is_special:
             markup[number] = token.content
-    # A special token may stand in the vocabulary without having been added to it.
+    # A special token may be part of the vocabulary without being an added token.
     for number in specials - tokenizer.added_tokens_decoder.keys() - {tokenizer.unk_token_id, None}:
         control[number] = tokenizer.convert_ids_to_tokens(number)
     return control, markup
 
 
 def copy_with_names(tokenizer: Any, tokens: dict[int, str], word: str) -> "tuple[Tokenizer | None, dict[str, str]]":
-    """Return a copy of a tokenizer in which these tokens bear other names, and the names; None where it cannot be."""
+    """Return a copy of a tokenizer in which these tokens have other names, and those; None if that is impossible."""
     names = {text: f"<{word}{number}>" for number, text in tokens.items()}
     if not names or not tokenizer.is_fast:
         return None, {}
@@ -194,10 +194,10 @@ def copy_with_names(tokenizer: Any, tokens: dict[int, str], word: str) -> "tuple
         tree["model"]["vocab"] = [[names.get(text, text), score] for text, score in vocabulary]
     try:
         return Tokenizer.from_str(json.dumps(tree)), names
-    except Exception:  # the library's own kind; the vocabulary is built from a token that was renamed
+    except Exception:  # the library's own kind: other tokens are merged from one that was renamed
         return None, {}
 
 
 def one_line(error: Exception) -> str:
-    """Return what an error says without its line breaks, or its kind where it says nothing."""
+    """Return an error's message without line breaks, or its type if it has none."""
     return " ".join(str(error).split()) or type(error).__name__

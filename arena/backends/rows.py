@@ -1,4 +1,4 @@
-"""One request on its way through a batch: what was written of it so far, and how its reader hears of it."""
+"""One request in a batch: the reply so far, and the queue by which its reader receives it."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from arena.backends.base import BackendError, Finish, Reply, Request
 
 @dataclass
 class Row:
-    """One request on its way through a batch. The worker thread writes it, the event loop reads its events."""
+    """One request in a batch. The worker thread writes it, the event loop reads its events."""
 
     request: Request
     loop: asyncio.AbstractEventLoop
@@ -24,20 +24,20 @@ class Row:
 
     @property
     def is_done(self) -> bool:
-        """Say whether no more tokens are wanted."""
+        """Return whether no more tokens are wanted."""
         return self.finish is not None or self.is_abandoned
 
     @property
     def is_overdue(self) -> bool:
-        """Say whether its seconds are over."""
+        """Return whether it has used up its seconds."""
         return time.monotonic() - self.began > self.request.sampling.max_seconds
 
     def fail(self, reason: str) -> None:
-        """Give the row up and report why."""
+        """Abandon the row and report why."""
         self.send(BackendError(reason))
         self.is_abandoned = True
 
     def send(self, event: "str | Reply | Exception") -> None:
-        """Hand an event to the reader; a loop that is closed has no readers left."""
+        """Hand an event to the reader; a closed loop has no readers left."""
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.events.put_nowait, event)

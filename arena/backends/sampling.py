@@ -1,4 +1,4 @@
-"""What a batched ``generate`` needs to treat each row by itself: drawing, streaming, stopping.
+"""Sampling, streaming and stopping for each row of a batched ``generate`` by itself.
 
 Imported only by the worker thread of the transformers backend, since it brings torch.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class RowSampler(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types for it
-    """Turn greedy decoding into seeded sampling: argmax(logits / temperature + Gumbel noise), a generator a row.
+    """Turn greedy decoding into seeded sampling: argmax(logits / temperature + Gumbel noise), one generator per row.
 
-    Nucleus sampling (top_p; Holtzman et al. 2020, arXiv:1904.09751) masks what lies beyond before the noise is added.
-    Temperature 0 leaves a row greedy. is_broken (B,) remembers the rows whose logits once had a best that is no finite
-    number: what such a row draws means nothing.
+    Nucleus sampling (top_p; Holtzman et al. 2020, arXiv:1904.09751) masks the other tokens before the noise is added.
+    Temperature 0 leaves a row greedy. is_broken (B,) marks the rows whose largest logit was ever NaN or infinite: the
+    tokens of such a row are meaningless.
     """
 
     def __init__(self, sampling: list[Sampling], seeds: list[int]) -> None:
@@ -43,7 +43,7 @@ class RowSampler(LogitsProcessor):  # type: ignore[misc]  # transformers ships n
 
 
 def keep_nucleus(logits: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    """Set to -inf what lies outside the smallest set of tokens whose probability reaches top_p (B, 1), row by row."""
+    """Set the tokens outside of the smallest set whose probability reaches top_p (B, 1) to -inf, row by row."""
     ordered, order = logits.sort(dim=-1, descending=True)
     probabilities = ordered.softmax(-1)
     is_beyond = probabilities.cumsum(-1) - probabilities >= top_p  # the first token always stays
@@ -64,11 +64,11 @@ class RowStreamer(BaseStreamer):  # type: ignore[misc]
         self.has_prompt = True
 
     def end(self) -> None:
-        """Nothing is left to flush: each row ended by itself."""
+        """Do nothing: each row has ended by itself."""
 
 
 class RowsDone(StoppingCriteria):  # type: ignore[misc]
-    """Stop the rows that ended, were cut, met a stop text, or whose reader has gone."""
+    """Stop the rows that ended, were cut, reached a stop text, or whose reader has gone."""
 
     def __init__(self, rows: "list[Row]") -> None:
         self.rows = rows

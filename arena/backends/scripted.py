@@ -1,4 +1,4 @@
-"""A backend without a model: it writes replies that were written down before, word by word."""
+"""A backend without a model: it writes replies from models.yaml, word by word."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ SECONDS_PER_WORD = 0.02
 
 
 class ScriptedBackend:
-    """Writes one of its replies to every prompt, drawn by the request's seed."""
+    """Answers every prompt with one of its replies, chosen by the request's seed."""
 
     is_loading = False
     failure = ""
@@ -21,7 +21,7 @@ class ScriptedBackend:
         self._seconds_per_word = seconds_per_word
 
     async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
-        """Let every prompt through: there is no context to fill and no control token."""
+        """Accept every prompt: there is no context to fill and no control token."""
 
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
         """Yield the reply word by word, then its record."""
@@ -42,4 +42,4 @@ class ScriptedBackend:
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""

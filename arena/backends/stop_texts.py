@@ -1,11 +1,11 @@
-"""What of a reply may be shown while it grows, where stop texts end it."""
+"""How much of a growing reply may be shown, given the stop texts that would end it."""
 
 
 def visible_text(text: str, stop: tuple[str, ...], *, is_final: bool) -> tuple[str, bool]:
-    """Return what of a reply so far may be shown, and whether a stop text ended it.
+    """Return the part of a reply that may be shown, and whether a stop text ended it.
 
-    Everything from the first stop text on is cut. While the reply grows, an end that may still become a stop text is
-    held back, so that what was shown never has to be taken away again.
+    Everything from the first stop text on is cut. While the reply grows, an ending that may still become a stop text is
+    held back, so that text once shown is never removed.
     """
     cuts = [position for word in stop if (position := text.find(word)) >= 0]
     if cuts:
@@ -17,5 +17,5 @@ def visible_text(text: str, stop: tuple[str, ...], *, is_final: bool) -> tuple[s
 
 
 def _overlap(text: str, word: str) -> int:
-    """Return the length of the longest end of text that begins word."""
+    """Return the length of the longest ending of text that is a beginning of word."""
     return next((n for n in range(min(len(word) - 1, len(text)), 0, -1) if text.endswith(word[:n])), 0)

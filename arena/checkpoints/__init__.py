@@ -1,1 +1,1 @@
-"""Whether a folder's files make a checkpoint that can fight."""
+"""Whether the files in a folder are a checkpoint that can write replies."""

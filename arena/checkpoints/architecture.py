@@ -1,8 +1,8 @@
-"""Which checkpoints write text: what config.json says, held against transformers' own list of causal language models.
+"""Which checkpoints write text, by config.json and transformers' own list of causal language models.
 
-transformers would load a reward model as a causal one and fill what is missing with random numbers, so the class
-that the checkpoint was saved with decides. The list is read from transformers' source without importing it, which
-would bring torch and take seconds before a refusal could be printed.
+transformers would load a reward model as a causal language model and fill missing tensors with random numbers, so the
+class that the checkpoint was saved with decides. The list is read from transformers' source without importing it, since
+that would import torch and delay an error message by seconds.
 """
 
 import ast
@@ -16,7 +16,7 @@ CAUSAL_ENDINGS = ("forcausallm", "lmheadmodel", "modelwithlmhead")
 
 
 def read_causal_classes() -> dict[str, str] | None:
-    """Return the class for each model type, as transformers lists them, or None where its source has no such list."""
+    """Return transformers' class for each model type, or None if its source has no such list."""
     spec = importlib.util.find_spec("transformers")
     if spec is None or spec.origin is None:
         return None
@@ -35,13 +35,13 @@ def read_causal_classes() -> dict[str, str] | None:
 
 
 def find_unfitness(config: Mapping[str, Any], causal: Mapping[str, str] | None) -> str | None:
-    """Return why a checkpoint with this config.json writes no text, with the way out, or None where it does.
+    """Return why a checkpoint with this config.json writes no text, with the remedy, or None if it does.
 
-    Without the list (causal is None) only the class that config.json names is judged; the rest shows at loading.
+    Without the list (causal is None) only the class named in config.json is checked; the rest fails when it is loaded.
     """
     model_type, classes = config.get("model_type"), config.get("architectures")
     if not isinstance(model_type, str) or not model_type:
-        return "has a config.json without a model_type: copy it anew from where the checkpoint was made"
+        return "has a config.json without a model_type: copy it again from where the checkpoint was made"
     if causal is not None and model_type not in causal:
         if config.get("auto_map"):
             return f"brings code of its own (auto_map, model type {model_type!r}), which is not run here: take another"
@@ -62,6 +62,6 @@ def _writes_text(name: str, config: Mapping[str, Any], known: str) -> bool:
     folded = name.casefold()
     if folded == known.casefold() or folded.endswith(CAUSAL_ENDINGS):
         return True
-    # A model that also sees pictures is loaded without its eyes; one with an encoder is something else.
+    # A model that also takes images can be loaded as a text model, but not one with an encoder.
     is_composite = "text_config" in config and config.get("is_encoder_decoder") is not True
     return is_composite and folded.endswith("forconditionalgeneration")

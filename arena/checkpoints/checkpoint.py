@@ -1,8 +1,8 @@
-"""Whether a folder holds a checkpoint that can fight, judged by its files alone before anything is loaded.
+"""Whether a folder holds a checkpoint that can write replies, by its files alone, before anything is loaded.
 
-A contestant that cannot write would void its battles one by one, and one with an empty tokenizer or a missing
-template would lose them; both are cheaper to name at the start. What only shows when the weights are read (tensors
-that are missing, a template that raises) the backend refuses when it loads.
+A contestant that cannot write would void its battles one by one, and one with an empty tokenizer or without a template
+would lose them, so both are reported at the start. Problems that show only when the weights are read (missing tensors,
+a template that raises) are reported by the backend when it loads.
 """
 
 import importlib.util
@@ -16,8 +16,8 @@ from arena.checkpoints.weights import AGAIN, INDEX, WEIGHTS, Unfit, read_json, r
 ADAPTER = "adapter_config.json"
 TOKENIZER = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
-SMALL = (SETTINGS, "special_tokens_map.json", "added_tokens.json", "generation_config.json")  # need not be there
-# Without tokenizer.json transformers builds one from these, or from what needs a package of its own.
+SMALL = (SETTINGS, "special_tokens_map.json", "added_tokens.json", "generation_config.json")  # optional
+# Without tokenizer.json transformers builds a tokenizer from PIECES, or from FOREIGN files by an extra package.
 PIECES = (("vocab.json", "merges.txt"), ("vocab.txt",))
 FOREIGN = {
     "tokenizer.model": "sentencepiece",
@@ -26,21 +26,21 @@ FOREIGN = {
     "tiktoken.model": "tiktoken",
     "tekken.json": "mistral_common",
 }
-DEFAULT = "default"  # the one of several named templates that a chat without tools is written by
+DEFAULT = "default"  # of several named templates, the one for chats without tools
 
 
 def read_checkpoint(folder: Path, causal: Mapping[str, str] | None, *, is_chat: bool) -> dict[str, Any]:
-    """Return a checkpoint's config.json, having found everything that a contestant needs.
+    """Return a checkpoint's config.json after checking everything that a contestant needs.
 
-    causal: what arena.architecture.read_causal_classes found. is_chat: the contestant is asked in chat format.
+    causal: from arena.checkpoints.architecture.read_causal_classes. is_chat: the contestant is asked in chat format.
 
     Raises:
-        Unfit: it cannot fight; says why and the way out.
+        Unfit: it cannot write replies; with the reason and the remedy.
     """
     try:
         _require_no_adapter(folder)
         if not (folder / "config.json").is_file():
-            raise Unfit("holds no config.json, so it is not a checkpoint: mend the path")
+            raise Unfit("holds no config.json, so it is not a checkpoint: correct the path")
         config = read_json(folder / "config.json")
         if reason := find_unfitness(config, causal):
             raise Unfit(reason)
@@ -48,7 +48,7 @@ def read_checkpoint(folder: Path, causal: Mapping[str, str] | None, *, is_chat: 
         _require_tokenizer(folder)
         template = read_chat_template(folder)
     except OSError as error:
-        raise Unfit(f"cannot be read ({error.filename}: {error.strerror}): mend its rights") from None
+        raise Unfit(f"cannot be read ({error.filename}: {error.strerror}): correct its permissions") from None
     if is_chat and template is None:
         raise Unfit(
             "has no chat template, so it cannot be asked in the style chat: add chat_template.jinja, "
@@ -58,10 +58,10 @@ def read_checkpoint(folder: Path, causal: Mapping[str, str] | None, *, is_chat: 
 
 
 def read_chat_template(folder: Path) -> str | None:
-    """Return the template that a chat is written by, found where transformers looks, or None where there is none.
+    """Return the chat template from where transformers looks for it, or None if there is none.
 
-    Files of their own stand above tokenizer_config.json, as in transformers; chat_template.json, which transformers
-    reads for models with pictures only, comes last.
+    Template files take precedence over tokenizer_config.json, as in transformers; chat_template.json, which
+    transformers reads only for models with images, comes last.
 
     Raises:
         Unfit: a file that may hold it is broken.
@@ -73,13 +73,13 @@ def read_chat_template(folder: Path) -> str | None:
         return _read_template(files[DEFAULT]) if DEFAULT in files else None
     for name in (SETTINGS, "chat_template.json"):
         if (folder / name).is_file():
-            found = read_json(folder / name).get("chat_template")
-            if isinstance(found, list):
-                found = {each.get("name"): each.get("template") for each in found if isinstance(each, dict)}
-            if isinstance(found, dict):
-                found = found.get(DEFAULT)
-            if isinstance(found, str) and found.strip():
-                return found
+            template = read_json(folder / name).get("chat_template")
+            if isinstance(template, list):
+                template = {each.get("name"): each.get("template") for each in template if isinstance(each, dict)}
+            if isinstance(template, dict):
+                template = template.get(DEFAULT)
+            if isinstance(template, str) and template.strip():
+                return template
     return None
 
 
@@ -125,7 +125,7 @@ def _require_tokenizer(folder: Path) -> None:
 
 
 def _require_closed(file: Path) -> None:
-    """Look at both ends of a JSON file that may be tens of megabytes long."""
+    """Check both ends of a JSON file, which may be tens of megabytes long."""
     require_no_pointer(file)
     with file.open("rb") as stream:
         first = stream.read(64)

@@ -1,8 +1,8 @@
-"""Whether a checkpoint's weights are there and whole, without reading them: names, sizes and safetensors headers.
+"""Whether a checkpoint's weights are complete, without reading them: by names, sizes and safetensors headers.
 
-A safetensors file begins with the length of its header (8 bytes, little-endian) and the header, JSON that gives every
-tensor's place in what follows; the format is described at https://huggingface.co/docs/safetensors. Nothing is
-believed before it was held against the file's size, so that a damaged length reserves no memory.
+A safetensors file begins with the length of its header (8 bytes, little-endian) and the header, JSON with the position
+of every tensor in the rest; the format is described at https://huggingface.co/docs/safetensors. The length is checked
+against the file's size first, so that a damaged one does not reserve memory.
 """
 
 import json
@@ -12,21 +12,21 @@ from typing import Any
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-MAX_HEADER = 100_000_000  # bytes; what the safetensors library itself allows
+MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library
 LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 AGAIN = "copy or download it again"
 
 
 class Unfit(ValueError):
-    """A folder that holds no checkpoint that can fight; says why and the way out, to stand after the folder's name."""
+    """A folder without a usable checkpoint; the text continues the folder's name with the reason and the remedy."""
 
 
 def read_json(file: Path) -> dict[str, Any]:
     """Read a small JSON file that must hold a mapping.
 
     Raises:
-        Unfit: it is a pointer of Git LFS, no JSON, or something other than a mapping.
+        Unfit: it is a Git LFS pointer, not JSON, or not a mapping.
     """
     require_no_pointer(file)
     try:
@@ -34,26 +34,26 @@ def read_json(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise Unfit(f"has a {file.name} that is not JSON: {AGAIN}") from None
     if not isinstance(tree, dict):
-        raise Unfit(f"has a {file.name} that holds a {type(tree).__name__} and no mapping: {AGAIN}")
+        raise Unfit(f"has a {file.name} that holds a {type(tree).__name__} instead of a mapping: {AGAIN}")
     return tree
 
 
 def require_no_pointer(file: Path) -> None:
-    """Let a file through that is itself and not Git LFS's note of where it is kept.
+    """Require that a file is not a Git LFS pointer.
 
     Raises:
-        Unfit: it is such a note.
+        Unfit: it is one.
     """
     with file.open("rb") as stream:
         if stream.read(len(LFS_MAGIC)) == LFS_MAGIC:
-            raise Unfit(f"has a pointer of Git LFS in place of {file.name}: run git lfs pull")
+            raise Unfit(f"has a Git LFS pointer in place of {file.name}: run git lfs pull")
 
 
 def require_weights(folder: Path, config: Mapping[str, Any]) -> None:
-    """Let a folder through whose weights are all there, as long as their headers say.
+    """Require that all weights are there, each file as long as its header says.
 
     Raises:
-        Unfit: no weights, weights in another format, a part that is missing or cut off.
+        Unfit: there are no weights, or in another format, or a part is missing or cut off.
     """
     for file in find_weights(folder, config):
         require_whole(file)
@@ -63,9 +63,9 @@ def find_weights(folder: Path, config: Mapping[str, Any]) -> list[Path]:
     """Return the safetensors files that transformers would load.
 
     Raises:
-        Unfit: there are none, or some that the index names are missing.
+        Unfit: there are none, or files named in the index are missing.
     """
-    name = config.get("transformers_weights") or WEIGHTS  # a checkpoint may name its file itself
+    name = config.get("transformers_weights") or WEIGHTS  # a checkpoint may choose the file's name
     if isinstance(name, str) and name.endswith(".safetensors") and (folder / name).is_file():
         return [folder / name]
     if not (folder / INDEX).is_file():
@@ -81,10 +81,10 @@ def find_weights(folder: Path, config: Mapping[str, Any]) -> list[Path]:
 
 
 def require_whole(file: Path) -> None:
-    """Let a safetensors file through that is as long as its header says.
+    """Require that a safetensors file is as long as its header says.
 
     Raises:
-        Unfit: it is a pointer of Git LFS, damaged or cut off.
+        Unfit: it is a Git LFS pointer, damaged or cut off.
     """
     require_no_pointer(file)
     size = file.stat().st_size

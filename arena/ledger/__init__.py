@@ -1,1 +1,1 @@
-"""The ledger that the arena writes: every battle that began and every vote."""
+"""Writing the ledger, which holds every battle that began and every vote."""

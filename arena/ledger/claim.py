@@ -1,8 +1,8 @@
-"""One arena a ledger: a lock that is held as long as battles are fought on it, and that dies with its holder.
+"""One arena per ledger, by a lock that is held as long as the arena runs and that ends with its process.
 
-Two processes on one ledger would void each other's battles: each takes the other's unfinished ones for those of a dead
-process. The lock is flock(2) on a file beside the ledger, so it is free again after kill -9 too, and readers (boards,
-exports, backups) are not held up by it. SQLite's own locks are another thing: they last no longer than a transaction.
+Two arenas on one ledger would void each other's battles: each takes the other's unfinished ones for those of a dead
+process. The lock is flock(2) on a file beside the ledger, so it is released even after kill -9, and it does not block
+readers (boards, exports, backups). SQLite's own locks would not do: they last no longer than a transaction.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ UNLOCKABLE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # som
 
 
 class ClaimError(Exception):
-    """A ledger that cannot be claimed: says which, who has it, and what to do."""
+    """A ledger that cannot be claimed: which one, who holds it, and what to do."""
 
 
 class Claim:
@@ -31,7 +31,7 @@ class Claim:
         try:
             if ledger.is_dir():
                 raise ClaimError(f"{ledger} is a folder: pass --db another file")
-            whole = ledger.resolve()  # by whatever name it is called, it is one file
+            whole = ledger.resolve()  # the same file under any name
             self.file = whole.with_name(whole.name + SUFFIX)
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self._held = _lock(self.file)
@@ -43,11 +43,11 @@ class Claim:
             raise ClaimError(_why_not(ledger, error)) from None
 
     def close(self) -> None:
-        """Give it up."""
+        """Release the claim."""
         if self._held < 0:
             return
         with contextlib.suppress(OSError):
-            self.file.unlink()  # while it is still held: whoever waits on it looks whether it is still there
+            self.file.unlink()  # while still locked: _lock checks that the file it locked is still there
         os.close(self._held)
         self._held = -1
 
@@ -69,7 +69,7 @@ def _lock(file: Path) -> int:
         except BaseException:
             os.close(opened)
             raise
-        os.close(opened)  # its holder removed it just now: what is locked is a file that nobody else will find
+        os.close(opened)  # its holder has just removed it: this lock is on a file without a name
 
 
 def _is_still(file: Path, opened: int) -> bool:

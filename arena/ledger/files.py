@@ -1,12 +1,12 @@
-"""The files of an open ledger, watched for what befalls them from outside: deleted, replaced, written over, cut.
+"""The files of an open ledger, watched for changes from outside: deleted, replaced, overwritten, truncated.
 
-An open file that was deleted still takes writes, which nobody would ever read, and one that another was copied over
-would be made a mixture of both. What can be seen, without a lock and within microseconds:
+An open file that was deleted still accepts writes, which would be lost, and writes into a file that another was copied
+over would mix the two. These checks need no lock and take microseconds:
 
-- The identities of the three files: of one that was deleted or replaced, they change.
+- The identities of the three files, which change if one is deleted or replaced.
 - A stamp in the header of the main file (SQLite's user_version), which counts up from a random number whenever the log
-  was written into it. So the file has the stamp of the log or the one before, and that of no other ledger or time.
-- When the main file was written. SQLite writes it in a checkpoint alone, which the index of the log records.
+  is written into it. So the file has the log's stamp or the one before; another ledger, or an older copy, has not.
+- The modification time of the main file. SQLite writes it only in a checkpoint, which the index of the log records.
 - The size of the log, which must hold every frame that its index counts.
 
 Formats: https://sqlite.org/fileformat2.html and https://sqlite.org/walformat.html.
@@ -23,14 +23,14 @@ from typing import NamedTuple
 
 from arena.ledger.log_files import LOG_HEADER, STAMP, STAMPS, WRITE_VERSION, frame_size, free_name
 
-BESIDE = ("-wal", "-shm")  # the write-ahead log and its index, which SQLite keeps by a ledger in use
+BESIDE = ("-wal", "-shm")  # the write-ahead log and its index, which SQLite keeps beside a ledger in use
 WRITES_PER_CHECKPOINT = 100  # some 4 MB of log
 AHEAD = 1000  # so many stamps more are no older state of the ledger, and no other one by chance
-RESTORE = "stop the arena, put back what the ledger should be (python -m arena.backup --restore), and start again"
+RESTORE = "stop the arena, restore the right ledger (python -m arena.backup --restore), and start again"
 
 
 class Index(NamedTuple):
-    """What the index of the log says of it: pages of bytes, frames, salts, and frames in the main file already."""
+    """The state of the log by its index: page size in bytes, frames, salts, and frames already in the main file."""
 
     page: int
     frames: int
@@ -42,13 +42,13 @@ class LedgerFiles:
     """The main file, the log and its index, as one connection has them open."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """Remember which files they are, and from now on write the log into the main file by checkpoint alone."""
+        """Remember which files they are, and take over checkpoints, which write the log into the main file."""
         self.path = path
         self._connection = connection
         self._identities = _identities(path)
         self._rescued: Path | None = None
         self._overwritten = ""  # why nothing is written any more
-        self._stamp: int | None = None  # that of the log; none before the first write
+        self._stamp: int | None = None  # of the log; None before the first write
         self._written = (0, 0)  # when the main file was written last, in nanoseconds, and its size
         self._index = Index(0, 0, b"", 0)
         self._counts = (0, 0)
@@ -61,7 +61,7 @@ class LedgerFiles:
         """Check that the files are the ones that were opened, and now and then write the log into the main file.
 
         Raises:
-            OSError: they are not; says what is kept where.
+            OSError: they are not; the message names the file with the rescued data.
             sqlite3.Error: the ledger is locked or cannot be written.
         """
         self.require_same()
@@ -70,14 +70,14 @@ class LedgerFiles:
         self._writes += 1
 
     def after_write(self) -> None:
-        """Remember how much there is now."""
+        """Remember how many votes and battles there are now."""
         self._counts = _count(self._connection)
 
     def require_same(self) -> None:
         """Check that the files are the ones that were opened, and that nothing but SQLite has written into them.
 
         Raises:
-            OSError: they are not; says what is kept where.
+            OSError: they are not; the message names the file with the rescued data.
         """
         if self._overwritten:
             raise OSError(self._overwritten)
@@ -93,7 +93,7 @@ class LedgerFiles:
             raise OSError(self._overwritten)
 
     def close(self, busy_seconds: float) -> bool:
-        """Write everything into the main file, if it is still the same, and close; say whether no log is left.
+        """Write everything into the main file, if it is still the same, and close; return whether no log is left.
 
         Raises:
             OSError: the files are not the ones that were opened: nothing was written into them.
@@ -114,7 +114,7 @@ class LedgerFiles:
             os.close(self._shm)
 
     def _checkpoint(self) -> None:
-        if not self._read("PRAGMA user_version")[0]:  # a ledger that never had a stamp
+        if not self._read("PRAGMA user_version")[0]:  # a ledger without a stamp so far
             self._connection.execute(f"PRAGMA user_version = {1 + secrets.randbelow(STAMPS - 1)}")
         _, frames, backfilled = self._read("PRAGMA wal_checkpoint(PASSIVE)")
         if frames == backfilled:  # a reader may hold back the rest of the log
@@ -158,13 +158,13 @@ class LedgerFiles:
         return ahead in (0, STAMPS - 1)
 
     def _read_index(self) -> Index:
-        # Its header, and after the two copies of that how far checkpoints have come; in this machine's byte order.
+        # The header, and behind its two copies the number of frames already checkpointed; in native byte order.
         page, frames = struct.unpack("=HI", os.pread(self._shm, 6, 14))
         [backfilled] = struct.unpack("=I", os.pread(self._shm, 4, 96))
         return Index(65536 if page == 1 else page, frames, os.pread(self._shm, 8, 32), backfilled)
 
     def _is_whole(self) -> bool:
-        """Read the ledger anew after another program's checkpoint: it must hold at least what was written here."""
+        """Check the ledger after another program's checkpoint: it must hold at least what was written here."""
         try:
             with contextlib.closing(sqlite3.connect(self.path, timeout=1)) as fresh:
                 is_sound = fresh.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
@@ -173,17 +173,17 @@ class LedgerFiles:
             return False
 
     def _take_log(self) -> str:
-        """Copy the log away and empty it: SQLite writes it into the main file when the connection is closed."""
+        """Copy the log away and empty it, since SQLite writes it into the main file when the connection closes."""
         real = self.path.resolve()
         own, aside = Path(f"{real}-wal"), free_name(Path(f"{real}.overwritten-wal"))
         shutil.copyfile(own, aside)
         os.truncate(own, 0)
         for ending in BESIDE:
-            Path(f"{real}{ending}").unlink()  # whoever opens the file that is there now begins a log of its own
+            Path(f"{real}{ending}").unlink()  # the next to open the new main file begins a log of its own
         return aside.name
 
     def _move_log_aside(self) -> None:
-        """Move the log of a file that was replaced away: SQLite would write it into the one that has its place now."""
+        """Move the log of a replaced file away, since SQLite would write it into the new file in its place."""
         real = self.path.resolve()
         for ending, own in zip(BESIDE, self._identities[1:], strict=True):
             left = real.with_name(real.name + ending)
@@ -193,7 +193,7 @@ class LedgerFiles:
                     left.replace(real.with_name(f"{real.name}.replaced{ending}"))
 
     def _rescue(self) -> Path:
-        """Write what the deleted file held, which this process still has open, beside it."""
+        """Copy the deleted file, which this process still has open, to a file beside it."""
         if self._rescued is None:
             aside = self.path.with_name(self.path.name + ".rescued")
             part = aside.with_name(aside.name + ".part")
@@ -210,7 +210,7 @@ class LedgerFiles:
 
 
 def _count(ledger: sqlite3.Connection) -> tuple[int, int]:
-    """Return the votes that were ever stored and the number of the last battle, neither of which ever falls."""
+    """Return the number of votes ever stored and that of the last battle, which never decrease."""
     query = "SELECT (SELECT added FROM vote_changes), (SELECT coalesce(max(rowid), 0) FROM battles)"
     added, last = ledger.execute(query).fetchone()
     return added, last
@@ -219,5 +219,5 @@ def _count(ledger: sqlite3.Connection) -> tuple[int, int]:
 def _identities(path: Path) -> list[tuple[int, int]]:
     """Return device and inode of the ledger, of its write-ahead log and of the log's index."""
     real = path.resolve()  # SQLite writes the log beside the file, not beside a link to it
-    found = [os.stat(f"{real}{ending}") for ending in ("", *BESIDE)]
-    return [(each.st_dev, each.st_ino) for each in found]
+    stats = [os.stat(f"{real}{ending}") for ending in ("", *BESIDE)]
+    return [(each.st_dev, each.st_ino) for each in stats]

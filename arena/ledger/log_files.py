@@ -1,24 +1,24 @@
-"""A write-ahead log that lies beside a ledger before it is opened: whether it is the ledger's own.
+"""Whether a write-ahead log beside a ledger belongs to it, checked before the ledger is opened.
 
-SQLite writes any log that it finds into the main file. After a kill, whose log stays, a copy that is put in the place
-of the main file would become a mixture of both.
+SQLite writes any log that it finds into the main file. A killed arena leaves its log behind; if a copy then replaced
+the main file, SQLite would mix the two.
 """
 
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-STAMP = slice(60, 64)  # where the header of a database has its user_version, big-endian
+STAMP = slice(60, 64)  # of a database's header: user_version, big-endian
 STAMPS = 1 << 31
-WRITE_VERSION = 18  # where it says whether it has a log (2) or not (1)
+WRITE_VERSION = 18  # of the header: 2 with a log, 1 without
 LOG_HEADER, FRAME_HEADER = 32, 24  # bytes
 
 
 def require_own_log(path: Path) -> None:
-    """Check that a log beside a ledger belongs to it: by its stamp (arena/ledger/files.py), where it has one.
+    """Check that a log beside a ledger belongs to it, by its stamp (arena/ledger/files.py), if it has one.
 
     Raises:
-        OSError: it is the log of another file.
+        OSError: it is another file's log.
     """
     log = Path(f"{path.resolve()}-wal")
     if not path.is_file() or not log.exists() or not log.stat().st_size:
@@ -32,7 +32,7 @@ def require_own_log(path: Path) -> None:
 
 
 def _stamps(log: Path) -> Iterator[int]:
-    """Yield the stamp in each frame of a log that holds the first page, oldest first."""
+    """Yield the stamps in a log, one from each frame with the first page, oldest first."""
     with log.open("rb") as file:
         header = file.read(LOG_HEADER)
         page, salts = int.from_bytes(header[8:12]), header[16:24]
@@ -43,12 +43,12 @@ def _stamps(log: Path) -> Iterator[int]:
 
 
 def frame_size(page: int) -> int:
-    """Return the bytes that a page of so many bytes takes in a log."""
+    """Return the size in a log of a page of so many bytes."""
     return FRAME_HEADER + page
 
 
 def free_name(path: Path) -> Path:
-    """Return the path, or the first of path-2, path-3 and so on, that nothing has: what is there is never lost."""
+    """Return the path, or the first of path-2, path-3 and so on, that does not exist yet."""
     free, number = path, 1
     while free.exists():
         number += 1

@@ -1,8 +1,8 @@
 """The ledger: every battle that began and every vote, in one SQLite file.
 
-WAL mode lets the leaderboard read while votes are written; synchronous=FULL makes a stored vote outlive a power cut,
-and the reveal comes only after the commit. What cannot be written is said within seconds (LedgerUnavailable) and
-changes nothing: a file that is locked, full, gone or replaced must never look like a vote that was stored.
+WAL mode lets the leaderboard read while votes are written; with synchronous=FULL a stored vote survives a power cut,
+and the reveal comes only after the commit. A failed write raises LedgerUnavailable within seconds and changes nothing:
+if the file is locked, full, gone or replaced, a vote must never seem stored.
 """
 
 import contextlib
@@ -43,12 +43,12 @@ from ratings.votes.markdown import measure_style
 
 Source = Literal["human", "simulated"]
 
-BUSY_SECONDS = 3.0  # how long another writer is waited for
-CHECK_SECONDS = 1.0  # the same when only asked whether it can be written
-CLOSE_SECONDS = 1.0  # the same when the ledger is closed
-REST_SECONDS = 1.0  # after a failure the next ones are refused at once for so long, so that no queue builds up
+BUSY_SECONDS = 3.0  # how long to wait for another writer
+CHECK_SECONDS = 1.0  # the same in check()
+CLOSE_SECONDS = 1.0  # the same in close()
+REST_SECONDS = 1.0  # after a failure writes are refused at once for so long, so that no queue builds up
 
-ROOM = 1_000_000  # bytes, with less of which left a ledger will soon take no vote
+ROOM = 1_000_000  # bytes; with less left on the disk, writes will soon fail
 
 LOST_HOURS = 1
 
@@ -56,15 +56,15 @@ log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
-    """A ledger that cannot be opened or written: says which file and what to do."""
+    """A ledger that cannot be opened or written: which file, and what to do."""
 
 
 class LedgerUnavailable(StoreError):
-    """Nothing can be written at the moment (locked, full, gone): nothing was changed, the same call may work later."""
+    """The ledger cannot be used at the moment (locked, full, gone). Nothing was changed; a later call may work."""
 
 
 class VoteRefused(Exception):
-    """The ledger holds no battle that is this visitor's and open to a vote."""
+    """There is no battle with this id that this visitor may vote on."""
 
 
 class Store:
@@ -74,8 +74,8 @@ class Store:
         """Open the file, or make it, and bring its schema up to date.
 
         Raises:
-            StoreError: the file is no SQLite database, is somebody else's, is newer than this code, or cannot be
-                written.
+            StoreError: the file is not an SQLite database, belongs to another program, is newer than this code, or
+                cannot be written.
         """
         self.path = path
         self._lock = threading.Lock()
@@ -104,7 +104,7 @@ class Store:
         self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Write everything into the main file, so that it alone is whole, and close it."""
+        """Write everything into the main file, so that it is complete without its log, and close it."""
         with self._lock:
             try:
                 if not self._files.close(CLOSE_SECONDS):
@@ -115,7 +115,7 @@ class Store:
                 log.error("%s: %s", self.path, error)
 
     def check(self) -> None:
-        """Try whether the ledger can be written, without writing.
+        """Check that the ledger can be written, without writing.
 
         Raises:
             LedgerUnavailable: it cannot.
@@ -136,9 +136,9 @@ class Store:
             return swept.rowcount
 
     def begin(self, battle: Battle) -> None:
-        """Record that a battle began, before its first token: no contestant's outing goes unrecorded.
+        """Record that a battle begins, before its first token.
 
-        A battle of the same visitor that still waited for a vote ends with it.
+        This ends a battle of the same visitor that still waits for a vote.
         """
         row = {
             "id": battle.id,
@@ -175,7 +175,7 @@ class Store:
                 (state.value, reason, battle.flag, a.text, b.text, _record(a), _record(b), battle.id),
             )
             if finished.rowcount == 0:
-                raise StoreError(f"battle {battle.id} is not running any more")
+                raise StoreError(f"battle {battle.id} is not being written any more")
 
     def void(self, battle_id: str, reason: str) -> None:
         """Close a battle without a vote; one that has its vote keeps it."""
@@ -186,13 +186,13 @@ class Store:
             )
 
     def vote(self, battle_id: str, visitor: str, outcome: Outcome, *, source: Source = "human") -> str:
-        """Store a vote and return why it does not count, or "" where it does; on return, it is on disk.
+        """Store a vote and return why it does not count, "" if it does; on return, it is on disk.
 
-        A vote counts unless its battle is flagged, the voter is left out, or the voter's earlier vote on the same
-        prompt counts. One that does not is kept in set_aside. A vote that a program casts is marked "simulated".
+        A vote counts unless its battle is flagged, the voter is left out, or an earlier vote of the voter on the same
+        prompt counts. Votes that do not count are kept in set_aside. Votes by programs are marked "simulated".
 
         Raises:
-            VoteRefused: no battle of this visitor with this id is open to a vote. Nothing was changed.
+            VoteRefused: the visitor has no battle with this id that is open to a vote. Nothing was changed.
             LedgerUnavailable: it could not be stored. Nothing was changed.
         """
         with self._writing() as ledger:
@@ -215,27 +215,27 @@ class Store:
             return reason
 
     def has_voted(self, visitor: str, prompt: str) -> bool:
-        """Say whether a counted vote of a visitor is on the same prompt."""
+        """Return whether the visitor has a counted vote on the same prompt."""
         with self._reading() as ledger:
             return has_voted_on(ledger, visitor, prompt)
 
     def open_battle(self, visitor: str) -> Battle | None:
-        """Return the visitor's newest battle that waits for a vote, as it stood, or None."""
+        """Return the visitor's newest battle that waits for a vote, or None."""
         return self._read_battle("b.visitor = ? AND b.state = 'ready'", [visitor])
 
     def lost_battle(self, visitor: str) -> Battle | None:
-        """Return the visitor's newest battle if it failed within LOST_HOURS, by a restart or a model, or None."""
+        """Return the visitor's newest battle if a restart or a model made it fail within LOST_HOURS, or None."""
         since = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=LOST_HOURS)).isoformat()
         newest = self._read_battle("b.visitor = ? AND b.created > ?", [visitor, since])
         is_lost = newest and newest.state is State.VOID and newest.void_reason not in NOT_LOST
         return newest if is_lost else None
 
     def battle(self, battle_id: str) -> Battle | None:
-        """Return a battle as it stood, in whatever state, or None where there is none with this id."""
+        """Return a battle in any state, or None if there is none with this id."""
         return self._read_battle("b.id = ?", [battle_id])
 
     def recent_replies(self, limit: int) -> list[tuple[str, int, float, float]]:
-        """Return (contestant, letters, seconds, seconds to the first token) of the newest replies, oldest first."""
+        """Return (contestant, characters, seconds, seconds to the first token) of the newest replies, oldest first."""
         query = (
             "SELECT model_a, length(reply_a), record_a, model_b, length(reply_b), record_b FROM battles "
             "WHERE record_a IS NOT NULL AND record_b IS NOT NULL ORDER BY rowid DESC LIMIT ?"
@@ -243,20 +243,20 @@ class Store:
         with self._reading() as ledger:
             rows = ledger.execute(query, (limit,)).fetchall()
         sides = [row[start : start + 3] for row in reversed(rows) for start in (0, 3)]
-        timed = [(name, letters, json.loads(record)) for name, letters, record in sides]
-        return [(name, letters, record["seconds"], record["first_seconds"]) for name, letters, record in timed]
+        timed = [(name, length, json.loads(record)) for name, length, record in sides]
+        return [(name, length, record["seconds"], record["first_seconds"]) for name, length, record in timed]
 
     def _read_battle(self, where: str, values: list[str]) -> Battle | None:
         query = f"{_BATTLES} WHERE {where} ORDER BY b.rowid DESC LIMIT 1"
         with self._reading() as ledger:
-            found = ledger.execute(query, values)
-            names = [column[0] for column in found.description]
-            row = found.fetchone()
+            cursor = ledger.execute(query, values)
+            names = [column[0] for column in cursor.description]
+            row = cursor.fetchone()
         return None if row is None else _battle(dict(zip(names, row, strict=True)))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        # A writer who has the lock may wait as long for another program.
+        # A writer of this process may hold the lock for BUSY_SECONDS while it waits for another program.
         if not self._lock.acquire(timeout=2 * BUSY_SECONDS):
             raise LedgerUnavailable(f"{self.path} is busy")
         try:
@@ -268,13 +268,13 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
-        """Open a transaction, and commit it at the end; whatever goes wrong on the way, nothing of it is kept."""
-        patience = BUSY_SECONDS if patience is None else patience  # seconds for another writer, here or elsewhere
+        """Open a transaction and commit it at the end; after any error, nothing of it is kept."""
+        patience = BUSY_SECONDS if patience is None else patience  # seconds to wait for another writer
         self._require_no_rest()
         if not self._lock.acquire(timeout=patience):
             raise LedgerUnavailable(f"{self.path} is busy")
         try:
-            self._require_no_rest()  # whoever had the lock may have waited in vain
+            self._require_no_rest()  # the thread that held the lock may have failed
             self._connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
             self._files.before_write()
             self._connection.execute("BEGIN IMMEDIATE")
@@ -299,7 +299,7 @@ class Store:
             raise LedgerUnavailable(f"{self.path} cannot be written at the moment")
 
     def _require_ours(self) -> None:
-        names = set(self._db.table_names())  # reading the schema fails on a file that is no database
+        names = set(self._db.table_names())  # reading the schema fails if the file is not a database
         is_ours = migrations.migrations_table in names and any(migrations.applied(self._db))
         if names and not (is_ours and {"battles", "votes"} <= names):
             raise StoreError(f"{self.path} is a database of something else: pass --db another file")
@@ -317,7 +317,7 @@ _BATTLES = """
 
 
 def has_voted_on(ledger: sqlite3.Connection, visitor: str, prompt: str) -> bool:
-    """Say whether a counted vote of a visitor is on the same prompt."""
+    """Return whether the visitor has a counted vote on the same prompt."""
     voted = ledger.execute(
         "SELECT b.prompt FROM votes v JOIN battles b ON b.id = v.battle_id WHERE v.visitor = ?", (visitor,)
     )
@@ -360,5 +360,5 @@ def _record(reply: Reply) -> str:
 
 
 def now() -> str:
-    """Return the time as the ledger writes it: UTC, ISO 8601, to the millisecond."""
+    """Return the time in the ledger's format: UTC, ISO 8601, milliseconds."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,1 +1,1 @@
-"""The server around the page: what is let in, whose session it is, and how it starts and ends."""
+"""The server around the page: accepted requests, sessions, security headers, start and stop."""

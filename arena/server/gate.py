@@ -1,9 +1,9 @@
-"""What is let in: the routes of the page, and of each event only what the page itself sends.
+"""Which requests are accepted: the page's routes, and events with only what the page itself sends.
 
 Gradio opens more routes than a public page needs (uploads, files, deep links into other visitors' sessions,
-monitoring), and takes more in an event than a handler asks for: a mapping with a path would be read from the server's
-disk, one with an address fetched. So there are two tables, ROUTES and one of events that the page makes, and what is
-not in them is refused. What gets through is written anew from what was understood, never passed on as it came.
+monitoring), and accepts more in an event than its handler takes: a mapping with a path would be read from the server's
+disk, one with a URL fetched. So everything that is not in two tables is refused: ROUTES, and the page's events.
+Accepted requests are rebuilt from their parsed values, never passed on as they came.
 """
 
 import json
@@ -19,14 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY = 32_000  # bytes
 JOIN = "/gradio_api/queue/join"
 STREAM = "/gradio_api/queue/data"
-APP_ID = "/gradio_api/app_id"  # what the page asks for to know whether the server is there
-OF_A_BODY = (b"content-length", b"content-type", b"content-encoding", b"transfer-encoding")
+APP_ID = "/gradio_api/app_id"  # by which the page checks that the server is there
+BODY_HEADERS = (b"content-length", b"content-type", b"content-encoding", b"transfer-encoding")
 SESSION = re.compile(r"\w{1,40}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Route:
-    """A path that is let in: for which methods, and with which of its query's words."""
+    """An accepted path, with its methods and its query parameters."""
 
     path: re.Pattern[str]
     methods: frozenset[str] = frozenset({"GET", "HEAD"})
@@ -43,29 +43,29 @@ ROUTES = (
 
 @dataclass(frozen=True)
 class Event:
-    """What one event of the page takes: for each input how many letters it may have at most."""
+    """One event of the page: its name, and the maximum length of each input in characters."""
 
     name: str
-    letters: tuple[int, ...] = ()
+    max_lengths: tuple[int, ...] = ()
 
 
 class Refused(Exception):
-    """A request that the page would not send: the status and the few words of the answer."""
+    """A request that the page would not send: the status and the text of the answer."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
         self.status = status
 
 
 class Gate:
-    """Let through what the tables allow. events is by Gradio's number of each event."""
+    """Pass on what the tables allow. events maps Gradio's number of each event to it."""
 
     def __init__(self, app: ASGIApp, *, events: Mapping[int, Event]) -> None:
         self.app = app
         self.events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404 for what is not there, 413 for large bodies and 422 for odd ones, or pass the request on."""
+        """Answer 404 for unknown routes, 413 for large bodies and 422 for invalid ones, or pass the request on."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
@@ -78,15 +78,15 @@ class Gate:
         except Refused as refused:
             await PlainTextResponse(str(refused), status_code=refused.status)(scope, receive, send)
             return
-        query = _known_words(scope["query_string"], route)
-        headers = [(name, value) for name, value in scope["headers"] if name not in OF_A_BODY]
+        query = _known_parameters(scope["query_string"], route)
+        headers = [(name, value) for name, value in scope["headers"] if name not in BODY_HEADERS]
         if "POST" in route.methods:
             headers += [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
         await self.app({**scope, "query_string": query, "headers": headers}, _replay(body, receive), send)
 
 
 def find_route(method: str, path: str) -> Route:
-    """Return the table's row for a request.
+    """Return the route of a request.
 
     Raises:
         Refused: there is none.
@@ -98,42 +98,42 @@ def find_route(method: str, path: str) -> Route:
 
 
 def read_event(body: bytes, events: Mapping[int, Event]) -> bytes:
-    """Return the event that a body holds, written anew with what its handler takes and nothing else.
+    """Return an event's body, rebuilt with what its handler takes and nothing else.
 
     Raises:
-        Refused: no such event, or data that the page would not send.
+        Refused: there is no such event, or the page would not send this.
     """
     try:
-        said = json.loads(body)
-        number, session, data = said["fn_index"], said["session_hash"], said["data"]
+        sent = json.loads(body)
+        number, session, data = sent["fn_index"], sent["session_hash"], sent["data"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise Refused(422, "no event of this page") from None
+        raise Refused(422, "not an event of this page") from None
     if type(number) is not int or number not in events:
         raise Refused(404, "no such event")
     if not isinstance(session, str) or not SESSION.fullmatch(session):
-        raise Refused(422, "no session of this page")
-    letters = events[number].letters
-    if not isinstance(data, list) or len(data) != len(letters):
-        raise Refused(422, f"{len(letters)} values are expected")
-    for value, most in zip(data, letters, strict=True):
+        raise Refused(422, "not a session of this page")
+    max_lengths = events[number].max_lengths
+    if not isinstance(data, list) or len(data) != len(max_lengths):
+        raise Refused(422, f"{len(max_lengths)} values are expected")
+    for value, most in zip(data, max_lengths, strict=True):
         if not isinstance(value, str) or len(value) > most or not _is_text(value):
-            raise Refused(422, f"a text of at most {most} letters is expected")
-    trigger = said.get("trigger_id")
+            raise Refused(422, f"a text of at most {most} characters is expected")
+    trigger = sent.get("trigger_id")
     kept: dict[str, Any] = {"fn_index": number, "session_hash": session, "data": data, "event_data": None}
     return json.dumps(kept | {"trigger_id": trigger if type(trigger) is int else None}).encode()
 
 
 def _is_text(value: str) -> bool:
     try:
-        value.encode()  # half of a surrogate pair is no character
+        value.encode()  # fails on half of a surrogate pair
     except UnicodeEncodeError:
         return False
     return True
 
 
-def _known_words(query: bytes, route: Route) -> bytes:
-    words = QueryParams(query)
-    kept = [(name, words[name]) for name in sorted(route.query) if SESSION.fullmatch(words.get(name, ""))]
+def _known_parameters(query: bytes, route: Route) -> bytes:
+    sent = QueryParams(query)
+    kept = [(name, sent[name]) for name in sorted(route.query) if SESSION.fullmatch(sent.get(name, ""))]
     return "&".join(f"{name}={value}" for name, value in kept).encode()
 
 
@@ -142,7 +142,7 @@ async def _read_body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise Refused(400, "cut off")  # what came may look whole and is not
+            raise Refused(400, "incomplete")  # it may still look complete
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
             raise Refused(413, "too large")

@@ -1,8 +1,8 @@
-"""The log: one line for what happens, and no more lines for its being thrown at the server a thousand times.
+"""The log, with a limit on repeated lines.
 
-What strangers send (broken requests, upgrades that nobody offers) makes the libraries below write a line each, so that
-anybody could fill the disk. A kind of line (the same place in the code, the same words before anything is filled in)
-is written so often a minute, and the next one after that says how many were not.
+Libraries log a line for each broken request that a stranger sends, so anybody could fill the disk. Each kind of line
+(from the same place in the code) is written at most so many times per minute; the first one after that minute says how
+many were left out.
 """
 
 import logging
@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable
 
 MINUTE = 60.0  # seconds
-OWN_LINES = 60  # a minute of one kind, of the arena's own
-OTHER_LINES = 1
-KINDS = 1000  # remembered
+OWN_LINES = 60  # of one kind per minute, from our own code
+OTHER_LINES = 1  # the same from libraries
+KINDS = 1000  # remembered at most
 
 Kind = tuple[str, str, int, str]
 
 
 class Sparing(logging.Filter):
-    """Let so many lines of a kind through in a minute. clock is in seconds and never goes back."""
+    """Limits the lines of each kind per minute. clock returns seconds and never goes back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Sparing(logging.Filter):
         self._seen: dict[Kind, tuple[float, int]] = {}  # when the kind's minute began, and its lines since then
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a line is written, and add to the first of a new minute how many were left out before."""
+        """Return whether a line is written; add to the first of a new minute how many were left out before."""
         now, kind = self._clock(), kind_of(record)
         most = OWN_LINES if record.name.split(".")[0] in ("arena", "ratings") else OTHER_LINES
         began, lines = self._seen.get(kind, (now, 0))
@@ -43,7 +43,7 @@ class Sparing(logging.Filter):
 
 
 def kind_of(record: logging.LogRecord) -> Kind:
-    """Return what makes two lines alike: where they were written, and where an error in them was raised."""
+    """Return what lines of one kind share: where they were logged, and where their error was raised."""
     error = record.exc_info[1] if record.exc_info else None
     trace = error.__traceback__ if error else None
     while trace and trace.tb_next:
@@ -53,7 +53,7 @@ def kind_of(record: logging.LogRecord) -> Kind:
 
 
 def set_up_log() -> None:
-    """Write warnings and worse of every library to stderr, sparingly."""
+    """Write warnings and errors, those of libraries too, to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(Sparing())

@@ -1,4 +1,4 @@
-"""The command line of app.py: what is wrong with it is said in one line, before anything is made or imported."""
+"""The command line of app.py; mistakes are reported in one line, before anything is created or imported."""
 
 import argparse
 import sys
@@ -9,16 +9,16 @@ from arena.server.site import Site, SiteError
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses with one line, as every other refusal of the arena."""
+    """A parser that reports a mistake in one line, like all other errors of the arena."""
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong and exit with code 2."""
+        """Print the mistake and exit with code 2."""
         print(f"error: {message.replace(chr(10), ' ')}", file=sys.stderr)
         raise SystemExit(2)
 
 
 def parse_options(argv: list[str] | None) -> argparse.Namespace:
-    """Return models, db, host, port and site; a wrong command line ends the program with code 2."""
+    """Return models, db, host, port and site; a mistake ends the program with code 2."""
     parser = build_parser()
     options = parser.parse_args(argv)
     try:
@@ -35,13 +35,13 @@ def build_parser() -> Parser:
     parser.add_argument("--db", type=ledger, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
     parser.add_argument("--host", type=host, default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=port, default=7860, help="port to listen on, 0 for any (%(default)s)")
-    parser.add_argument("--root-path", default="", metavar="/PATH", help="path below which a proxy shows the arena")
+    parser.add_argument("--root-path", default="", metavar="/PATH", help="path under which a proxy serves the arena")
     parser.add_argument(
         "--proxy",
         type=lambda text: text.replace(",", " ").split(),
         default=(),
         metavar="ADDRESS[,...]",
-        help="proxies that are believed when they say who asks (X-Forwarded-For, X-Forwarded-Proto); none by default",
+        help="proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted; none by default",
     )
     parser.add_argument(
         "--frame-ancestors",
@@ -56,19 +56,21 @@ def build_parser() -> Parser:
 def ledger(text: str) -> Path:
     """Return the path of a ledger."""
     if not text.strip() or Path(text).suffix == ".key":
-        raise argparse.ArgumentTypeError(f"{text!r} is no name for a ledger (its key lies beside it as .key)")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be the name of a ledger (its key is the file beside it that ends in .key)"
+        )
     return Path(text)
 
 
 def host(text: str) -> str:
-    """Return an address or a host's name; which one it is shows when it is listened on."""
+    """Return an address or a host name, without the brackets of an IPv6 address."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("'' is no address: 0.0.0.0 is every one of this machine")
+        raise argparse.ArgumentTypeError("'' is not an address: for every one of this machine, pass 0.0.0.0")
     return text.removeprefix("[").removesuffix("]") if ":" in text else text
 
 
 def port(text: str) -> int:
-    """Return a port's number."""
+    """Return a port number."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: pass one from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: pass a number from 0 to 65535")
     return int(text)

@@ -1,6 +1,6 @@
-"""What the browser may do with the page and with what the server answers.
+"""Security headers: what the browser may do with the page and with the server's answers.
 
-Plain ASGI middleware, as the gate before it is: Starlette's BaseHTTPMiddleware would hold back streams.
+Plain ASGI middleware, like the gate before it: Starlette's BaseHTTPMiddleware would delay streams.
 """
 
 import re
@@ -13,27 +13,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.server.site import HOST, PLAIN, Site
 
-OWN = ("same-origin", "none")  # what a browser says of a request of the page itself (Sec-Fetch-Site)
+OWN = ("same-origin", "none")  # values of Sec-Fetch-Site in requests of the page itself
 FOR_OTHER_SITES = ("access-control-", "timing-allow-origin")
 
 
 class Policy:
     """Add a content security policy with a fresh nonce to the page, and plain hardening headers to everything.
 
-    What other sites' scripts may read or send is settled here too: nothing. Gradio would let pages of this machine and
-    of others read answers with the visitor's cookie, so its headers for that are taken off.
+    Scripts of other sites may neither read nor send anything. Gradio would let some of them read answers with the
+    visitor's cookie, so its headers for that are removed.
     """
 
     def __init__(
         self, app: ASGIApp, *, site: Site = PLAIN, rewrite: Callable[[bytes], bytes] = lambda page: page
     ) -> None:
-        """Take what turns the page's HTML into the one that is sent, before its scripts get their nonce."""
+        """Take rewrite, which changes the page's HTML before its scripts get their nonce."""
         self.app = app
         self.site = site
         self.rewrite = rewrite
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; the page itself is held back until it is rewritten and its scripts carry the nonce."""
+        """Pass the request on; the page itself is rewritten and its scripts get the nonce before it is sent."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["method"] == "POST" and Headers(scope=scope).get("sec-fetch-site", "none") not in OWN:
@@ -66,7 +66,7 @@ class Policy:
                 return
             page = self.rewrite(page)
             page = re.sub(rb"<script\b", b'<script nonce="' + nonce.encode() + b'"', page)
-            # "/." is "/", also where a path that begins with a slash is put behind it.
+            # "/." equals "/", but with a path appended it does not become "//host".
             page = re.sub(rb"https?://" + re.escape(HOST), (self.site.root_path or "/.").encode(), page)
             headers = MutableHeaders(scope=start)
             headers["content-length"] = str(len(page))
@@ -80,7 +80,7 @@ class Policy:
 
 
 def content_security_policy(nonce: str, ancestors: tuple[str, ...] = ()) -> str:
-    """Return the policy of the page, which ancestors may frame. Gradio needs eval and inline styles; nothing remote."""
+    """Return the page's policy; ancestors may frame it. Gradio needs eval and inline styles, but nothing remote."""
     return "; ".join(
         [
             "default-src 'self'",
@@ -102,6 +102,6 @@ def _harden(headers: MutableHeaders) -> None:
     headers["referrer-policy"] = "no-referrer"
     headers["cross-origin-resource-policy"] = "same-origin"
     if headers.get("content-type", "").startswith("text/event-stream"):
-        headers["x-accel-buffering"] = "no"  # nginx would gather the words of a reply
+        headers["x-accel-buffering"] = "no"  # or nginx would buffer the stream of a reply
     for name in [name for name in headers if name.startswith(FOR_OTHER_SITES)]:
         del headers[name]

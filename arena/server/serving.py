@@ -1,7 +1,7 @@
-"""Serve until somebody wants it to end, and then end within seconds, whatever clients hold open.
+"""Serve until asked to stop, and then stop within seconds, even if clients keep their connections open.
 
-uvicorn waits for its clients and then dies of the signal that it was sent. Here the answers that are being written get
-two seconds; then every connection is cut, every task cancelled, and the caller goes on to close its ledger.
+uvicorn waits for its clients and then lets the signal end the process. Here running answers get two seconds; then every
+connection is cut and every task cancelled, and the caller goes on to close its ledger.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from arena.server.listening import WAITING
 from arena.server.site import PLAIN, Site
 from arena.server.stopping import Stopping
 
-GRACE_SECONDS = 2.0  # for what is being answered
+GRACE_SECONDS = 2.0  # for running answers
 LAST_SECONDS = 0.5  # for each step after that
 ACCEPTED_AT_ONCE = 32  # connections in one round of the event loop, before any of them can be dropped
-RESERVE = 256  # file descriptors for everything that is no connection, and for those accepted at once
+RESERVE = 256  # file descriptors for everything else, and for connections accepted at once
 MOST_FILES = 65_536
 MOST_CONNECTIONS = 4096
 
@@ -33,9 +33,9 @@ MOST_CONNECTIONS = 4096
 def serve(
     app: ASGIApp, listener: socket.socket, stopping: Stopping, site: Site = PLAIN, *, room: int | None = None
 ) -> None:
-    """Answer requests until an end is asked for; a second time hastens it. On return nothing runs any more.
+    """Answer requests until asked to stop; a second request to stop skips the grace period. Then nothing runs any more.
 
-    room is how many connections are held at most; as many as there are file descriptors for, by default.
+    room is the maximum number of connections; by default as many as there are file descriptors for.
     """
     connections = Connections(room or find_room(), site.is_proxy)
     config = uvicorn.Config(
@@ -50,7 +50,7 @@ def serve(
         backlog=ACCEPTED_AT_ONCE,
     )
     server = Server(config)
-    stopping.tell(server.stop)
+    stopping.notify(server.stop)
     loop = asyncio.new_event_loop()
     try:
         asyncio.set_event_loop(loop)
@@ -58,7 +58,7 @@ def serve(
         loop.run_until_complete(_end_tasks())
     finally:
         asyncio.set_event_loop(None)
-        loop.close()  # without waiting for threads: what they still do, nobody wants any more
+        loop.close()  # without waiting for threads, whose results are not needed any more
 
 
 class Server(uvicorn.Server):
@@ -70,17 +70,17 @@ class Server(uvicorn.Server):
         self.force_exit = times > 1
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-        """Leave the signals to whoever started this."""
+        """Leave signals to the caller."""
         return contextlib.nullcontext()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; uvicorn has made the kernel's queue as short as its own rounds."""
+        """Listen, with a longer kernel queue than uvicorn sets."""
         await super().startup(sockets)
         for each in sockets or []:
             each.listen(WAITING)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let what is being answered end, for a moment, then cut what is left."""
+        """Let running answers end for GRACE_SECONDS, then cut the rest."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -100,7 +100,7 @@ class Server(uvicorn.Server):
     async def _cancel(self) -> None:
         log = logging.getLogger("uvicorn.error")
         level = log.level
-        log.setLevel(logging.CRITICAL)  # it would write the traceback of every request that is cancelled
+        log.setLevel(logging.CRITICAL)  # or it would log a traceback for every cancelled request
         for task in list(self.server_state.tasks):
             task.cancel()
         await _wait(self.server_state.tasks)
@@ -122,7 +122,7 @@ async def _wait(tasks: Iterable["asyncio.Task[Any]"]) -> None:
 
 
 def find_room() -> int:
-    """Return for how many connections there are file descriptors, of which the system gives as many as it may."""
+    """Return the number of connections that file descriptors allow, after raising their limit as far as possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

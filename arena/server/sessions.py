@@ -1,11 +1,11 @@
-"""Whose session it is: the stream of a session's answers goes to the visitor who opened it, and to nobody else.
+"""Session ownership: the stream of a session goes to the visitor who opened it, and to nobody else.
 
-A session is a word that the browser chooses, and Gradio hands its answers to whoever names it. Here the first event of
-a session ties it to the visitor's signed cookie. The same place counts the events of each visitor and address, which is
-far above what a hand can click and far below what would keep others waiting.
+A session is a string that the browser chooses, and Gradio sends its answers to any client that names it. Here the first
+event of a session ties it to the visitor's signed cookie. Events per visitor and address are limited here too, far
+above what a person can click and far below what would make others wait.
 
-A visitor whose cookie does not come back (blocked, or deleted meanwhile) is nobody's. The answer says so, for the page
-to show, and the page finds no server to come back to, or it would load itself again and again.
+A browser that does not send its cookie back (blocked, or deleted meanwhile) is refused. The page shows the answer, and
+its check for the server gets a 404, or it would reload itself again and again.
 """
 
 import json
@@ -27,12 +27,12 @@ EVENTS_OF_ADDRESS = parse("400/10 seconds")
 STREAMS_OF_VISITOR = 8  # one for each open tab
 
 NO_COOKIE = "The cookie of this page is blocked or gone: allow it, then load the page again."
-NO_SESSION = "The page is too old: load it again."
-TOO_MANY = "That was too much at once: wait a few seconds."
+NO_SESSION = "This page is out of date: load it again."
+TOO_MANY = "Too many clicks at once: wait a few seconds."
 
 
 class Sessions:
-    """Answer 404 for a stream that is not the visitor's, and 429 for more events than anybody clicks."""
+    """Answer 404 for a stream that is not the visitor's, and 429 for too many events."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -41,7 +41,7 @@ class Sessions:
         self._window = FixedWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what belongs to the visitor of the request."""
+        """Pass on the request if its session is the visitor's."""
         path = scope["path"] if scope["type"] == "http" else ""
         if path in (JOIN, STREAM, APP_ID) and scope["state"]["is_new"]:
             await _refuse(404 if path == APP_ID else 403, NO_COOKIE)(scope, receive, send)
@@ -54,7 +54,7 @@ class Sessions:
             await self.app(scope, receive, send)
 
     async def _join(self, visitor: str, scope: Scope, receive: Receive, send: Send) -> None:
-        message = await receive()  # whole, as the gate hands it on
+        message = await receive()  # complete, as the gate passes it on
         session = str(json.loads(message["body"])["session_hash"])
         address = network(scope["client"][0]) if scope.get("client") else ""
         if self._owners.get(session, visitor) != visitor:
@@ -93,5 +93,5 @@ class Sessions:
 
 
 def _refuse(status: int, why: str) -> JSONResponse:
-    # Gradio's page reads one of the two and shows it.
+    # Gradio's page shows one of the two.
     return JSONResponse({"detail": why, "error": why}, status_code=status)

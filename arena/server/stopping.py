@@ -1,9 +1,9 @@
-"""A wish to stop, heard at every moment: SIGTERM, SIGINT (Ctrl+C) and SIGHUP, from the first import to the last write.
+"""Stopping by signals at any moment: SIGTERM, SIGINT (Ctrl+C) and SIGHUP, from the first import to the last write.
 
-A process that a signal ends by itself leaves its ledger open, with its votes in the write-ahead log beside the file.
-So a signal only says that the end is wanted, and never breaks off what it comes upon: an exception out of a signal
-handler may be swallowed by whoever runs at that moment. What takes long runs in a thread of its own, and the main
-thread waits for it to end or for the wish, whichever is first.
+A process that a signal ends directly leaves its ledger open, with votes in the write-ahead log beside the file. So a
+signal only asks the program to stop, and interrupts nothing: an exception from a signal handler might be swallowed by
+the code that happens to run. Long work runs in a thread of its own, and the main thread waits until it ends or the
+program is asked to stop.
 """
 
 import signal
@@ -16,16 +16,16 @@ LOOK_SECONDS = 0.1
 
 
 class Stopping:
-    """How often an end was asked for, and who is told."""
+    """How often the program was asked to stop, and the listener to notify."""
 
     def __init__(self) -> None:
         self.times = 0
-        self._tell: Callable[[int], object] | None = None
+        self._listener: Callable[[int], object] | None = None
 
     @contextmanager
     def by_signal(self) -> Iterator[None]:
-        """Let the signals ask for the end from here on; to be entered in the main thread."""
-        # nohup ignores SIGHUP so that the program outlives its terminal: it stays so.
+        """Let the signals ask to stop from here on; enter it in the main thread."""
+        # Under nohup SIGHUP is ignored, so that the program outlives its terminal: that stays so.
         heard = [each for each in SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
         before = {each: signal.signal(each, lambda *_: self.ask()) for each in heard}
         try:
@@ -35,21 +35,21 @@ class Stopping:
                 signal.signal(each, handler)
 
     def ask(self) -> None:
-        """Ask for the end."""
+        """Ask the program to stop."""
         self.times += 1
-        if self._tell:
-            self._tell(self.times)
+        if self._listener:
+            self._listener(self.times)
 
-    def tell(self, listener: Callable[[int], object]) -> None:
-        """Call this from now on with the number of times an end was asked for, at once where it was before."""
-        self._tell = listener
+    def notify(self, listener: Callable[[int], object]) -> None:
+        """Call the listener with the number of requests to stop at each one, and now if there were any before."""
+        self._listener = listener
         if self.times:
             listener(self.times)
 
     def run(self, work: Callable[[], object]) -> None:
-        """Do some work in a thread, until it ends; or, while nobody is told, until an end is asked for.
+        """Do some work in a thread until it ends or, as long as there is no listener, until asked to stop.
 
-        What the work raises is raised here, unless an end was asked for.
+        Exceptions of the work are raised here, unless asked to stop.
         """
         raised: list[BaseException] = []
 
@@ -62,7 +62,7 @@ class Stopping:
         thread = threading.Thread(target=do, name="arena", daemon=True)
         if not self.times:
             thread.start()
-        while thread.is_alive() and (self._tell or not self.times):
+        while thread.is_alive() and (self._listener or not self.times):
             thread.join(LOOK_SECONDS)
         if raised and not self.times:
             raise raised[0]

@@ -1,4 +1,4 @@
-"""Who is asking: a random id in a signed cookie, and the key that signs it."""
+"""Visitors: a random id in a signed cookie, and the key that signs it."""
 
 import contextlib
 import re
@@ -16,14 +16,14 @@ from common.files import write_file
 
 COOKIE = "visitor"
 COOKIE_SECONDS = 365 * 24 * 3600
-KEY_LETTERS = 64  # 256 bits in hexadecimal
-KEY = re.compile(rf"[0-9a-f]{{{KEY_LETTERS}}}")
+KEY_LENGTH = 64  # 256 bits in hexadecimal
+KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 
 
 class Visitors:
     """Give every browser a random id in a signed cookie, readable in handlers as request.state.visitor.
 
-    The id survives a reload and cannot be forged, and it is nothing but random: no address, no fingerprint.
+    The id survives a reload and cannot be forged; it is random, without an address or fingerprint.
     """
 
     def __init__(self, app: ASGIApp, *, secret: str, site: Site = PLAIN) -> None:
@@ -32,7 +32,7 @@ class Visitors:
         self.signer = Signer(secret, salt="arena visitor")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the cookie or mint one."""
+        """Read the cookie, or set a new one."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -50,9 +50,9 @@ class Visitors:
         await self.app(scope, receive, with_cookie)
 
     def _read(self, header: str) -> str | None:
-        # Another arena on this host, on a path above this one, has a cookie of the same name that comes along.
+        # An arena on a path above this one has a cookie of the same name, which the browser sends too.
         for part in header.split(";"):
-            # Starlette's parser reads past odd cookies that other programs on the same host have set.
+            # Starlette's parser tolerates invalid cookies of other programs on the same host.
             value = cookie_parser(part).get(COOKIE)
             with contextlib.suppress(BadSignature, UnicodeError):
                 if value:
@@ -62,7 +62,7 @@ class Visitors:
     def _write(self, visitor: str, scheme: str) -> str:
         value = self.signer.sign(visitor).decode()
         is_secure = scheme == "https"
-        # A browser keeps a cookie in another site's frame only so, and apart for each site (CHIPS).
+        # In another site's frame browsers keep a cookie only with these attributes, separately per site (CHIPS).
         reach = "SameSite=None; Partitioned" if is_secure and self.site.ancestors else "SameSite=Lax"
         secure = "; Secure" if is_secure else ""
         path = self.site.root_path or "/"
@@ -70,31 +70,31 @@ class Visitors:
 
 
 class SecretError(Exception):
-    """A key file that cannot be used: says which and what to do."""
+    """A key file that cannot be used: which file, and what to do."""
 
 
 def read_secret(path: Path) -> str:
-    """Return the key that signs visitor cookies, made on first use and readable by its owner alone.
+    """Return the key that signs visitor cookies, created on first use and readable by its owner alone.
 
     Raises:
-        SecretError: it cannot be read or made, or it holds something else.
+        SecretError: it cannot be read or created, or the file holds something else.
     """
     try:
-        found = path.read_text(encoding="ascii").strip() if path.exists() else ""
-        if KEY.fullmatch(found):
-            return found
-        if len(found) >= KEY_LETTERS:
-            raise SecretError(f"{path} holds no key of an arena: move it away, and a new one is made")
+        text = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        if KEY.fullmatch(text):
+            return text
+        if len(text) >= KEY_LENGTH:
+            raise SecretError(f"{path} is not a key of an arena: move it away, and a new one is created")
         return _make_secret(path)
     except UnicodeError:
-        raise SecretError(f"{path} holds no key of an arena: move it away, and a new one is made") from None
+        raise SecretError(f"{path} is not a key of an arena: move it away, and a new one is created") from None
     except OSError as error:
         why = error.strerror or str(error)
-        raise SecretError(f"{path}, the key of the visitors' cookies, cannot be read or made: {why}") from None
+        raise SecretError(f"{path}, the key of the visitors' cookies, cannot be read or created: {why}") from None
 
 
 def _make_secret(path: Path) -> str:
-    # Written aside and moved in: a key that a killed process left empty would sign for everybody.
-    key = secrets.token_hex(KEY_LETTERS // 2)
+    # Written under a temporary name and renamed: with an empty key anybody could sign cookies.
+    key = secrets.token_hex(KEY_LENGTH // 2)
     write_file(path, key, mode=0o600)
     return key

@@ -1,1 +1,1 @@
-"""The Gradio page, a file for each tab; gradio is imported nowhere else."""
+"""The Gradio page, with one file per tab; gradio is imported nowhere else."""

@@ -1,64 +1,74 @@
 """What a battle looks like, as HTML: messages, the prompt, replies, and after the vote who wrote them.
 
-Whatever a visitor or a model wrote is escaped here or rendered by arena/ui/render.py; names come in through reveal_html
-alone, which a battle answers only after its vote.
+Everything returned is Markup, whose format() escapes what it is given; replies are rendered by arena/ui/render.py.
+Names appear in reveal_html alone, and a battle reveals them only after its vote.
 """
 
-import html
 import time
 from collections.abc import Mapping
 from typing import assert_never
+
+from markupsafe import Markup
 
 from arena.battle import LEFT, RESTARTED, SAME_REPLIES, VOTED_BEFORE, VOTER_LEFT_OUT, Battle, Side, State
 from arena.ui.render import GrowingReplies, render_reply
 from ratings.outcomes import Outcome
 
-INTRO = "<p>Two models answer your prompt. You do not know which is which: say whose reply is better.</p>"
+INTRO = Markup("<p>Two models answer your prompt. You do not know which is which: choose the better reply.</p>")
 NOTICE = (
     "Prompts, replies and votes are kept, without names or addresses, to rate these models and to train the next ones. "
     "Do not type anything personal."
 )
-NOTHING = '<p class="waiting"></p>'
-BEGUN = '<p class="waiting">…</p>'
-EMPTY = '<p class="waiting">(an empty reply)</p>'
+NOTHING = Markup('<p class="waiting"></p>')
+BEGUN = Markup('<p class="waiting">…</p>')
+EMPTY = Markup('<p class="waiting">(an empty reply)</p>')
 LOST = "{} while this was being answered. Your prompt is in the box: send it again."
 WHY_NOT = {
     VOTED_BEFORE: "you had voted on this prompt before",
     VOTER_LEFT_OUT: "the owner of this arena has left your votes out",
 }
 STORED = "Your vote is stored."
-CUT = '<p class="note">The reply was cut here: it had reached the greatest length.</p>'
+CUT = Markup('<p class="note">The reply was cut here: it had reached the maximum length.</p>')
+ALERT = Markup('<p class="alert">{}</p>')
+HINT = Markup('<p class="hint">{}</p>')
+WAITING = Markup('<p class="hint">{} <span aria-hidden="true" data-seconds>{} s</span></p>')
+ASKED = Markup(
+    '<div class="asked" role="group" aria-label="Your prompt" tabindex="0"><small>Your prompt</small>'
+    '<p dir="auto">{}</p></div>'
+)
+CARD = Markup('<div class="card"><b>{}</b> was <strong>{}</strong><small>{}{}</small></div>')
+REVEAL = Markup('<p class="verdict">{} {}</p><div class="cards">{}</div>')
+PREFERRED = Markup("You preferred <strong>{}</strong>.")
 
-# How Gradio's HTML component writes a value. Both live regions are there before anything is said in them, or screen
-# readers would miss it. A reply comes in pieces, so that an update holds only the pieces that changed.
+# How Gradio's HTML component writes a value. Both live regions exist before they hold any text, or screen readers
+# would miss it. A reply comes in pieces, so that an update holds only the pieces that changed.
 LIVE = """<div role="status">${value.includes('class="alert"') ? "" : value}</div>
 <div role="alert">${value.includes('class="alert"') ? value : ""}</div>"""
 PIECES = '${Array.isArray(value) ? value.join("") : value}'
 
 
-def alert(text: str) -> str:
-    """Return a message that interrupts."""
-    return f'<p class="alert">{html.escape(text)}</p>'
+def alert(text: str) -> Markup:
+    """Return a message that a screen reader announces at once."""
+    return ALERT.format(text)
 
 
-def hint(text: str) -> str:
-    """Return a message that can wait until it is read."""
-    return f'<p class="hint">{html.escape(text)}</p>'
+def hint(text: str) -> Markup:
+    """Return a message that a screen reader announces when it has nothing else to read."""
+    return HINT.format(text)
 
 
-def waiting(text: str, began: float) -> str:
-    """Return a message with the seconds so far, by whose change the page sees that the server is still there."""
-    seconds = int(time.monotonic() - began)
-    return f'<p class="hint">{html.escape(text)} <span aria-hidden="true" data-seconds>{seconds} s</span></p>'
+def waiting(text: str, began: float) -> Markup:
+    """Return a message with the seconds so far; their change shows the page that the server is still there."""
+    return WAITING.format(text, int(time.monotonic() - began))
 
 
-def lost_html(battle: Battle) -> str:
-    """Return what there is to say of a battle that failed while nobody looked."""
+def lost_html(battle: Battle) -> Markup:
+    """Return the message about a battle that failed while nobody looked."""
     return hint(LOST.format("The server restarted" if battle.void_reason == RESTARTED else "A model failed"))
 
 
-def message_html(battle: Battle) -> str:
-    """Return what there is to say of a battle that does not run."""
+def message_html(battle: Battle) -> Markup:
+    """Return the message about a battle that is not being written."""
     if battle.state is State.READY:
         warning = (
             "You have voted on this prompt before: a vote would not count. " if battle.flag == VOTED_BEFORE else ""
@@ -74,52 +84,47 @@ def message_html(battle: Battle) -> str:
         return hint("This battle was left for a new one, perhaps in another tab.")
     if battle.state is State.VOID:
         return alert("A reply failed, so this battle is void and takes no vote. Start a new one.")
-    return ""
+    return Markup()
 
 
-def asked_html(prompt: str) -> str:
-    """Return the prompt in a box that scrolls where it is long."""
-    return (
-        '<div class="asked" role="group" aria-label="Your prompt" tabindex="0"><small>Your prompt</small>'
-        f'<p dir="auto">{html.escape(prompt)}</p></div>'
-    )
+def asked_html(prompt: str) -> Markup:
+    """Return the prompt in a box that scrolls if it is long."""
+    return ASKED.format(prompt)
 
 
-def reply_html(battle: Battle, side: Side, growing: GrowingReplies) -> str | list[str]:
-    """Return what may be seen of a reply, for the template PIECES."""
+def reply_html(battle: Battle, side: Side, growing: GrowingReplies) -> Markup | list[Markup]:
+    """Return as much of a reply as may be shown, for the template PIECES."""
     text = battle.shown(side)
     if battle.state is State.GENERATING:
         return growing.render((battle.id, side), text) if text else BEGUN
     reply = battle.replies.get(side)
-    cut = CUT if reply and reply.finish == "length" else ""
+    cut = CUT if reply and reply.finish == "length" else Markup()
     return (render_reply(text) if text.strip() else EMPTY) + cut
 
 
-def reveal_html(battle: Battle, gain: float | None, stages: Mapping[str, str], elo: Mapping[str, float]) -> str:
-    """Return who wrote the replies of a battle that has its vote; gain is what it moved side a's Elo by, if it did."""
+def reveal_html(battle: Battle, gain: float | None, stages: Mapping[str, str], elo: Mapping[str, float]) -> Markup:
+    """Return who wrote the replies of a battle that has its vote; gain is the change of side a's Elo, None for none."""
     a, b = battle.reveal()
     assert battle.outcome is not None
     cards = [
-        f'<div class="card"><b>{side}</b> was <strong>{html.escape(name)}</strong>'
-        f"<small>{html.escape(stages.get(name, ''))}{_elo(elo.get(name), points)}</small></div>"
+        CARD.format(side, name, stages.get(name, ""), _elo(elo.get(name), points))
         for side, name, points in (("A", a, gain), ("B", b, None if gain is None else -gain))
     ]
-    verdict = _verdict(battle.outcome, html.escape(a), html.escape(b))
     why = WHY_NOT.get(battle.flag, battle.flag)
-    stored = f"Your vote is stored, but not counted: {html.escape(why)}." if why else STORED
-    return f'<p class="verdict">{verdict} {stored}</p><div class="cards">{"".join(cards)}</div>'
+    stored = f"Your vote is stored, but not counted: {why}." if why else STORED
+    return REVEAL.format(_verdict(battle.outcome, a, b), stored, Markup().join(cards))
 
 
-def _verdict(outcome: Outcome, a: str, b: str) -> str:
+def _verdict(outcome: Outcome, a: str, b: str) -> Markup:
     match outcome:
         case Outcome.A_WINS:
-            return f"You preferred <strong>{a}</strong>."
+            return PREFERRED.format(a)
         case Outcome.B_WINS:
-            return f"You preferred <strong>{b}</strong>."
+            return PREFERRED.format(b)
         case Outcome.TIE:
-            return "You called it a tie."
+            return Markup("You called it a tie.")
         case Outcome.BOTH_BAD:
-            return "You found both bad."
+            return Markup("You found both bad.")
         case unknown:
             assert_never(unknown)
 

@@ -1,7 +1,7 @@
 """The battle tab: a prompt, two anonymous replies, a vote, the reveal.
 
-What the visitor sees is a function of the battle's state (view_battle). The client sends the prompt, or the choice and
-the battle it is about; the id says nothing else, and is good for the visitor of that battle alone.
+The visitor sees a function of the battle's state (view_battle). The browser sends the prompt, or the vote and the id of
+its battle; the id is random and accepted only from that battle's visitor.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
-from arena.battle import BATTLE_ID_LETTERS, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
-from arena.prompt_checks import MAX_LETTERS, PromptRefused
+from arena.battle import BATTLE_ID_LENGTH, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
+from arena.prompt_checks import MAX_CHARACTERS, PromptRefused
 from arena.service import Service
 from arena.ui.battle_html import (
     INTRO,
@@ -34,7 +35,7 @@ from arena.ui.render import GrowingReplies
 from ratings.fit.elo import Ticker
 from ratings.outcomes import Outcome
 
-LOOK_SECONDS = 0.06  # how often the page looks at the battle's buffers
+LOOK_SECONDS = 0.06  # between two updates of the page
 LOAD_LOOK_SECONDS = 0.5
 CHOICES = {
     "vote-a": ("A is better", Outcome.A_WINS),
@@ -42,11 +43,11 @@ CHOICES = {
     "vote-tie": ("Tie", Outcome.TIE),
     "vote-both-bad": ("Both are bad", Outcome.BOTH_BAD),
 }
-# A prompt far too long would be refused by the gate, with no word on the page. Cut to what is surely too long for
-# check_prompt (JavaScript counts some letters as two), it gets there and is answered.
-LONGEST = 2 * MAX_LETTERS + 2
+# The gate would refuse a very long prompt without a message on the page. Cut to a length that is still too long for
+# check_prompt (JavaScript counts some characters as two), it is refused there, with a message.
+LONGEST = 2 * MAX_CHARACTERS + 2
 SHORTEN = f"(text) => text.slice(0, {LONGEST})"
-# What connection.js kept of this tab before it was loaded anew.
+# The draft that connection.js has kept over a reload of this tab.
 BOX = """document.querySelector("#prompt textarea")"""
 DRAFT = f"""() => (sessionStorage.getItem("draft") || {BOX}?.value || "").slice(0, {LONGEST})"""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -60,7 +61,7 @@ class BattleTab:
     def __init__(
         self, service: Service, stages: dict[str, str], ticker: Ticker, ready_prompts: tuple[str, ...]
     ) -> None:
-        """Lay the tab out; stages gives the stage of each contestant, for the reveal."""
+        """Lay the tab out; stages maps each contestant to its stage, for the reveal."""
         self.service, self.stages, self.ticker = service, stages, ticker
         self.growing = GrowingReplies()
         self._lay_out(ready_prompts)
@@ -70,7 +71,7 @@ class BattleTab:
     async def send(self, text: str, request: gr.Request) -> AsyncIterator[Updates]:
         """Start a battle and show it until it ends."""
         starting = asyncio.ensure_future(self.service.start(_visitor(request), text, _address(request)))
-        async for updates in self._follow(starting, {self.prompt: ""}):  # it stands above the replies from then on
+        async for updates in self._follow(starting, {self.prompt: ""}):  # the page shows it above the replies
             yield updates
 
     def _voter(self, outcome: Outcome) -> Callable[[str, gr.Request], Awaitable[Updates]]:
@@ -95,18 +96,18 @@ class BattleTab:
             yield updates
         if opening.done() and not opening.exception() and opening.result() is None:
             with contextlib.suppress(BattleError):
-                # What was typed since then is worth more than what was lost.
+                # A newer prompt in the box must not be replaced by the lost one.
                 if (lost := await self.service.lost_battle(_visitor(request))) and not typed:
                     yield {self.prompt: lost.prompt, self.message: lost_html(lost)}
 
     async def look(self, battle_id: str, request: gr.Request) -> Updates:
-        """Show how the battle of this page stands by now, after another tab or a long sleep."""
+        """Update the page's battle, which another tab may have changed."""
         battle = await self._own_battle(battle_id, request)
         is_still = battle is not None and battle.state is not State.GENERATING
         return self.view_battle(battle) if battle and is_still else {self.battle: battle_id}
 
     async def clear(self, battle_id: str, request: gr.Request) -> Updates:
-        """Leave the battle and show an empty page."""
+        """End the battle and show an empty page."""
         try:
             await self.service.skip(_visitor(request), battle_id)
         except BattleError as refusal:
@@ -116,9 +117,9 @@ class BattleTab:
     async def _follow(
         self, starting: "asyncio.Future[Battle] | asyncio.Future[Battle | None]", at_first: Updates | None = None
     ) -> AsyncIterator[Updates]:
-        """Wait for a battle and show it until it ends; what is asked of the service goes on when nobody follows.
+        """Wait for a battle and show it until it ends; the service's work goes on if the page is closed.
 
-        at_first is shown once, with the battle's beginning.
+        at_first is shown once, when the battle begins.
         """
         starting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         began = time.monotonic()
@@ -141,7 +142,7 @@ class BattleTab:
         yield self.view_battle(battle) | ({self.prompt: battle.prompt} if has_failed else {})
 
     async def _view_refusal(self, battle_id: str, request: gr.Request, why: str) -> Updates:
-        """Say why a vote was not taken, beside the battle as it stands: it may have changed in another tab."""
+        """Show why a vote was refused, and the battle, which may have changed in another tab."""
         battle = await self._own_battle(battle_id, request)
         return (self.view_battle(battle) if battle else {}) | {self.message: alert(why)}
 
@@ -152,12 +153,12 @@ class BattleTab:
             return None
         return battle if battle and battle.visitor == _visitor(request) else None
 
-    # What is shown
+    # Views
 
     def view_battle(self, battle: Battle, gain: float | None = None) -> Updates:
         """Return the page for a battle in its state, without any name before its vote.
 
-        gain is what the vote moved side a's Elo by, where it was cast just now and counts.
+        gain is the change of side a's Elo, if the vote was cast just now and counts.
         """
         state = battle.state
         is_running, is_voted = state is State.GENERATING, state is State.VOTED
@@ -188,8 +189,8 @@ class BattleTab:
         """Return the page before a battle."""
         return {
             self.battle: "",
-            self.message: "",
-            self.asked: "",
+            self.message: Markup(),
+            self.asked: Markup(),
             **dict.fromkeys(self.sides.values(), NOTHING),
             self.send_button: gr.Button(interactive=True),
             self.new_battle: gr.Button(visible=False),
@@ -206,25 +207,25 @@ class BattleTab:
                 elem_id="prompt", label="Your prompt", placeholder="Ask something…", show_label=False, container=False,
                 lines=1, max_lines=6, scale=8, autofocus=True, max_length=LONGEST,
             )  # fmt: skip
-            # Gradio loses the answer to what is sent while the page's own first event is under way: resume opens it.
+            # Disabled until resume is done: Gradio would lose the answer to an event during the page's first one.
             self.send_button = gr.Button("Send", elem_id="send", variant="primary", interactive=False)
         with gr.Row(elem_id="ready-prompts"):
             ready = [gr.Button(text, size="sm", elem_classes="ready-prompt") for text in ready_prompts]
-        self.look_again = gr.Button("Look again", elem_id="look-again")  # clicked by connection.js, never shown
-        self.battle = gr.Textbox("", visible=False, max_length=BATTLE_ID_LETTERS)  # the one that the page shows
+        self.look_again = gr.Button("Look again", elem_id="look-again")  # clicked by connection.js, hidden
+        self.battle = gr.Textbox("", visible=False, max_length=BATTLE_ID_LENGTH)  # id of the battle on the page
         self.message = gr.HTML("", elem_id="message", html_template=LIVE)
         self.asked = gr.HTML("", elem_id="asked")
         self.sides: dict[Side, gr.HTML] = {}
         with gr.Row(equal_height=True, elem_id="sides"):
             for side in SIDES:
                 with gr.Column(min_width=280, elem_id=f"box-{side}", elem_classes="side"):
-                    gr.HTML(f"<h2>Reply {side.upper()}</h2>")
+                    gr.HTML(Markup("<h2>Reply {}</h2>").format(side.upper()))
                     self.sides[side] = gr.HTML(
                         NOTHING, elem_id=f"side-{side}", elem_classes="reply", html_template=PIECES
                     )
         self.reveal = gr.HTML("", elem_id="reveal", visible=False)
         limits = f" {self.service.limits.describe()}" if self.service.limits else ""
-        gr.HTML(f"<p>{NOTICE}{limits}</p>", elem_id="kept")
+        gr.HTML(Markup("<p>{}{}</p>").format(NOTICE, limits), elem_id="kept")
         self._lay_out_bar()
         self._wire(dict(zip(ready, ready_prompts, strict=True)))
 

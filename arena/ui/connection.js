@@ -1,11 +1,11 @@
-// What keeps the page going when the connection does not. Gradio reloads the page once a request has failed, and the
-// server brings the battle back. Left to do here: keep what was typed over a reload, notice a connection that died
-// without saying so (a laptop that slept), and look again when another tab may have moved on.
+// Keeps the page working when the connection fails. Gradio reloads the page after a failed request, and the server
+// restores the battle. Here the rest: keep the draft over a reload, detect a connection that died silently (a laptop
+// that slept), and update the page when another tab may have changed the battle.
 
 const DRAFT = "draft"; // of this tab alone
-const SILENCE = 8000; // ms without a word from the server while a message counts seconds
-const UNANSWERED = 2000; // ms after a click without an effect until the server is asked whether it is there
-const SLEPT = 15000; // ms between two ticks of a clock that ticks every second
+const SILENCE = 8000; // ms without an update from the server while a message counts seconds
+const UNANSWERED = 2000; // ms after a click without an effect until the server is checked
+const SLEPT = 15000; // ms between two ticks of a one-second clock
 
 const box = () => document.querySelector("#prompt textarea");
 const running = () => document.querySelector("#message [data-seconds]");
@@ -18,7 +18,7 @@ if (draft && box() && !box().value) {
 }
 window.addEventListener("pagehide", () => sessionStorage.setItem(DRAFT, box()?.value ?? ""));
 
-// A click that went while the connection was lost did not arrive, and the page that comes back does not know of it.
+// A click during a lost connection did not arrive, and the reloaded page does not know about it.
 const SENT = "sent";
 const enabled = (selector) => document.querySelector(selector)?.disabled === false;
 document.addEventListener("click", (event) => {
@@ -36,7 +36,7 @@ const noteWhatWasLost = () => {
   document.querySelector("#message [role=status]")?.append(note);
   return true;
 };
-// Seconds in which a page that was loaded with an answer outstanding gets its battle back.
+// Seconds for a page that was reloaded before an answer came to get its battle back.
 let left = sessionStorage.getItem(SENT) === null ? 0 : 5;
 const watchWhatWasSent = () => {
   if (left > 0) {
@@ -57,7 +57,7 @@ const comeBack = async () => {
   isComingBack = true;
   const note = document.createElement("p");
   note.className = "alert lost";
-  note.textContent = "The connection is lost. The page goes on by itself as soon as it is back.";
+  note.textContent = "The connection is lost. The page continues by itself as soon as it is back.";
   document.querySelector("#message [role=alert]")?.replaceChildren(note);
   while (!(await appId().catch(() => null))) await new Promise((resolve) => setTimeout(resolve, 500));
   window.location.reload();
@@ -65,12 +65,12 @@ const comeBack = async () => {
 
 let lastTick = Date.now();
 let lastWord = Date.now();
-let said = "";
+let lastText = "";
 setInterval(() => {
   const now = Date.now();
   const words = running()?.textContent ?? "";
-  // A tab in the background has a slow clock, and nobody who waits.
-  if (words !== said || !words || document.visibilityState === "hidden") [said, lastWord] = [words, now];
+  // A tab in the background has a slow clock, and nobody waits for it.
+  if (words !== lastText || !words || document.visibilityState === "hidden") [lastText, lastWord] = [words, now];
   else if (now - lastTick > SLEPT || now - lastWord > SILENCE) comeBack();
   lastTick = now;
   watchWhatWasSent();
@@ -80,7 +80,7 @@ document.addEventListener("visibilitychange", async () => {
   lastTick = Date.now();
   if (document.visibilityState === "hidden" || running()) return;
   const id = await appId().catch(() => null);
-  // Another version of the server may give other numbers to the page's events.
+  // Another version of the server may number the page's events differently.
   if (id && id !== window.gradio_config?.app_id) window.location.reload();
   else if (id) document.querySelector("#look-again")?.click();
 });

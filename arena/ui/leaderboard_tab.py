@@ -1,12 +1,12 @@
 """The leaderboard tab: the board of the votes so far, fitted anew each time the tab is opened."""
 
 import datetime
-import html
 import logging
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from common.words import plural
 from ratings.board.columns import COLUMNS, BoardRow, Column, Notation
@@ -16,23 +16,34 @@ from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
 from ratings.report.html.plots import interval_figure
 
-EXPLAINED = (
-    "<p>Bradley-Terry ratings of the votes that count. A rank of 1–3 may still be any of these. "
-    "Elo moves with every vote.</p>"
+EXPLAINED = Markup(
+    "<p>Bradley-Terry ratings of the votes that count. Where a rank reads 1–3, it may be any of the three. "
+    "Elo changes with every vote.</p>"
 )
-NO_VOTES = '<p class="hint">No board yet: there are no votes to rate by. Cast the first ones in a battle.</p>'
-UNREADABLE = '<p class="alert">The leaderboard cannot be read right now.</p>'
+NO_VOTES = Markup('<p class="hint">No board yet: there are no votes to rate by. Cast the first ones in a battle.</p>')
+UNREADABLE = Markup('<p class="alert">The leaderboard cannot be read right now.</p>')
+BOARD = Markup(
+    '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
+    "<caption>{models}, best first</caption>"
+    "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    '<p class="hint">{summary}</p>'
+)
+HEAD_CELL = Markup('<th scope="col">{}</th>')
+ROW = Markup("<tr>{}</tr>")
+CELL = Markup("<td>{}</td>")
+NAME_CELL = Markup('<th scope="row">{}</th>')
+STATUS_CELL = Markup('<td class="status" colspan="2">{}</td>')
 NOTATION = Notation(none="")
 
 log = logging.getLogger(__name__)
 
 
 class LeaderboardTab:
-    """Build the tab inside a gr.Blocks. ticker is the live Elo that battles move."""
+    """Build the tab inside a gr.Blocks. ticker holds the live Elo ratings, which every vote changes."""
 
     def __init__(self, db: Path, roster: tuple[str, ...], ticker: Ticker) -> None:
         self.counts, self.ticker = LiveCounts(db, roster), ticker
-        self.last: Leaderboard | None = None  # whichever visitor's: the next fit only starts from it
+        self.last: Leaderboard | None = None  # shared by all visitors: the next fit starts from it
         gr.HTML(EXPLAINED, elem_id="leaderboard-explained")
         self.board = gr.HTML("", elem_id="leaderboard")
         self.plot = gr.Plot(elem_id="leaderboard-plot", show_label=False, visible=False)
@@ -47,7 +58,7 @@ class LeaderboardTab:
         except RatingsError as error:
             log.error("the leaderboard cannot be read: %s", error)
             return {self.board: UNREADABLE, self.plot: gr.Plot(visible=False)}
-        except Exception:  # the edge: what is wrong with a file is for the log, never for a visitor
+        except Exception:  # the edge: what is wrong with a file goes to the log, never to a visitor
             log.exception("the leaderboard cannot be read")
             return {self.board: UNREADABLE, self.plot: gr.Plot(visible=False)}
         has_ratings = any(row.rating is not None for row in board.rows)
@@ -57,15 +68,13 @@ class LeaderboardTab:
         }
 
 
-def board_html(board: Leaderboard, elo: dict[str, float]) -> str:
-    """Return the board as a table; a model without a rating says why in its place."""
-    head = "".join(f'<th scope="col">{name}</th>' for column in COLUMNS for name in _heads(column))
-    body = "".join(f"<tr>{_cells(row, elo)}</tr>" for row in board.rows)
-    return (
-        '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
-        f"<caption>{plural(len(board.rows), 'model')}, best first</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        f'<p class="hint">{html.escape(board.summary())}</p>'
+def board_html(board: Leaderboard, elo: dict[str, float]) -> Markup:
+    """Return the board as a table; a model without a rating shows the reason in its place."""
+    return BOARD.format(
+        models=plural(len(board.rows), "model"),
+        head=Markup().join(HEAD_CELL.format(name) for column in COLUMNS for name in _heads(column)),
+        body=Markup().join(ROW.format(_cells(row, elo)) for row in board.rows),
+        summary=board.summary(),
     )
 
 
@@ -73,21 +82,21 @@ def _heads(column: Column) -> list[str]:
     return ["95% interval", "Elo now"] if column.kind == "range" else [column.title.capitalize()]
 
 
-def _cells(row: BoardRow, elo: dict[str, float]) -> str:
-    return "".join(_cell(column, row, elo) for column in COLUMNS)
+def _cells(row: BoardRow, elo: dict[str, float]) -> Markup:
+    return Markup().join(_cell(column, row, elo) for column in COLUMNS)
 
 
-def _cell(column: Column, row: BoardRow, elo: dict[str, float]) -> str:
-    text = html.escape(column.text(row, NOTATION))
+def _cell(column: Column, row: BoardRow, elo: dict[str, float]) -> Markup:
+    text = column.text(row, NOTATION)
     match column.kind:
         case "name":
-            return f'<th scope="row">{text}</th>'
-        case "rank" if row.rank_lower is None:  # a position alone says nothing of how sure it is
-            return "<td></td>"
+            return NAME_CELL.format(text)
+        case "rank" if row.rank_lower is None:  # without an interval a position would look surer than it is
+            return CELL.format("")
         case "rating" if row.rating is None:
-            return f'<td class="status" colspan="2">{html.escape(row.status)}</td>'
+            return STATUS_CELL.format(row.status)
         case "range":
-            now = f"<td>{elo[row.model]:.0f}</td>" if row.model in elo else "<td></td>"
-            return now if row.rating is None else f"<td>{text}</td>{now}"
+            now = CELL.format(f"{elo[row.model]:.0f}" if row.model in elo else "")
+            return now if row.rating is None else CELL.format(text) + now
         case _:
-            return f"<td>{text}</td>"
+            return CELL.format(text)

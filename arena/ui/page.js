@@ -1,10 +1,10 @@
-// What Gradio's components leave to be done in the browser: names and roles for screen readers, a focus that is not
-// lost when the pressed button is switched off, a word about blocked cookies. Nothing here knows who wrote a reply,
-// and nothing is needed for a battle: without this script the page still works.
+// What Gradio's components lack in the browser: names and roles for screen readers, focus that is not lost when the
+// pressed button is disabled, a notice about blocked cookies. Nothing here knows who wrote a reply, and without this
+// script battles still work.
 
 const $ = (selector) => document.querySelector(selector);
 
-// Put on whenever such an element appears; Gradio keeps what it did not set itself.
+// Set whenever such an element appears; Gradio keeps attributes that it did not set itself.
 const ATTRIBUTES = {
   "#prompt textarea": { dir: "auto", enterkeyhint: "send" },
   "#ready-prompts": { role: "group", "aria-label": "Ready prompts" },
@@ -18,7 +18,7 @@ const ATTRIBUTES = {
   "#leaderboard-plot": { role: "img", "aria-label": "The ratings with their intervals, as in the table above" },
 };
 
-function dress() {
+function setAttributes() {
   for (const [selector, attributes] of Object.entries(ATTRIBUTES)) {
     for (const element of document.querySelectorAll(selector)) {
       for (const [name, value] of Object.entries(attributes)) {
@@ -33,8 +33,8 @@ function dress() {
   }
 }
 
-// Where to go on when the button that had the focus can no longer have it: the first of these that is there and says
-// something. A vote goes on at the names, a battle that was left at the prompt of the next one.
+// Where the focus goes when its button is disabled or hidden: the first of these that is visible and not empty. After a
+// vote that is the names, after leaving a battle the prompt of the next one.
 const VOTED = ["#reveal", "#message .alert"];
 const NEXT = {
   send: ["#asked"],
@@ -44,7 +44,7 @@ const NEXT = {
   "vote-tie": VOTED,
   "vote-both-bad": VOTED,
 };
-let pressed = null; // the id of the button that has, or last had, the focus
+let pressed = null; // id of the button that has, or last had, the focus
 
 document.addEventListener("focusin", (event) => {
   const button = event.target.closest?.("button");
@@ -58,15 +58,15 @@ function isUsable(element) {
 function keepFocus() {
   if (pressed === null || isUsable(document.getElementById(pressed))) return;
   if (document.activeElement && document.activeElement !== document.body && isUsable(document.activeElement)) return;
-  const isSaying = (element) => element.matches("textarea") || element.textContent.trim() !== "";
-  const place = NEXT[pressed].map($).find((element) => isUsable(element) && isSaying(element))?.closest("[tabindex], textarea");
+  const hasText = (element) => element.matches("textarea") || element.textContent.trim() !== "";
+  const place = NEXT[pressed].map($).find((element) => isUsable(element) && hasText(element))?.closest("[tabindex], textarea");
   if (!place) return;
   pressed = null;
   place.focus({ preventScroll: true });
   place.scrollIntoView({ block: "nearest" });
 }
 
-// A refusal must not stay out of sight, below the fold of a small screen.
+// Scroll to a refusal, which may be out of sight on a small screen.
 let alerted = "";
 function showAlert() {
   const text = $("#message .alert")?.textContent ?? "";
@@ -74,7 +74,7 @@ function showAlert() {
   alerted = text;
 }
 
-// Arrows, Home and End go from tab to tab, as the pattern of tabs asks (ARIA Authoring Practices).
+// Arrows, Home and End move between tabs (tabs pattern of the ARIA Authoring Practices).
 document.addEventListener("keydown", (event) => {
   const list = event.target.closest?.('[role="tablist"]');
   if (!list || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -89,7 +89,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 new MutationObserver(() => {
-  dress();
+  setAttributes();
   keepFocus();
   showAlert();
 }).observe(document.documentElement, {
@@ -101,8 +101,8 @@ new MutationObserver(() => {
 });
 
 document.addEventListener("DOMContentLoaded", async () => {
-  // Browsers that block cookies do not always say so: the server does, as ours did not come back to it.
+  // Browsers do not always report that they block cookies; the server notices that its cookie did not come back.
   const known = await fetch("gradio_api/app_id").then((answer) => answer.status !== 404, () => true);
-  if (!navigator.cookieEnabled || !known) $("#no-cookies").hidden = false; // style.css hides what Gradio says of it
+  if (!navigator.cookieEnabled || !known) $("#no-cookies").hidden = false; // style.css hides Gradio's own message
 });
-dress();
+setAttributes();

@@ -1,7 +1,6 @@
-"""The whole page, and the server that carries it.
+"""The whole page, and the web application around it; app.py serves it.
 
-The page is built here and served by app.py. The environment switches are set before gradio is imported anywhere:
-nothing phones home, and per-event analytics stay short.
+The environment variables are set before gradio is imported: no telemetry, and short lists of per-event analytics.
 """
 
 import os
@@ -10,11 +9,12 @@ from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "200"
-os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)  # events between two summaries that nobody reads
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)  # events between two summaries, which are not used
 
 import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from markupsafe import Markup
 
 from arena.config import Models
 from arena.server.gate import Event, Gate
@@ -38,7 +38,7 @@ def build_page(service: Service, models: Models, db: Path) -> gr.Blocks:
     stages = {contestant.name: contestant.stage for contestant in models.contestants}
     ticker = read_ticker(db)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(f"<h1>{TITLE}</h1>", elem_id="title")
+        gr.HTML(Markup("<h1>{}</h1>").format(TITLE), elem_id="title")
         with gr.Tab("Battle", elem_id="battle-tab"):
             battle = BattleTab(service, stages, ticker, tuple(ready.prompt for ready in models.ready_prompts))
         with gr.Tab("Leaderboard", elem_id="leaderboard-tab") as tab:
@@ -59,7 +59,7 @@ def read_ticker(db: Path) -> Ticker:
 
 
 def events_of(page: gr.Blocks) -> dict[int, Event]:
-    """Return what each event of the page takes, by Gradio's number: texts, as long as their boxes let in."""
+    """Return the page's events by Gradio's number, with the maximum length of each input."""
     return {
         number: Event(str(event.name), tuple(box.max_length for box in event.inputs))
         for number, event in page.fns.items()
@@ -68,13 +68,13 @@ def events_of(page: gr.Blocks) -> dict[int, Event]:
 
 
 def _scripts() -> str:
-    # Gradio runs this once the page is built; a script in the head would be put in by a script, which has no nonce.
+    # Gradio runs this once the page is built; it would add a script in `head` without the nonce that the policy needs.
     texts = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in SCRIPTS]
     return "() => {" + "\n".join(texts) + "}"
 
 
 def build_server(page: gr.Blocks, service: Service, *, secret: str, site: Site = PLAIN) -> FastAPI:
-    """Mount the page behind the gate, the policy and the visitor cookie, at its place."""
+    """Mount the page behind the middleware: origin, gate, policy, visitor cookie and sessions."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @server.get("/healthz")

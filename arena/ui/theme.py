@@ -1,12 +1,16 @@
-"""The page's colours and letters, as values of Gradio's own variables, light and dark.
+"""The page's colours and fonts, as values of Gradio's own variables, light and dark.
 
-Every text stands out from its ground by 4.5 to 1 or more (WCAG 2.2, success criterion 1.4.3), on buttons too, and on
-those that cannot be pressed just now: they say what comes next. tests/arena/test_page_accessibility.py measures it.
+Every text has a contrast of 4.5 to 1 or more (WCAG 2.2, success criterion 1.4.3), even on disabled buttons, since they
+show what comes next. tests/arena/ui/test_accessibility.py measures it.
 """
 
 import gradio as gr
 
-FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]  # the visitor's own: nothing to load, every weight there
+FONTS = [
+    "ui-sans-serif",
+    "system-ui",
+    "sans-serif",
+]  # the visitor's system fonts: nothing to load, every weight available
 MONO = ["ui-monospace", "SFMono-Regular", "Consolas", "monospace"]
 
 
@@ -63,5 +67,5 @@ def make_theme() -> gr.themes.Base:
         button_border_width="1px",
         button_primary_border_color="*primary_600",
         button_primary_border_color_dark="*primary_600",
-        button_transition="none",  # half-way between two colours no text stands out
+        button_transition="none",  # half-way between two colours the contrast is too low
     )

@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def stage(store: Store) -> Stage:
-    """Return a host of two contestants that do as they are told."""
+    """Return a host of two contestants that play what a test writes down."""
     return Stage(store)
 
 

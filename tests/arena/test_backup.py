@@ -228,9 +228,9 @@ def test_a_backup_is_put_back_and_what_was_there_is_kept(tmp_path: Path, capsys:
     db.chmod(0o600)
     capsys.readouterr()
     assert main(["--restore", str(copy), "--db", str(db)]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     [aside] = tmp_path.glob("arena.db.*")
-    assert said == f"{db}: restored from {copy}: 3 battles, 3 votes; what was there is {aside}\n"
+    assert output == f"{db}: restored from {copy}: 3 battles, 3 votes; what was there is {aside}\n"
     assert (count(db), count(aside), count(copy)) == (3, 5, 3)
     assert stat.S_IMODE(db.stat().st_mode) == 0o600
     assert (tmp_path / "arena.key").read_text() == "its key"

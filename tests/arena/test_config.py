@@ -1,4 +1,4 @@
-"""models.yaml: what is right is read, and what is wrong is said in one line."""
+"""models.yaml: what is right is read, and what is wrong is reported in one line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -64,10 +64,10 @@ def refusal(file: Path) -> str:
     """Return what load_models says, which must be one line that begins with the file."""
     with pytest.raises(ModelsError) as caught:
         load_models(file)
-    said = str(caught.value)
-    assert "\n" not in said
-    assert said.startswith(str(file))
-    return said.removeprefix(str(file))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(str(file))
+    return message.removeprefix(str(file))
 
 
 def write(folder: Path, tree: Tree) -> Path:
@@ -135,7 +135,10 @@ BAD = {
     "a number in quotes": (put("contestants", 1, "sampling", {"max_tokens": "7"}), ["max_tokens", "'7'"]),
     "a key with the name of a style": (put("chat", 1), ["chat", "unknown key"]),
     "a key with a line break": (put("a\nb", 1), ["a b", "unknown key"]),
-    "unknown key of the file": (put("contestant", []), ["contestant", "unknown key", "remove it or mend its spelling"]),
+    "unknown key of the file": (
+        put("contestant", []),
+        ["contestant", "unknown key", "remove it or correct its spelling"],
+    ),
     "unknown key of a contestant": (put("contestants", 1, "tempo", 1), ["contestants[1].tempo", "unknown key"]),
     "unknown key of sampling": (
         put("contestants", 0, "sampling", {"top_k": 5}),
@@ -156,8 +159,14 @@ BAD = {
     "no prompt": (drop("contestants", 0, "prompt"), ["contestants[0].prompt", "is missing"]),
     "no style": (put("contestants", 1, "prompt", {"stop": ["x"]}), ["contestants[1].prompt", ".style: give one of"]),
     "no examples": (drop("contestants", 0, "prompt", "examples"), ["contestants[0].prompt.examples", "is missing"]),
-    "path that is not there": (put("contestants", 1, "path", "nowhere"), ["two", "'nowhere'", "no folder", "mend"]),
-    "path of a file": (put("contestants", 1, "path", "letter"), ["two", "'letter'", "no folder", "mend"]),
+    "path that is not there": (
+        put("contestants", 1, "path", "nowhere"),
+        ["two", "'nowhere'", "not a folder", "correct the path"],
+    ),
+    "path of a file": (
+        put("contestants", 1, "path", "letter"),
+        ["two", "'letter'", "not a folder", "correct the path"],
+    ),
     "path without config.json": (put("contestants", 1, "path", "hollow"), ["two", "'hollow'", "config.json"]),
     "duplicate name": (put("contestants", 1, "name", "one"), ["'one'", "give each its own name"]),
     "name in other capitals": (put("contestants", 1, "name", "ONE"), ["'one' and 'ONE' look alike", "another name"]),
@@ -166,7 +175,7 @@ BAD = {
     "name with a space at its end": (put("contestants", 1, "name", "one "), ["'one' and 'one ' look alike"]),
     "name of nothing that is seen": (
         put("contestants", 1, "name", "\u3164"),
-        ["no letter or digit", "can be read"],
+        ["no letter or digit", "no letter or digit: add one"],
     ),
     "known_as that is a word": (put("contestants", 1, "known_as", "Smol"), ["contestants[1].known_as", "'Smol'"]),
     "known_as of one letter": (
@@ -191,7 +200,7 @@ BAD = {
         put("contestants", 1, "sampling", {"at_limit": "stop"}),
         ["contestants[1].sampling.at_limit", "'cut' or 'void'", "'stop'"],
     ),
-    "one contestant": (drop("contestants", 1), ["at least 2", "found 1", "add one"]),
+    "one contestant": (drop("contestants", 1), ["at least 2", "got 1", "add one"]),
     "unknown parent": (put("contestants", 1, "parent", "three"), ["'three'", "'two'", "name one of one, two"]),
     "unknown style": (
         put("contestants", 1, "prompt", {"style": "poem"}),
@@ -242,9 +251,9 @@ def test_a_bad_value_is_refused_with_its_place_and_the_cure(folder: Path, name: 
     change, words = BAD[name]
     tree = good()
     change(tree)
-    said = refusal(write(folder, tree))
+    message = refusal(write(folder, tree))
     for word in words:
-        assert word in said
+        assert word in message
 
 
 UNREADABLE = {
@@ -320,6 +329,6 @@ def test_limits_have_defaults_and_can_be_set(folder: Path) -> None:
 
 @pytest.mark.parametrize("rate", ["many", "", "5 per fortnight", "-1/minute", "0/minute"])
 def test_limits_that_say_nothing_are_refused(folder: Path, rate: str) -> None:
-    said = refusal(write(folder, good() | {"limits": {"visitor": rate}}))
-    assert "limits.visitor" in said
-    assert 'write limits as "15/minute; 300/hour"' in said
+    message = refusal(write(folder, good() | {"limits": {"visitor": rate}}))
+    assert "limits.visitor" in message
+    assert 'write limits as "15/minute; 300/hour"' in message

@@ -146,5 +146,5 @@ def test_one_household_is_one_address(address: str, same: str) -> None:
 
 
 def test_the_limits_are_described() -> None:
-    said = Limits("15/minute; 3000/hour", "9/10 seconds").describe()
-    assert said.index("15 per minute") < said.index("3,000 per hour") < said.index("9 per 10 seconds")
+    sentence = Limits("15/minute; 3000/hour", "9/10 seconds").describe()
+    assert sentence.index("15 per minute") < sentence.index("3,000 per hour") < sentence.index("9 per 10 seconds")

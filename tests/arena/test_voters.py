@@ -38,15 +38,15 @@ def ledger(tmp_path: Path) -> Path:
 
 def run(capsys: pytest.CaptureFixture[str], ledger: Path, *words: str) -> tuple[int, str]:
     code = voters.main(["--db", str(ledger), *words])
-    said = capsys.readouterr()
-    return code, said.out + said.err
+    output = capsys.readouterr()
+    return code, output.out + output.err
 
 
 def test_a_voter_that_is_left_out_counts_nowhere_and_is_reported_everywhere(
     ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, said = run(capsys, ledger, "leave-out", "ann", "--note", "a script")
-    assert (code, said) == (0, f"{'ann' * 8} is left out: 6 votes set aside, and every later one\n")
+    code, output = run(capsys, ledger, "leave-out", "ann", "--note", "a script")
+    assert (code, output) == (0, f"{'ann' * 8} is left out: 6 votes set aside, and every later one\n")
     counts = read_ledger(ledger)
     assert (counts.read, counts.used, counts.left_out) == (12, 6, {VOTER_LEFT_OUT: 6})
     assert {preference.outcome for preference in read_preferences(ledger)} == {Outcome.B_WINS}
@@ -94,8 +94,8 @@ def test_the_votes_of_a_flagged_battle_stay_aside(ledger: Path, capsys: pytest.C
 
 def test_the_list_shows_every_voter_with_shares(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, ledger, "leave-out", "bob")[0] == 0
-    code, said = run(capsys, ledger, "list")
-    head, ann, bob = said.splitlines()
+    code, output = run(capsys, ledger, "list")
+    head, ann, bob = output.splitlines()
     assert code == 0
     assert head.split()[:3] == ["voter", "counted", "set"]
     assert ann.split()[:5] == ["ann" * 8, "6", "0", "100%", "0%"]
@@ -110,16 +110,16 @@ def test_the_list_shows_every_voter_with_shares(ledger: Path, capsys: pytest.Cap
 def test_a_voter_that_is_not_exactly_one_is_refused_and_nothing_changes(
     ledger: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
 ) -> None:
-    code, said = run(capsys, ledger, *words)
+    code, output = run(capsys, ledger, *words)
     assert code == 2
-    assert said.startswith("error: ")
-    assert answer in said
+    assert output.startswith("error: ")
+    assert answer in output
     assert read_ledger(ledger).used == 12
 
 
 def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = run(capsys, tmp_path / "none.db", "list")
-    assert (code, said.count("\n")) == (2, 1)
+    code, output = run(capsys, tmp_path / "none.db", "list")
+    assert (code, output.count("\n")) == (2, 1)
     assert not (tmp_path / "none.db").exists()
 
 

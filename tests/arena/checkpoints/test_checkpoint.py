@@ -27,7 +27,7 @@ FEW_SHOT = {"style": "few-shot", "examples": [{"question": "Up?", "answer": "Dow
 
 
 UNFIT: dict[str, tuple[Change, list[str]]] = {
-    "no config.json": (remove("config.json"), ["holds no config.json", "mend the path"]),
+    "no config.json": (remove("config.json"), ["holds no config.json", "correct the path"]),
     "config.json that is no JSON": (write("config.json", "{"), ["config.json that is not JSON", "download it again"]),
     "config.json that is a list": (write("config.json", "[1]"), ["config.json that holds a list"]),
     "config.json that nests without end": (write("config.json", "[" * 100_000), ["config.json that is not JSON"]),
@@ -204,11 +204,11 @@ def test_a_checkpoint_that_cannot_fight_is_refused_by_name_with_the_way_out(mode
     change(models.parent / "second")
     with pytest.raises(ModelsError) as caught:
         load_models(models)
-    said = str(caught.value)
-    assert said.startswith(f"{models}: second: path 'second' ")
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"{models}: second: path 'second' ")
+    assert "\n" not in message
     for word in words:
-        assert word in said
+        assert word in message
 
 
 FIT: dict[str, Change] = {
@@ -275,5 +275,5 @@ def test_a_file_that_may_not_be_read_is_named(models: Path, monkeypatch: pytest.
         return is_file(self, *options, **named)
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ModelsError, match=r"model.safetensors: Permission denied\): mend its rights"):
+    with pytest.raises(ModelsError, match=r"model.safetensors: Permission denied\): correct its permissions"):
         load_models(models)

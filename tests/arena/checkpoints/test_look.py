@@ -44,7 +44,9 @@ def test_the_look_imports_neither_torch_nor_transformers(root: Path) -> None:
         "load_models(pathlib.Path('models.yaml'))\n"
         "print(*[name for name in ('torch', 'transformers', 'tokenizers') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.strip() == ""
 
 

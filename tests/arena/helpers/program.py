@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from arena.server.gate import JOIN, STREAM
 from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.talking import event
 
+START_SECONDS = 60.0  # for a program to import everything on a busy machine
+
 
 @dataclass
 class Program:
-    """A running program that has said on its output where it listens. log: what it wrote to stderr."""
+    """A running program that has printed where it listens. log: what it wrote to stderr."""
 
     process: "subprocess.Popen[str]"
     url: str
@@ -47,33 +50,48 @@ class Program:
         for each in signals or (signal.SIGTERM,):
             self.process.send_signal(each)
         assert self.process.stdout is not None
-        said = self.process.stdout.read()
-        return self.process.wait(PATIENCE), said, time.monotonic() - began
+        with killed_after(PATIENCE, self.process):
+            output = self.process.stdout.read()
+        return self.process.wait(PATIENCE), output, time.monotonic() - began
+
+
+@contextmanager
+def killed_after(seconds: float, process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Kill a process that takes longer than this, so that reading its output comes to an end."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
 def running(
     root: Path, words: Sequence[str | Path], log: Path, prepare: Callable[[], object] | None = None
 ) -> Iterator[Program]:
-    """Run a Python program until it says where it listens; kill it at the end, if it still runs."""
+    """Run a Python program until it prints where it listens; kill it at the end, if it still runs."""
     with log.open("w") as errors:
         command = [sys.executable, *map(str, words)]
         process = subprocess.Popen(
             command, cwd=root, stdout=subprocess.PIPE, stderr=errors, text=True, preexec_fn=prepare
         )
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if found := re.search(r"on (http://\S+)", line):
-                yield Program(process, found[1], log)
-                break
-        else:
-            raise AssertionError(f"it never listened: {log.read_text()}")
+        yield Program(process, read_url(process, log), log)
     finally:
         process.kill()
         process.wait(PATIENCE)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def read_url(process: "subprocess.Popen[str]", log: Path) -> str:
+    assert process.stdout is not None
+    with killed_after(START_SECONDS, process):
+        for line in process.stdout:
+            if url := re.search(r"on (http://\S+)", line):
+                return url[1]
+    raise AssertionError(f"it never listened: {log.read_text()}")
 
 
 def arena_words(models: Path, db: Path, *more: str | Path) -> list[str | Path]:
@@ -121,7 +139,10 @@ class Visitor:
         answer = httpx.post(self.program.url + JOIN, json=asked, headers={"cookie": self.cookie}, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         stream = self.program.connect(request(STREAM + "?session_hash=s1", f"cookie: {self.cookie}"))
-        seen = b""
+        seen, until = b"", time.monotonic() + PATIENCE
         while b"process_generating" not in seen:
-            seen += stream.recv(1 << 16)
+            assert time.monotonic() < until, seen[-300:]
+            piece = stream.recv(1 << 16)
+            assert piece, seen[-300:]
+            seen += piece
         return stream

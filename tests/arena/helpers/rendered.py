@@ -66,7 +66,7 @@ def check(text: str) -> Checker:
     """Render a reply both ways, require both to be safe, and return the final one."""
     checker = Checker()
     for is_final in (False, True):
-        rendered = render_reply(text) if is_final else "".join(GrowingReply().render(text))
+        rendered = str(render_reply(text)) if is_final else "".join(GrowingReply().render(text))
         # What the standard library's parser takes for text, a browser might not: no other "<" may be there at all.
         assert "<" not in TAG.sub("", rendered)
         checker = Checker()
@@ -77,7 +77,7 @@ def check(text: str) -> Checker:
 
 def lines(rendered: str) -> list[str]:
     """Return the lines that are seen, without their marks and the empty ones between blocks."""
-    rendered = re.sub("<pre>.*?</pre>", lambda code: code.group().replace("\n", "<br>"), rendered, flags=re.DOTALL)
+    rendered = re.sub("<pre>.*?</pre>", lambda code: code[0].replace("\n", "<br>"), str(rendered), flags=re.DOTALL)
     rendered = rendered.replace("\n", " ")  # as a browser reads it
     rendered = re.sub(r"<br>|</?(?:p|h\d|li|ul|ol|blockquote|tr|div)\b[^>]*>", "\n", rendered)
     checker = Checker()

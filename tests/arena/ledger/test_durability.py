@@ -11,6 +11,7 @@ from pathlib import Path
 
 from arena.ledger.store import Store
 from ratings.outcomes import OUTCOMES
+from tests.arena.helpers.program import START_SECONDS, killed_after
 
 # Each round leaves one battle unfinished on purpose, votes on another, and prints that one after vote() returned.
 WRITER = """
@@ -42,24 +43,25 @@ KILLS = 4
 
 
 def votes_until_killed(root: Path, db: Path, run: int, n_lines: int) -> list[tuple[str, str]]:
-    """Run the writer, kill it once n_lines votes were told, and return every vote that it told."""
+    """Run the writer, kill it once it has printed n_lines votes, and return every vote that it printed."""
     command = [sys.executable, "-c", WRITER, str(db), str(run)]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
-        told = [writer.stdout.readline() for _ in range(n_lines)]
+        with killed_after(START_SECONDS, writer):
+            printed = [writer.stdout.readline() for _ in range(n_lines)]
         os.kill(writer.pid, signal.SIGKILL)
-        told += writer.stdout.readlines()
+        printed += writer.stdout.readlines()
         assert writer.wait(30) == -signal.SIGKILL
-    whole = [line.split() for line in told if line.endswith("\n")]  # the kill may cut the last line
+    whole = [line.split() for line in printed if line.endswith("\n")]  # the kill may cut the last line
     return [(battle_id, outcome) for battle_id, outcome in whole]
 
 
 def test_every_vote_that_was_confirmed_is_in_the_ledger_after_kill_9(root: Path, tmp_path: Path) -> None:
     db = tmp_path / "arena.db"
     rng = random.Random(9)
-    told: dict[str, str] = {}
+    confirmed: dict[str, str] = {}
     for number in range(KILLS):
-        told |= votes_until_killed(root, db, number, rng.randint(3, 60))
+        confirmed |= votes_until_killed(root, db, number, rng.randint(3, 60))
         with closing(sqlite3.connect(db)) as ledger:
             counting = dict(ledger.execute("SELECT battle_id, outcome FROM votes"))
             aside = dict(ledger.execute("SELECT battle_id, outcome FROM set_aside"))
@@ -71,14 +73,14 @@ def test_every_vote_that_was_confirmed_is_in_the_ledger_after_kill_9(root: Path,
             ).fetchone()
             counted = tuple(list(counting.values()).count(outcome.value) for outcome in OUTCOMES)
             voted = {name for (name,) in ledger.execute("SELECT id FROM battles WHERE state = 'voted'")}
-        assert told.items() <= stored.items()
+        assert confirmed.items() <= stored.items()
         assert voted == set(stored)  # never half of a vote: the row and the state go together
         assert len(stored) == len(counting) + len(aside)  # and it is in one place
         assert len(counting) >= 2 * len(aside) > 0
         assert kept == counted  # nor of its count
-    assert len(told) >= 3 * KILLS
+    assert len(confirmed) >= 3 * KILLS
     with closing(Store(db)) as store:
-        assert store.sweep() >= len(told)
+        assert store.sweep() >= len(confirmed)
     with closing(sqlite3.connect(db)) as ledger:
         states = dict(ledger.execute("SELECT state, count(*) FROM battles GROUP BY state"))
         assert "generating" not in states

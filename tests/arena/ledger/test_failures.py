@@ -1,4 +1,4 @@
-"""A ledger that cannot be written (locked, full, read-only, gone): said within seconds, and no vote is ever lost."""
+"""A ledger that cannot be written (locked, full, read-only, gone): refusal within seconds, and no vote is ever lost."""
 
 import asyncio
 import sqlite3
@@ -93,10 +93,10 @@ def test_a_vote_that_is_not_stored_reveals_nothing_and_counts_once_when_it_is_ca
         battle = await stage.fight()
         with trouble(store):
             for _ in range(3):
-                with pytest.raises(BattleError, match="vote is not stored yet") as said:
+                with pytest.raises(BattleError, match="vote is not stored yet") as refusal:
                     await stage.service.vote("ann", battle.id, Outcome.A_WINS)
-                assert str(store.path.parent) not in str(said.value)
-                assert said.value.__cause__ is None
+                assert str(store.path.parent) not in str(refusal.value)
+                assert refusal.value.__cause__ is None
                 assert battle.state is State.READY
                 with pytest.raises(BattleError):
                     battle.reveal()
@@ -118,9 +118,9 @@ def test_a_prompt_that_cannot_be_stored_asks_nobody_and_leaves_the_visitors_batt
         asked = sum(len(backend.requests) for backend in stage.backends.values())
         with trouble(store):
             for _ in range(3):
-                with pytest.raises(BattleError, match="no battle can begin") as said:
+                with pytest.raises(BattleError, match="no battle can begin") as refusal:
                     await stage.service.start("ann", "How?")
-                assert str(store.path.parent) not in str(said.value)
+                assert str(store.path.parent) not in str(refusal.value)
         assert sum(len(backend.requests) for backend in stage.backends.values()) == asked
         assert (older.state, stage.stored(older)[0]) == (State.READY, "ready")
         assert stage.taken_places == 0
@@ -174,9 +174,9 @@ def test_whoever_waited_behind_one_that_failed_does_not_wait_again(
         await asyncio.sleep(BUSY / 3)
         store._rests_until = time.monotonic() + 30
         store._lock.release()
-        for said in await asyncio.gather(*waiting, return_exceptions=True):
-            assert isinstance(said, LedgerUnavailable)
-            assert "at the moment" in str(said)
+        for refusal in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(refusal, LedgerUnavailable)
+            assert "at the moment" in str(refusal)
 
     run(test())
 
@@ -212,9 +212,9 @@ def test_a_battle_that_cannot_be_read_is_said_without_a_path(store: Store) -> No
             service = stage.service
             for ask in (service.find(battle.id), service.open_battle("ann"), service.skip("ann", battle.id),
                         service.vote("ann", battle.id, Outcome.TIE)):  # fmt: skip
-                with pytest.raises(BattleError, match="ledger") as said:
+                with pytest.raises(BattleError, match="ledger") as refusal:
                     await ask
-                assert str(store.path.parent) not in str(said.value)
+                assert str(store.path.parent) not in str(refusal.value)
         found = await stage.service.open_battle("ann")
         assert found is not None
 

@@ -273,8 +273,9 @@ def test_with_1024_files_1100_half_requests_and_garbage_stop_nobody_and_fill_no_
 
 def until_done(stream: socket.socket) -> None:
     """Wait for the end of what the event says, which others must not have cut."""
-    seen = b""
+    seen, until = b"", time.monotonic() + 2 * PATIENCE
     while b"process_completed" not in seen:
+        assert time.monotonic() < until, seen[-300:]
         piece = stream.recv(1 << 16)
         assert piece, seen[-300:]
         seen += piece

@@ -114,10 +114,12 @@ def test_whatever_is_sent_what_gets_through_is_a_known_event_with_short_texts(se
         kept = json.loads(read_event(json.dumps(sent).encode(), EVENTS))
     except Refused:
         return
-    letters = EVENTS[kept["fn_index"]].letters
+    max_lengths = EVENTS[kept["fn_index"]].max_lengths
     assert set(kept) == {"fn_index", "session_hash", "data", "event_data", "trigger_id"}
-    assert len(kept["data"]) == len(letters)
-    assert all(isinstance(value, str) and len(value) <= most for value, most in zip(kept["data"], letters, strict=True))
+    assert len(kept["data"]) == len(max_lengths)
+    assert all(
+        isinstance(value, str) and len(value) <= most for value, most in zip(kept["data"], max_lengths, strict=True)
+    )
     assert kept["event_data"] is None
 
 
@@ -212,7 +214,7 @@ def test_the_table_of_events_is_the_pages_own(tmp_path: Any) -> None:
             return events_of(build_page(service, Models(contestants=contestants), tmp_path / "arena.db"))
 
         events = asyncio.run(build())
-        assert {event.name: event.letters for event in events.values()} == {
+        assert {event.name: event.max_lengths for event in events.values()} == {
         "send": (4002,), "vote": (32,), "clear": (32,), "look": (32,), "resume": (4002,), "refresh": (),
     }  # fmt: skip
     assert all(isinstance(event, Event) for event in events.values())

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,8 +17,7 @@ import pytest
 from arena.battle import Battle
 from arena.ledger.store import Store
 from arena.pairing import Draw
-from arena.server.stopping import Stopping
-from tests.arena.helpers.played import PATIENCE, Signal
+from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.program import HALVES, Program, Visitor, arena_words, request, running, write_models
 
 SECONDS = 5.0  # within which it has to end
@@ -97,9 +95,9 @@ def test_a_battle_and_every_kind_of_held_connection_do_not_hold_up_the_end(
         held.enter_context(Visitor(program).ask())
         with closing(Store(db)) as store:  # one more that is being written, however fast the models are
             store.begin(Battle("somebody", "Still being written?", Draw("alder", "birch", 1.0)))
-        code, said, seconds = program.stop()
+        code, output, seconds = program.stop()
         shutil.copy(db, tmp_path / "copied.db")
-        assert (code, said) == (0, "stopped\n")
+        assert (code, output) == (0, "stopped\n")
         assert seconds < SECONDS
         assert sorted(path.name for path in tmp_path.glob("arena*")) == ["arena.db", "arena.key"]
         assert program.log.read_text() == ""
@@ -140,8 +138,8 @@ def test_an_answer_that_never_ends_is_cut(root: Path, tmp_path: Path, path: str,
         with program.connect(request(path), buffer=4096) as held:
             assert b"200 OK" in held.recv(100)
             signals = (signal.SIGINT, signal.SIGTERM) if is_pressed_twice else (signal.SIGINT,)
-            code, said, seconds = program.stop(*signals)
-        assert (code, said) == (0, "closed\n")
+            code, output, seconds = program.stop(*signals)
+        assert (code, output) == (0, "closed\n")
         assert seconds < (2.0 if is_pressed_twice else SECONDS)
         assert "Traceback" not in program.log.read_text()
 
@@ -156,48 +154,6 @@ def test_an_answer_that_is_being_written_gets_to_its_end(root: Path, tmp_path: P
                 seen += piece
         assert b"whole" in seen
         assert program.stop()[0] == 0
-
-
-def test_work_that_nobody_can_tell_to_end_is_left_alone_and_what_it_raises_is_heard() -> None:
-    stopping, begun = Stopping(), Signal()
-
-    def work() -> None:
-        begun.set()
-        Signal().wait_here()
-
-    asking = threading.Thread(target=lambda: (begun.wait_here(), stopping.ask()))
-    asking.start()
-    stopping.run(work)
-    asking.join(PATIENCE)
-    with pytest.raises(ZeroDivisionError):
-        Stopping().run(lambda: 1 // 0)
-
-
-def test_work_is_not_begun_once_the_end_was_asked_for() -> None:
-    stopping = Stopping()
-    stopping.ask()
-    stopping.run(lambda: pytest.fail("begun"))
-
-
-def test_whoever_listens_late_is_told_how_often_the_end_was_asked_for() -> None:
-    stopping = Stopping()
-    stopping.ask()
-    told: list[int] = []
-    stopping.tell(told.append)
-    stopping.ask()
-    assert told == [1, 2]
-
-
-def test_handlers_are_put_back_and_nohup_is_respected() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with Stopping().by_signal():
-            assert signal.getsignal(signal.SIGTERM) != before
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        assert signal.getsignal(signal.SIGTERM) == before
-    finally:
-        signal.signal(signal.SIGHUP, ignored)
 
 
 def test_a_ledger_that_another_program_reads_is_closed_and_says_that_its_log_is_needed(

@@ -220,10 +220,10 @@ def test_no_answer_lets_another_site_read_it(arena: Arena, origin: str) -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_an_event_that_another_sites_page_sends_is_refused(arena: Arena, site: str) -> None:
-    def send(said: str) -> int:
+    def send(fetch_site: str) -> int:
         with httpx.Client(base_url=arena.url) as client:
             client.get("/")
-            return client.post(JOIN, json=event(), headers={"sec-fetch-site": said}).status_code
+            return client.post(JOIN, json=event(), headers={"sec-fetch-site": fetch_site}).status_code
 
     assert send(site) == 403
     assert send("same-origin") != 403

@@ -62,7 +62,7 @@ def test_text_can_be_looked_at_while_it_is_written(store: Store) -> None:
         battle = await stage.service.start("ann", "Why?")
         battle.pace.wait = None  # which is shown while it is written
         shown = len("So far, so good.") - HELD
-        while battle.pace.letters < shown:
+        while battle.pace.characters < shown:
             await asyncio.sleep(0.01)
         assert battle.state is State.GENERATING
         assert set(battle.texts.values()) == {"So far, so good."}

@@ -63,7 +63,7 @@ class Crowd:
         self.stage, self.rng = stage, random.Random(seed)
         self.seen: dict[str, list[str]] = {}  # battle ids by visitor
         self.stored: dict[str, str] = {}  # outcomes that were reported stored
-        self.said: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
 
     async def act(self, visitor: str) -> None:
         service, rng = self.stage.service, self.rng
@@ -112,9 +112,9 @@ class Crowd:
         try:
             return await task
         except (BattleError, PromptRefused) as refusal:
-            self.said[str(refusal).split(",")[0]] += 1
+            self.refused[str(refusal).split(",")[0]] += 1
         except asyncio.CancelledError:
-            self.said["given up"] += 1
+            self.refused["given up"] += 1
         return None
 
 
@@ -203,10 +203,10 @@ def test_a_crowd_on_failing_models_and_a_failing_ledger(
             await settle()
         check_all(stage, crowd)
         assert len(crowd.stored) > 20  # guards the test: all of this did happen
-        assert {"given up", "The arena cannot write to its ledger at the moment"} <= crowd.said.keys()
+        assert {"given up", "The arena cannot write to its ledger at the moment"} <= crowd.refused.keys()
         assert {state for (state,) in stage.rows("SELECT state FROM battles")} >= {"voted", "void", "ready"}
 
     with closing(Store(tmp_path / "arena.db")) as store:
         slow_down(store, rng)
         run(test(store))
-    assert "not foreseen" not in caplog.text
+    assert "unexpected error" not in caplog.text

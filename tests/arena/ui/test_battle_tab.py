@@ -183,13 +183,13 @@ def test_a_reply_that_names_a_model_is_voted_on_and_not_counted(arena: "Arena", 
 def test_a_second_vote_on_a_prompt_is_kept_and_not_counted(arena: "Arena", watch: Open) -> None:
     page = watch()
     before = len(stored(arena))
-    for said in ("Your vote is stored.", "not counted: you had voted on this prompt before"):
+    for words in ("Your vote is stored.", "not counted: you had voted on this prompt before"):
         page.ask("Is it the same?")
         page.expect_open_vote()
         warning = page["message"].get_by_text("You have voted on this prompt before")
-        expect(warning).to_have_count(0 if said == "Your vote is stored." else 1)
+        expect(warning).to_have_count(0 if words == "Your vote is stored." else 1)
         page["vote-a"].click()
-        expect(page["reveal"]).to_contain_text(said)
+        expect(page["reveal"]).to_contain_text(words)
     assert len(stored(arena)) == before + 1
 
 

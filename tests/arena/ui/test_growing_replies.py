@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from arena.ui.render import MOST_LETTERS, GrowingReplies, GrowingReply, render_reply
+from arena.ui.render import MOST_CHARACTERS, GrowingReplies, GrowingReply, render_reply
 from tests.arena.helpers.rendered import check
 
 MOMENT = 2.0  # seconds of a processor: ten times what was measured, and a hundredth of what a stall would take
@@ -93,10 +93,10 @@ def test_what_is_too_much_to_format_is_shown_as_it_was_written_and_says_so() -> 
 
 
 def test_a_reply_beyond_all_bounds_says_how_much_of_it_is_not_shown() -> None:
-    text = "x" * (MOST_LETTERS + 1234)
+    text = "x" * (MOST_CHARACTERS + 1234)
     for rendered in (render_reply(text), "".join(GrowingReply().render(text))):
-        assert "x" * MOST_LETTERS in rendered
-        assert "1,234 more letters are not shown." in rendered
+        assert "x" * MOST_CHARACTERS in rendered
+        assert "1,234 more characters are not shown." in rendered
 
 
 def test_heaped_accents_are_left_out_with_a_word_and_those_of_languages_stay() -> None:

@@ -41,13 +41,15 @@ def meta(page: str) -> dict[str, list[str]]:
 @pytest.mark.slow
 def test_a_preview_of_the_page_names_it_and_shows_nothing_from_elsewhere(arena: Arena) -> None:
     page = httpx.get(arena.url).text
-    said = meta(page)
-    assert said["description"] == said["og:description"] == [DESCRIPTION]
-    assert said["og:title"] == [TITLE]
-    assert said["og:type"] == ["website"]
-    assert len(said["theme-color"]) == 2
-    assert "viewport-fit=cover" in said["viewport"][0]
-    assert not {name for name in said if name.startswith(("og:image", "og:url", "twitter:")) and name != "twitter:card"}
+    described = meta(page)
+    assert described["description"] == described["og:description"] == [DESCRIPTION]
+    assert described["og:title"] == [TITLE]
+    assert described["og:type"] == ["website"]
+    assert len(described["theme-color"]) == 2
+    assert "viewport-fit=cover" in described["viewport"][0]
+    assert not {
+        name for name in described if name.startswith(("og:image", "og:url", "twitter:")) and name != "twitter:card"
+    }
     assert re.search(r'<html\s+lang="en"', page)
     assert page.count("<title>") == 1
     head = page[: page.index("</head>")]

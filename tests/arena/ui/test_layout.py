@@ -185,7 +185,7 @@ def test_a_reply_that_was_cut_or_is_empty_says_so(arena: Arena, watch: Open, tex
     page.expect_open_vote()
     shown = sorted(page[f"side-{side}"].inner_text().strip() for side in "ab")
     assert shown[0] == "(an empty reply)"
-    assert shown[1].split("\n\n") == ["It went on and", "The reply was cut here: it had reached the greatest length."]
+    assert shown[1].split("\n\n") == ["It went on and", "The reply was cut here: it had reached the maximum length."]
 
 
 HEAVY = {

@@ -136,10 +136,10 @@ def test_a_stopwatch_on_the_stream_guesses_no_better_than_chance(tmp_path: Path,
     else:
         guesses["number of changes"] = lambda seen: len(seen["b"]) - len(seen["a"])
     for name, guess in guesses.items():
-        told = [guess(sides.seen) for sides in fought]
+        guesses = [guess(sides.seen) for sides in fought]
         right = sum(
             0.5 if difference == 0 else float((difference < 0) == (sides.name_a == "quick"))
-            for difference, sides in zip(told, fought, strict=True)
+            for difference, sides in zip(guesses, fought, strict=True)
         )
         assert abs(right - BATTLES / 2) <= 15, name  # three standard deviations of a fair coin
 

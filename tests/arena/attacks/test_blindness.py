@@ -43,7 +43,7 @@ def _quiet(arena: "Arena") -> None:
     arena.recorder.sent.clear()
 
 
-def told(text: str) -> set[str]:
+def names_in(text: str) -> set[str]:
     """Return what of the secrets occurs in a text, however it is written."""
     plain = re.sub(r"\\u00([0-9a-f]{2})", lambda m: chr(int(m[1], 16)), text).lower()
     return {secret for secret in SECRETS if secret in plain}
@@ -132,23 +132,23 @@ def test_nothing_the_browser_receives_before_the_vote_names_a_contestant(
     page.locator("#prompt textarea").fill("What is the opposite of hot?")
     page.locator("#send").click()
     expect(page.locator("#side-a")).to_have_text("It is the op")
-    assert told(page.content()) == set()
+    assert names_in(page.content()) == set()
     gate.set()
     expect(page.locator("#vote-a")).to_be_enabled()
     sent = arena.recorder.text()
     assert "It is the opposite: cold." in arena.recorder.text("/gradio_api/queue/data")  # everything is recorded
     assert "gradio_config" in arena.recorder.text("/")
-    assert told(sent) == set()
-    assert told(page.content()) == set()
+    assert names_in(sent) == set()
+    assert names_in(page.content()) == set()
     state = page.evaluate(
         "() => JSON.stringify([window.gradio_config, {...localStorage}, {...sessionStorage}, document.cookie])"
     )
-    assert told(state) == set()
+    assert names_in(state) == set()
     arena.recorder.sent.clear()
     page.locator("#vote-tie").click()
     expect(page.locator("#reveal")).to_contain_text("quokka-7b")
     expect(page.locator("#reveal")).to_contain_text("numbat-7b")
-    assert told(arena.recorder.text()) == {"quokka", "numbat", "wombatish", "bilbyish"}
+    assert names_in(arena.recorder.text()) == {"quokka", "numbat", "wombatish", "bilbyish"}
 
 
 def test_a_failed_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
@@ -157,7 +157,7 @@ def test_a_failed_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
     messages = client.fire("send", "What is the opposite of hot?")
     assert "void" in json.dumps(messages)
     client.vote("vote-a")
-    assert told(arena.recorder.text()) == set()
+    assert names_in(arena.recorder.text()) == set()
 
 
 def test_a_skipped_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
@@ -165,7 +165,7 @@ def test_a_skipped_battle_names_nobody(arena: "Arena", enter: Enter) -> None:
     client.fire("send", "What is the opposite of hot?")
     client.vote("new-battle")
     client.vote("vote-a")
-    assert told(arena.recorder.text()) == set()
+    assert names_in(arena.recorder.text()) == set()
 
 
 def test_the_hidden_routes_of_gradio_tell_nothing(arena: "Arena", enter: Enter) -> None:
@@ -173,7 +173,7 @@ def test_the_hidden_routes_of_gradio_tell_nothing(arena: "Arena", enter: Enter) 
     client.fire("send", "What is the opposite of hot?")
     for path in ("/config", "/config/", "/gradio_api/info", "/gradio_api/deep_link?session_hash=curious", "/docs",
                  "/openapi.json", "/monitoring/summary", "/gradio_api/startup-events", "/api/info"):  # fmt: skip
-        assert told(client.http.get(path).text) == set()
+        assert names_in(client.http.get(path).text) == set()
     for path in ("/gradio_api/upload", "/gradio_api/run/vote", "/gradio_api/call/vote", "/gradio_api/api/vote"):
         assert client.http.post(path, json={"data": [], "fn_index": 0}).status_code == 404
 
@@ -184,7 +184,7 @@ def test_the_direct_way_does_vote_for_the_visitor_itself(arena: "Arena", enter: 
     client.fire("send", "What is the opposite of hot?")
     before = votes(arena)
     messages = client.vote("vote-b")
-    assert told(json.dumps(messages)) == {"quokka", "numbat", "wombatish", "bilbyish"}
+    assert names_in(json.dumps(messages)) == {"quokka", "numbat", "wombatish", "bilbyish"}
     [(_, visitor, outcome)] = votes(arena)[len(before) :]
     assert (visitor, outcome) == (client.visitor(), "model_b")
 
@@ -197,7 +197,7 @@ def test_a_vote_on_another_visitors_battle_is_refused(arena: "Arena", enter: Ent
     assert forger.visitor() != victim.visitor()
     messages = forger.fire("vote-a", victim.battle)
     assert votes(arena) == before
-    assert told(json.dumps(messages)) == set()
+    assert names_in(json.dumps(messages)) == set()
     assert "another visitor" in json.dumps(messages)
     # The victim's battle is untouched.
     victim.vote("vote-a")
@@ -233,7 +233,7 @@ def test_a_vote_before_the_replies_end_is_refused(arena: "Arena", enter: Enter) 
     with closing(sqlite3.connect(arena.db)) as connection:
         [(battle_id,)] = connection.execute("SELECT id FROM battles WHERE visitor = ?", (client.visitor(),))
     client.join("vote-a", battle_id)
-    # Both events of the session are told on one stream; the vote ends first, while the replies wait at the gate.
+    # Both events of the session share one stream; the vote ends first, while the replies wait at the gate.
     messages = []
     with client.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": "hasty"}) as stream:
         for line in stream.iter_lines():
@@ -242,7 +242,7 @@ def test_a_vote_before_the_replies_end_is_refused(arena: "Arena", enter: Enter) 
                 break
     assert "still being written" in "".join(messages)
     assert votes(arena) == before
-    assert told("".join(messages)) == set()
+    assert names_in("".join(messages)) == set()
     gate.set()
 
 

@@ -1,0 +1,30 @@
+"""Entries of models.yaml by the kind of their backend; whole files are in test_config.py."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from arena.contestants import AnyContestant, CheckpointContestant, Contestant, ScriptedContestant, names_of
+
+ADAPTER: TypeAdapter[Contestant] = TypeAdapter(AnyContestant)
+CHECKPOINT = {"name": "alder", "stage": "sft", "path": "weights", "prompt": {"style": "chat"}}
+SCRIPTED = {"name": "birch", "stage": "demo", "backend": "scripted", "replies": ["x"]}
+
+
+@pytest.mark.parametrize(("entry", "kind"), [(CHECKPOINT, CheckpointContestant), (SCRIPTED, ScriptedContestant)])
+def test_the_backend_decides_the_kind_of_an_entry(entry: dict[str, Any], kind: type) -> None:
+    contestant = ADAPTER.validate_python(entry)
+    assert type(contestant) is kind
+    assert ADAPTER.validate_python(contestant) == contestant
+
+
+@pytest.mark.parametrize("change", [{"backend": "unknown"}, {"replies": ["x"]}, {"path": None}, {"known_as": ["-"]}])
+def test_a_key_of_another_kind_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ADAPTER.validate_python(CHECKPOINT | change)
+
+
+def test_names_are_all_words_that_identify_a_contestant_each_once() -> None:
+    named = ADAPTER.validate_python(CHECKPOINT | {"known_as": ["Llama", "alder"]})
+    assert names_of([named, ADAPTER.validate_python(SCRIPTED)]) == ("alder", "Llama", "birch")

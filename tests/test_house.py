@@ -81,3 +81,69 @@ def test_every_package_says_in_a_sentence_or_two_what_it_holds() -> None:
             docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
             assert docstring, path
             assert len(docstring) < 500, path
+
+
+# Modules without a test file of their own name, and where what they do is tested.
+TESTED_IN = {
+    "arena/backends/base.py": "tests/arena/backends/test_local.py",
+    "arena/fight.py": "tests/arena/service/test_failures.py",
+    "arena/service.py": "tests/arena/service/test_battles.py",
+    "arena/ui/page.py": "tests/arena/server/test_gate.py",
+    "arena/ui/theme.py": "tests/arena/ui/test_accessibility.py",
+    "ratings/analysis/influence.py": "tests/ratings/analysis/test_fragility.py",
+    "ratings/analysis/position.py": "tests/ratings/analysis/test_style.py",
+    "ratings/analysis/refit.py": "tests/ratings/analysis/test_fragility.py",
+    "ratings/api/board.py": "tests/ratings/test_api.py",
+    "ratings/api/pairs.py": "tests/ratings/test_api.py",
+    "ratings/api/vote_set.py": "tests/ratings/test_api.py",
+    "ratings/board/estimate.py": "tests/ratings/board/test_leaderboard.py",
+    "ratings/board/settings.py": "tests/ratings/test_compute_refusals.py",
+    "ratings/board/words.py": "tests/ratings/report/test_snapshots.py",
+    "ratings/choices.py": "tests/ratings/test_compute_refusals.py",
+    "ratings/cli.py": "tests/ratings/test_compute.py",
+    "ratings/contradictions.py": "tests/ratings/test_compute_refusals.py",
+    "ratings/errors.py": "tests/ratings/test_compute_refusals.py",
+    "ratings/fit/covariate_data.py": "tests/ratings/analysis/test_style.py",
+    "ratings/fit/covariates.py": "tests/ratings/analysis/test_style.py",
+    "ratings/fit/protocol.py": "tests/ratings/fit/test_ties.py",
+    "ratings/ledger/access.py": "tests/ratings/ledger/test_reader.py",
+    "ratings/ledger/groups.py": "tests/ratings/ledger/test_vote_counts.py",
+    "ratings/ledger/set_aside.py": "tests/arena/ledger/test_set_aside.py",
+    **{
+        f"ratings/report/html/{name}.py": "tests/ratings/report/html/test_sections.py"
+        for name in ("boards", "effects", "headline", "pairs", "robustness")
+    },
+    "ratings/report/html/elements.py": "tests/ratings/report/html/test_page.py",
+    "ratings/report/html/plot_series.py": "tests/ratings/report/html/test_plots.py",
+    **{
+        f"ratings/report/{name}.py": "tests/ratings/report/test_build.py"
+        for name in ("json", "parts", "report", "request", "text")
+    },
+    "ratings/report/publish.py": "tests/ratings/test_compute.py",
+    "ratings/scale.py": "tests/ratings/test_compute.py",
+    "ratings/votes/collect.py": "tests/ratings/ledger/test_reader.py",
+    **{
+        f"ratings/votes/{name}.py": "tests/ratings/votes/test_files.py"
+        for name in ("columnar", "counts", "schemas", "votes")
+    },
+    "ratings/votes/file_styles.py": "tests/ratings/report/test_sources.py",
+    **{
+        f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
+        for name in ("list", "number", "passage", "word")
+    },
+    "training/evaluate/limits.py": "tests/training/evaluate/test_policy.py",
+}
+
+
+def test_every_module_has_a_test_file_of_its_name_or_one_that_is_named_here() -> None:
+    missing = {}
+    for room in ROOMS:
+        for path in modules(room):
+            name = path.relative_to(ROOT)
+            if (
+                path.stem not in ("__init__", "__main__")
+                and not (ROOT / "tests" / name.parent / f"test_{name.name}").exists()
+            ):
+                missing[name.as_posix()] = name
+    assert sorted(missing) == sorted(TESTED_IN)
+    assert all((ROOT / test).is_file() for test in TESTED_IN.values())

@@ -1,4 +1,4 @@
-"""Both replies are shown at one pace: begin, advance and end together, and the times do not tell who is who."""
+"""Both replies are shown at one pace: they begin, advance and end together, and the timing reveals nothing."""
 
 import random
 import statistics
@@ -42,7 +42,7 @@ class Shown:
 
 
 def fight(models: tuple[Model, Model], speeds: Speeds, rng: random.Random) -> tuple[Shown, Shown]:
-    """Let two models write with some unrest in their speed, and watch what is shown of both."""
+    """Simulate two models with varying speeds, and record what is shown of both."""
     lengths = [rng.randint(model.shortest, model.longest) for model in models]
     unrest = [rng.uniform(0.9, 1.1) for _ in models]
     firsts = [model.first * u for model, u in zip(models, unrest, strict=True)]

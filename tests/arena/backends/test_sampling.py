@@ -1,4 +1,4 @@
-"""Drawing tokens row by row: the right distribution, the nucleus, and no row that depends on another."""
+"""Sampling row by row: the right distribution, the nucleus, and independence of other rows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A ledger that cannot be written (locked, full, read-only, gone): refusal within seconds, and no vote is ever lost."""
+"""A ledger that cannot be written (locked, full, read-only, gone): errors come within seconds, and no vote is lost."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""Connections that never finish their request cost nobody else anything, and slow honest ones are served."""
+"""Connections that never finish their request do not harm others, and slow honest ones are served."""
 
 import resource
 import socket
@@ -272,7 +272,7 @@ def test_with_1024_files_1100_half_requests_and_garbage_stop_nobody_and_fill_no_
 
 
 def until_done(stream: socket.socket) -> None:
-    """Wait for the end of what the event says, which others must not have cut."""
+    """Wait for the end of the event's stream, which other connections must not cut."""
     seen, until = b"", time.monotonic() + 2 * PATIENCE
     while b"process_completed" not in seen:
         assert time.monotonic() < until, seen[-300:]

@@ -1,4 +1,4 @@
-"""A browser that keeps no cookie gets a word about it, and does not load the page again and again."""
+"""A browser that keeps no cookie gets a message about it, and does not reload the page again and again."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Whose session it is: answers go to the visitor who asked, and nobody sends more events than a hand can click."""
+"""Session ownership: answers go to the visitor who asked, and events are limited."""
 
 from typing import Any
 

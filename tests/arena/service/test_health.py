@@ -1,4 +1,4 @@
-"""What the arena says of its own health: whether votes can be stored, found out without writing."""
+"""The arena's health report: whether votes can be stored, without writing."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The page for people who do not see it, or see it with difficulty, or have no mouse."""
+"""The page for people who cannot see it, see it badly, or use no mouse."""
 
 from collections.abc import Iterator
 from pathlib import Path

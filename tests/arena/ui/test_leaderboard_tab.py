@@ -1,4 +1,4 @@
-"""The leaderboard tab: its table, and what it says when there is none."""
+"""The leaderboard tab: its table, and its message when there is none."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Replies to HTML: whatever a model writes, only a few harmless tags come out."""
+"""Replies to HTML: any text of a model produces only a few harmless tags."""
 
 import re
 

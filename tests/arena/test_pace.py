@@ -112,7 +112,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("stopwatch", STOPWATCHES)
-def test_no_stopwatch_tells_one_side_from_the_other(pair: str, stopwatch: str) -> None:
+def test_no_stopwatch_distinguishes_the_sides(pair: str, stopwatch: str) -> None:
     for _, (a, b) in battles(*PAIRS[pair], 100, 5):
         assert STOPWATCHES[stopwatch](a, b) == 0
 
@@ -151,7 +151,7 @@ def test_quick_models_are_shown_in_the_same_steps_whatever_their_lengths(pair: s
         assert 1 <= len(a.steps) <= max(1, min(a.length, b.length) // STEP) + 1
 
 
-def test_what_would_be_told_without_a_common_pace_is_told() -> None:
+def test_without_a_common_pace_a_stopwatch_distinguishes_them() -> None:
     """Guards the tests above: the models do differ enough for a stopwatch on what they write."""
     x, y = SLOW
     assert x.first + x.longest / x.rate < y.first + y.shortest / y.rate

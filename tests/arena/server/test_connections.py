@@ -190,7 +190,7 @@ def cut(fakes: list[Fake]) -> int:
     return sum(fake.is_cut for fake in fakes)
 
 
-def test_whoever_holds_most_half_requests_loses_the_oldest() -> None:
+def test_the_address_with_most_half_requests_loses_its_oldest() -> None:
     book = Connections(20)
     [phone] = enter(book, "phone")
     flood = enter(book, "flood", number=30)

@@ -37,7 +37,7 @@ def check_prompt(text: object) -> str:
     prompt = LINE_ENDS.sub("\n", text).strip()
     if token := CONTROL_TOKENS.search(prompt):
         raise PromptRefused(f"{token.group()!r} is a control token of a chat format: write it another way.")
-    if any(_is_control(letter) for letter in prompt):
+    if any(_is_control(character) for character in prompt):
         raise PromptRefused("The prompt holds characters that cannot be shown: remove them.")
     if not any(map(_is_seen, prompt)):
         raise PromptRefused("Type a prompt first, or click one of the ready ones.")
@@ -46,24 +46,24 @@ def check_prompt(text: object) -> str:
     return prompt
 
 
-def _is_control(letter: str) -> bool:
-    category, code = unicodedata.category(letter), ord(letter)
+def _is_control(character: str) -> bool:
+    category, code = unicodedata.category(character), ord(character)
     is_noncharacter = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
-    return (category in ("Cc", "Cs") and letter not in "\n\t") or is_noncharacter
+    return (category in ("Cc", "Cs") and character not in "\n\t") or is_noncharacter
 
 
-def _is_seen(letter: str) -> bool:
-    category = unicodedata.category(letter)
+def _is_seen(character: str) -> bool:
+    category = unicodedata.category(character)
     if category == "Cn":
-        return not any(first <= ord(letter) <= last for first, last in UNASSIGNED_UNSEEN)
-    return category[0] not in UNSEEN and letter not in BLANKS
+        return not any(first <= ord(character) <= last for first, last in UNASSIGNED_UNSEEN)
+    return category[0] not in UNSEEN and character not in BLANKS
 
 
 def _count_marks(text: str) -> int:
     """Return the length of the longest run of combining marks; format characters neither count nor end it."""
     longest = run = 0
-    for letter in text:
-        category = unicodedata.category(letter)
+    for character in text:
+        category = unicodedata.category(character)
         if category[0] == "M":
             run += 1
         elif category != "Cf":

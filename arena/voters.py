@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.battle import VOTED_BEFORE, VOTER_LEFT_OUT
-from arena.ledger.store import Store, StoreError, has_voted_on, now
+from arena.ledger.rows import has_voted_on, now
+from arena.ledger.store import Store, StoreError
 from common.words import plural
 
 _COLUMNS = "battle_id, created, visitor, model_a, model_b, outcome, probability, source, category"

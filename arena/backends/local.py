@@ -131,7 +131,7 @@ class TransformersBackend:
             try:
                 self._generate(rows)
             except Exception as error:  # the edge of the thread: every battle of the batch becomes void
-                log.exception("generation failed in %s", self.path)
+                log.exception("%s: generation failed in %s", self._whose, self.path)
                 for row in rows:
                     if not row.is_done:
                         row.fail(f"generation failed: {one_line(error)}")
@@ -233,7 +233,7 @@ class TransformersBackend:
                 try:
                     self._extend(row, token)
                 except Exception as error:  # must not end the other rows
-                    log.exception("a reply of %s failed", self.path)
+                    log.exception("%s: a reply from %s failed", self._whose, self.path)
                     row.fail(f"generation failed: {one_line(error)}")
             if not row.is_done and row.is_overdue:
                 self._end_overdue(row)

@@ -17,11 +17,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sqlite_utils import Database
 
-from arena.backends.base import Reply
 from arena.battle import (
     LEFT,
     NOT_LOST,
@@ -32,11 +31,10 @@ from arena.battle import (
     VOTER_LEFT_OUT,
     Battle,
     State,
-    prompt_key,
 )
 from arena.ledger.files import LedgerFiles
 from arena.ledger.log_files import require_own_log
-from arena.pairing import Draw
+from arena.ledger.rows import has_voted_on, insert, now, read_battle, record_of
 from ratings.ledger.schema import migrations
 from ratings.outcomes import Outcome
 from ratings.votes.markdown import measure_style
@@ -156,7 +154,7 @@ class Store:
                 "UPDATE battles SET state = 'void', void_reason = ? WHERE visitor = ? AND state = 'ready'",
                 (LEFT, battle.visitor),
             )
-            _insert(ledger, "battles", row)
+            insert(ledger, "battles", row)
 
     def finish(self, battle: Battle) -> None:
         """Store both replies with their records, and open the vote unless the replies are the same."""
@@ -168,11 +166,11 @@ class Store:
         }
         state, reason = (State.VOID, SAME_REPLIES) if battle.has_same_replies else (State.READY, "")
         with self._writing() as ledger:
-            _insert(ledger, "styles", {"battle_id": battle.id, **style})
+            insert(ledger, "styles", {"battle_id": battle.id, **style})
             finished = ledger.execute(
                 "UPDATE battles SET state = ?, void_reason = ?, flag = ?, reply_a = ?, reply_b = ?, record_a = ?, "
                 "record_b = ? WHERE id = ? AND state = 'generating'",
-                (state.value, reason, battle.flag, a.text, b.text, _record(a), _record(b), battle.id),
+                (state.value, reason, battle.flag, a.text, b.text, record_of(a), record_of(b), battle.id),
             )
             if finished.rowcount == 0:
                 raise StoreError(f"battle {battle.id} is not being written any more")
@@ -247,12 +245,8 @@ class Store:
         return [(name, length, record["seconds"], record["first_seconds"]) for name, length, record in timed]
 
     def _read_battle(self, where: str, values: list[str]) -> Battle | None:
-        query = f"{_BATTLES} WHERE {where} ORDER BY b.rowid DESC LIMIT 1"
         with self._reading() as ledger:
-            cursor = ledger.execute(query, values)
-            names = [column[0] for column in cursor.description]
-            row = cursor.fetchone()
-        return None if row is None else _battle(dict(zip(names, row, strict=True)))
+            return read_battle(ledger, where, values)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -310,55 +304,9 @@ class Store:
                 raise StoreError(f"{self.path} was written by a newer arena ({', '.join(newer)}): update this one")
 
 
-_BATTLES = """
-    SELECT b.*, coalesce(v.outcome, s.outcome) AS outcome, s.reason FROM battles b
-    LEFT JOIN votes v ON v.battle_id = b.id LEFT JOIN set_aside s ON s.battle_id = b.id
-"""
-
-
-def has_voted_on(ledger: sqlite3.Connection, visitor: str, prompt: str) -> bool:
-    """Return whether the visitor has a counted vote on the same prompt."""
-    voted = ledger.execute(
-        "SELECT b.prompt FROM votes v JOIN battles b ON b.id = v.battle_id WHERE v.visitor = ?", (visitor,)
-    )
-    key = prompt_key(prompt)
-    return any(prompt_key(earlier) == key for (earlier,) in voted)
-
-
 def _why_not_counted(ledger: sqlite3.Connection, visitor: str, prompt: str, source: Source) -> str:
     if source == "simulated":
         return ""
     if ledger.execute("SELECT 1 FROM voters_left_out WHERE visitor = ?", (visitor,)).fetchone():
         return VOTER_LEFT_OUT
     return VOTED_BEFORE if has_voted_on(ledger, visitor, prompt) else ""
-
-
-def _battle(row: dict[str, Any]) -> Battle:
-    battle = Battle(
-        visitor=row["visitor"],
-        prompt=row["prompt"],
-        category=row["category"],
-        draw=Draw(row["model_a"], row["model_b"], row["probability"]),
-        id=row["id"],
-        flag=row["reason"] or row["flag"],
-    )
-    for side in SIDES:
-        if row[f"record_{side}"] is not None:
-            battle.finish(side, Reply(text=row[f"reply_{side}"], **json.loads(row[f"record_{side}"])))
-    battle.state, battle.void_reason = State(row["state"]), row["void_reason"]
-    battle.outcome = Outcome(row["outcome"]) if row["outcome"] else None
-    return battle
-
-
-def _insert(ledger: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
-    places = ", ".join("?" * len(row))
-    ledger.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))
-
-
-def _record(reply: Reply) -> str:
-    return json.dumps({key: value for key, value in asdict(reply).items() if key != "text"})
-
-
-def now() -> str:
-    """Return the time in the ledger's format: UTC, ISO 8601, milliseconds."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -120,13 +120,13 @@ def _tame(text: str) -> str:
 
 def _without_heaps(text: str) -> str:
     kept, heap = [], 0
-    for letter in [*text, ""]:
-        is_heaped = letter != "" and unicodedata.category(letter) in ("Mn", "Me", "Mc", "Cf")
+    for character in [*text, ""]:
+        is_heaped = character != "" and unicodedata.category(character) in ("Mn", "Me", "Mc", "Cf")
         if heap > MOST_ACCENTS and not is_heaped:
             kept.append(f"[{heap - MOST_ACCENTS:,} accents left out]")
         heap = heap + 1 if is_heaped else 0
         if heap <= MOST_ACCENTS:
-            kept.append(letter)
+            kept.append(character)
     return "".join(kept)
 
 

@@ -1,4 +1,4 @@
-"""A ledger copied while it is written to is one whole moment of it, and a copy put back destroys nothing."""
+"""A copy of a ledger in use is complete and of one moment, and restoring one destroys nothing."""
 
 import shutil
 import sqlite3

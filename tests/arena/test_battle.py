@@ -169,7 +169,7 @@ def test_the_first_reason_of_a_void_battle_stays() -> None:
     assert (battle.state, battle.void_reason) == (State.VOID, "first")
 
 
-def test_every_battle_has_an_id_of_its_own_that_tells_nothing() -> None:
+def test_every_battle_has_a_random_id_of_its_own() -> None:
     ids = {make_battle().id for _ in range(200)}
     assert len(ids) == 200
     assert all(len(name) == 32 and int(name, 16) >= 0 for name in ids)

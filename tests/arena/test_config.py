@@ -1,4 +1,4 @@
-"""models.yaml: what is right is read, and what is wrong is reported in one line."""
+"""models.yaml: valid files are read, and mistakes are reported in one line."""
 
 from collections.abc import Callable
 from pathlib import Path

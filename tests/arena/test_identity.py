@@ -1,4 +1,4 @@
-"""Names in texts: found however they are written, and never inside of other words."""
+"""Names in texts are recognised in any spelling, but never inside of other words."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Both replies are shown at one pace: begin, advance and end together, and the times do not tell who is who."""
+"""Both replies are shown at one pace: they begin, advance and end together, and the timing reveals nothing."""
 
 import random
 import statistics
@@ -42,7 +42,7 @@ class Shown:
 
 
 def fight(models: tuple[Model, Model], speeds: Speeds, rng: random.Random) -> tuple[Shown, Shown]:
-    """Let two models write with some unrest in their speed, and watch what is shown of both."""
+    """Simulate two models with varying speeds, and record what is shown of both."""
     lengths = [rng.randint(model.shortest, model.longest) for model in models]
     unrest = [rng.uniform(0.9, 1.1) for _ in models]
     firsts = [model.first * u for model, u in zip(models, unrest, strict=True)]
@@ -112,7 +112,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("stopwatch", STOPWATCHES)
-def test_no_stopwatch_tells_one_side_from_the_other(pair: str, stopwatch: str) -> None:
+def test_no_stopwatch_distinguishes_the_sides(pair: str, stopwatch: str) -> None:
     for _, (a, b) in battles(*PAIRS[pair], 100, 5):
         assert STOPWATCHES[stopwatch](a, b) == 0
 
@@ -151,7 +151,7 @@ def test_quick_models_are_shown_in_the_same_steps_whatever_their_lengths(pair: s
         assert 1 <= len(a.steps) <= max(1, min(a.length, b.length) // STEP) + 1
 
 
-def test_what_would_be_told_without_a_common_pace_is_told() -> None:
+def test_without_a_common_pace_a_stopwatch_distinguishes_them() -> None:
     """Guards the tests above: the models do differ enough for a stopwatch on what they write."""
     x, y = SLOW
     assert x.first + x.longest / x.rate < y.first + y.shortest / y.rate

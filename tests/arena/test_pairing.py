@@ -1,4 +1,4 @@
-"""Who meets whom: uniform over pairs and over sides, with the chance that is stored."""
+"""Pairing: uniform over pairs and over sides, with the probability that is stored."""
 
 import random
 from collections import Counter

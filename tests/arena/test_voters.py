@@ -1,4 +1,4 @@
-"""Who votes how, and leaving a voter out of boards and exports, with everything kept."""
+"""Listing voters, and leaving one out of boards and exports without losing a vote."""
 
 import sqlite3
 from contextlib import closing

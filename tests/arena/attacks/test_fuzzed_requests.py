@@ -1,4 +1,4 @@
-"""Thousands of requests that no page sends leave a server that answers, and nothing where it should not be."""
+"""After thousands of invalid requests the server still answers, and nothing was stored or leaked."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a reply must not do to the page of a real browser, and what a link in it tells others."""
+"""What a reply must not do to the page in a real browser, and what its links reveal to other sites."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A stopwatch on the bytes of the stream, over a hundred battles of models of very different speed and length."""
+"""A stopwatch on the bytes of the stream, over a hundred battles of models with very different speeds and lengths."""
 
 import asyncio
 import json

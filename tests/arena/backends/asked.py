@@ -1,4 +1,4 @@
-"""A small random Llama with a byte-level tokenizer, and how the tests of its backend ask it."""
+"""A small random Llama with a byte-level tokenizer, and helpers to ask it."""
 
 import asyncio
 import json

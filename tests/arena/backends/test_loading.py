@@ -1,4 +1,4 @@
-"""A checkpoint is loaded whole or not at all, and says what is wrong with it to everyone who asks."""
+"""A checkpoint is loaded completely or not at all, and every request to a broken one reports the reason."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The transformers backend on a real checkpoint: what it writes, in which batches, and the record it keeps."""
+"""The transformers backend on a real checkpoint: its replies, their batches, and their records."""
 
 import asyncio
 import threading

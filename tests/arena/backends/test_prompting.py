@@ -1,4 +1,4 @@
-"""From a prompt to tokens: what was typed is text to the model, whatever its tokenizer makes of it elsewhere."""
+"""From a prompt to tokens: typed text never becomes a control token, with any tokenizer."""
 
 from typing import Any
 

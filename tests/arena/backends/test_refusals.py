@@ -1,4 +1,4 @@
-"""What the transformers backend refuses and what goes wrong in it: control tokens, prompts and replies without end."""
+"""What the transformers backend refuses, and its failures: control tokens, prompts and replies without end."""
 
 import asyncio
 from collections.abc import Callable

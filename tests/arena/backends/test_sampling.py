@@ -1,4 +1,4 @@
-"""Drawing tokens row by row: the right distribution, the nucleus, and no row that depends on another."""
+"""Sampling row by row: the right distribution, the nucleus, and independence of other rows."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_different_seeds_draw_differently() -> None:
     assert len(set(draw(Sampling(temperature=1.0, top_p=1.0), range(50)).tolist())) > 1
 
 
-def test_a_row_draws_the_same_whoever_shares_its_batch() -> None:
+def test_a_row_draws_the_same_in_every_batch() -> None:
     generator = torch.Generator().manual_seed(5)
     logits = torch.randn((4, 30, 50), generator=generator)  # (rows, steps, vocabulary)
     sampling = [Sampling(temperature=t, top_p=p) for t, p in ((0.8, 0.95), (0.0, 1.0), (1.5, 0.7), (5.0, 1.0))]

@@ -1,4 +1,4 @@
-"""The backend without a model, and a battle between contestants that it writes for."""
+"""The backend without a model, and a battle between two of its contestants."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a contestant is asked, and what of a growing reply may be shown."""
+"""Stop texts: how much of a growing reply may be shown."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -20,6 +20,12 @@ CAUSAL = {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "rwkv": "RwkvM
         {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]},
         {"model_type": "rwkv", "architectures": ["RwkvModel"]},
         {"model_type": "llama", "architectures": ["XForConditionalGeneration"], "text_config": {}},
+        {
+            "model_type": "llama",
+            "architectures": ["XForConditionalGeneration"],
+            "text_config": {},
+            "is_encoder_decoder": False,
+        },
     ],
 )
 def test_causal_language_models_are_accepted(config: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A checkpoint that cannot fight is refused at the start, by its name, from its files alone."""
+"""A checkpoint that cannot write replies is refused at the start, by name, from its files alone."""
 
 import json
 from pathlib import Path

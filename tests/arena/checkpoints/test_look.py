@@ -1,4 +1,4 @@
-"""The look at a checkpoint's files: what it costs, and that it finds what transformers finds."""
+"""Checking the files of a checkpoint: its cost, and that it agrees with transformers."""
 
 import json
 import subprocess

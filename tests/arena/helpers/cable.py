@@ -1,4 +1,4 @@
-"""A cable between a browser and the server that a test can pull: a TCP forwarder on a port of its own."""
+"""A connection between a browser and the server that a test can cut: a TCP forwarder on a port of its own."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Folders that look like checkpoints from outside, made without torch, and what may be wrong with them."""
+"""Folders that look like checkpoints, made without torch, and the faults that they may have."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Battles in a ledger, without a service: begun, ready, voted on; and what another reader of the file sees."""
+"""Battles in a ledger, without a service: begun, ready, voted on; and queries by another connection."""
 
 import sqlite3
 from contextlib import closing

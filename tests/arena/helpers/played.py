@@ -30,7 +30,7 @@ class Signal:
         return self._future.done()
 
     async def wait(self) -> None:
-        # Shielded: whoever stops waiting must not take the signal from the others.
+        # Shielded: one that stops waiting must not cancel the signal for the others.
         await asyncio.shield(asyncio.wrap_future(self._future))
 
     def wait_here(self) -> None:
@@ -41,7 +41,7 @@ Step = str | Signal | Exception | Reply
 
 
 class PlayedBackend:
-    """Plays its script to every request. What it was asked, and what became of it, can be looked at.
+    """Plays its script to every request, and records requests and their ends for the test.
 
     ending is added to a reply whose script ends without one: Markdown makes white space of it, so that two backends
     with one script write two different replies that look alike.

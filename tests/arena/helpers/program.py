@@ -1,4 +1,4 @@
-"""app.py as a process of its own, with real tiny checkpoints, and what clients may hold open on it."""
+"""app.py as a process of its own, with real tiny checkpoints, and incomplete requests to it."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""A small reverse proxy on a port of its own, as an arena stands behind one: below a path, by TLS as it says."""
+"""A small reverse proxy on a port of its own, like one in front of an arena: under a path, and with or without TLS."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Rendered replies, taken apart: fails on whatever a reply must not produce, keeps what is read and linked."""
+"""Checks of rendered replies: fails on anything that a reply must not produce, and collects text and links."""
 
 import re
 from html.parser import HTMLParser

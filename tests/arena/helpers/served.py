@@ -68,7 +68,7 @@ def serve(
     from arena.ui.page import build_page, build_server
 
     class Server(uvicorn.Server):
-        """Says when it listens."""
+        """A server with an event for when it listens."""
 
         def __init__(self, config: uvicorn.Config) -> None:
             super().__init__(config)

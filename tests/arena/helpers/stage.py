@@ -109,7 +109,7 @@ class Slowly:
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    """Run a test in an event loop of its own, which must find nothing to complain about: no exception may get lost."""
+    """Run a test in an event loop of its own, without any unhandled exception."""
     complaints: list[str] = []
 
     async def with_patience() -> None:
@@ -119,5 +119,5 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
     with patch.object(fight_module, "LOOK_SECONDS", min(fight_module.LOOK_SECONDS, 0.005)):
         asyncio.run(with_patience())
-    gc.collect()  # which is when a task says that nobody heard of its exception
+    gc.collect()  # when a task reports an exception that was never retrieved
     assert complaints == []

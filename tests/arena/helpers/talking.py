@@ -1,4 +1,4 @@
-"""How the tests of the server around the page talk to it, without a network: every request through httpx."""
+"""Requests to the server around the page by httpx, without a network."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""A page in a real browser together with what went wrong on it, for the tests of the page."""
+"""A page in a real browser, with a record of everything that goes wrong on it."""
 
 import sqlite3
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One arena a ledger: the second is refused by name, and nothing but a running arena holds a ledger."""
+"""One arena per ledger: a second is refused by name, and only a running arena holds a ledger."""
 
 import errno
 import os
@@ -80,7 +80,7 @@ def test_a_claim_dies_with_its_holder(root: Path, tmp_path: Path) -> None:
 def test_a_lock_file_that_its_holder_removes_at_that_moment_lets_no_two_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever had opened the old file would get the lock on it, and another the lock on the new one."""
+    """Otherwise one process could lock the old file and another one the new file."""
     db, first = tmp_path / "arena.db", Claim(tmp_path / "arena.db")
     lock, second = claim.fcntl.flock, []
 

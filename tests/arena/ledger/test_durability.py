@@ -1,4 +1,4 @@
-"""A stored vote outlives the process: kill -9 at a random moment, several times, on one ledger."""
+"""A stored vote survives the process: kill -9 at a random moment, several times, on one ledger."""
 
 import os
 import random

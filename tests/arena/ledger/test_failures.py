@@ -1,4 +1,4 @@
-"""A ledger that cannot be written (locked, full, read-only, gone): refusal within seconds, and no vote is ever lost."""
+"""A ledger that cannot be written (locked, full, read-only, gone): errors come within seconds, and no vote is lost."""
 
 import asyncio
 import sqlite3
@@ -28,9 +28,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @in_trouble
-def test_what_cannot_be_written_is_said_soon_changes_nothing_and_can_be_done_afterwards(
-    store: Store, trouble: Trouble
-) -> None:
+def test_a_failed_write_is_reported_soon_changes_nothing_and_can_be_repeated(store: Store, trouble: Trouble) -> None:
     battle = make_ready(store)
     running = Battle("bob", "Why?", Draw("quince", "medlar", 0.5))
     running.texts |= {"a": "x", "b": "y"}
@@ -162,7 +160,7 @@ def test_thirty_at_once_on_a_locked_ledger_all_get_their_answer_soon(
     run(test())
 
 
-def test_whoever_waited_behind_one_that_failed_does_not_wait_again(
+def test_a_write_that_waited_behind_a_failed_one_does_not_wait_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest that follows a failure is for those in the queue as well."""
@@ -203,7 +201,7 @@ def test_battles_can_be_read_while_another_process_writes(store: Store) -> None:
     run(test())
 
 
-def test_a_battle_that_cannot_be_read_is_said_without_a_path(store: Store) -> None:
+def test_a_battle_that_cannot_be_read_is_reported_without_a_path(store: Store) -> None:
     stage = Stage(store)
     battle = make_ready(store)
 

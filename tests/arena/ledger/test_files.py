@@ -1,4 +1,4 @@
-"""A ledger that is deleted or replaced while it is in use: it takes no vote any more, and what it held is kept."""
+"""A ledger that is deleted or replaced while in use takes no more votes, and its content is kept."""
 
 import resource
 import shutil

@@ -1,4 +1,4 @@
-"""What is read back from the ledger: battles by the arena, votes by the leaderboard, replies by the export."""
+"""Reading the ledger: battles by the arena, votes by the leaderboard, replies by the export."""
 
 import sqlite3
 from contextlib import closing

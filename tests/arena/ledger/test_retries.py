@@ -1,4 +1,4 @@
-"""What has happened and cannot be stored at the moment is stored later: the replies of a battle, and its end."""
+"""Replies and ends of battles that cannot be stored at the moment are stored later."""
 
 import asyncio
 from collections.abc import Iterator

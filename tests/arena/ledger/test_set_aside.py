@@ -1,4 +1,4 @@
-"""Votes that are kept but not counted: which, why, and where they show."""
+"""Votes that are kept but not counted: which, why, and where they appear."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The ledger: what is written, and what is refused."""
+"""Writing the ledger: what is stored, and what is refused."""
 
 import sqlite3
 import threading

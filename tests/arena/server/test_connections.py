@@ -1,4 +1,4 @@
-"""Connections that never finish their request cost nobody else anything, and slow honest ones are served."""
+"""Connections that never finish their request do not harm others, and slow honest ones are served."""
 
 import resource
 import socket
@@ -190,7 +190,7 @@ def cut(fakes: list[Fake]) -> int:
     return sum(fake.is_cut for fake in fakes)
 
 
-def test_whoever_holds_most_half_requests_loses_the_oldest() -> None:
+def test_the_address_with_most_half_requests_loses_its_oldest() -> None:
     book = Connections(20)
     [phone] = enter(book, "phone")
     flood = enter(book, "flood", number=30)
@@ -272,7 +272,7 @@ def test_with_1024_files_1100_half_requests_and_garbage_stop_nobody_and_fill_no_
 
 
 def until_done(stream: socket.socket) -> None:
-    """Wait for the end of what the event says, which others must not have cut."""
+    """Wait for the end of the event's stream, which other connections must not cut."""
     seen, until = b"", time.monotonic() + 2 * PATIENCE
     while b"process_completed" not in seen:
         assert time.monotonic() < until, seen[-300:]

@@ -1,4 +1,4 @@
-"""A browser that keeps no cookie gets a word about it, and does not load the page again and again."""
+"""A browser that keeps no cookie gets a message about it, and does not reload the page again and again."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ def find_browser() -> str:
     return next(path for name in names if (path := shutil.which(name)))
 
 
-def test_a_browser_that_blocks_cookies_is_told_so_once(arena: Arena, browser: "Browser", tmp_path: Path) -> None:
+def test_a_browser_that_blocks_cookies_gets_one_message(arena: Arena, browser: "Browser", tmp_path: Path) -> None:
     settings = tmp_path / "Default" / "Preferences"
     settings.parent.mkdir()
     settings.write_text(json.dumps({"profile": {"default_content_setting_values": {"cookies": 2}}}))
@@ -40,7 +40,7 @@ def test_a_browser_that_blocks_cookies_is_told_so_once(arena: Arena, browser: "B
     assert len(loads) == 1
 
 
-def test_a_cookie_that_is_deleted_meanwhile_is_said_where_the_click_was(arena: Arena, visit: Visit) -> None:
+def test_a_deleted_cookie_is_reported_where_the_click_was(arena: Arena, visit: Visit) -> None:
     arena.script("It is cold.")
     page = Watch(visit(), arena)
     page.ask()

@@ -1,4 +1,4 @@
-"""What is let in: the routes of the page, and of each event only what the page itself sends."""
+"""Which requests are accepted: the routes of the page, and events with only what the page itself sends."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The log says what happens, and does not grow by what is thrown at the server."""
+"""The log reports what happens, and strangers cannot make it grow."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""Whose session it is: answers go to the visitor who asked, and nobody sends more events than a hand can click."""
+"""Session ownership: answers go to the visitor who asked, and events are limited."""
 
 from typing import Any
 
@@ -79,7 +79,7 @@ def test_old_sessions_are_forgotten(monkeypatch: Any) -> None:
     assert talk(conversation) == [404, 200]
 
 
-def test_a_visitor_whose_cookie_does_not_come_back_is_told_so_and_sent_round_no_circle() -> None:
+def test_a_visitor_without_the_cookie_gets_a_message_and_no_reload_loop() -> None:
     async def conversation(client: httpx.AsyncClient) -> list[httpx.Response]:
         answers = []
         for path in (JOIN, STREAM, "/gradio_api/app_id"):

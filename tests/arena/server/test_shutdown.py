@@ -1,4 +1,4 @@
-"""An end that is asked for comes within seconds, whatever clients hold open, and leaves the ledger whole."""
+"""The arena stops within seconds, even if clients keep connections open, and leaves the ledger complete."""
 
 import random
 import re

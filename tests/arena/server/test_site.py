@@ -1,4 +1,4 @@
-"""The page behind proxies, below a path and in frames: what is believed of a request, and what the page then says."""
+"""The page behind proxies, under a path and in frames: which headers are trusted, and what the page then contains."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Hosting battles with scripted backends: the order of events, from the prompt to the vote that opens."""
+"""Battles with scripted backends: the order of events, from the prompt to the open vote."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Hosted battles that fail: a side, the ledger or the clock voids them and nothing stays behind."""
+"""Battles that fail by a side, the ledger or a timeout become void, and nothing is left behind."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the arena says of its own health: whether votes can be stored, found out without writing."""
+"""The arena's health report: whether votes can be stored, without writing."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @in_trouble
-def test_health_says_whether_votes_can_be_stored_and_tells_no_path(store: Store, trouble: Trouble) -> None:
+def test_health_reports_whether_votes_can_be_stored_without_a_path(store: Store, trouble: Trouble) -> None:
     stage = Stage(store)
 
     async def test() -> None:

@@ -1,4 +1,4 @@
-"""How many battles may begin and run at once, and that every place is free again whatever becomes of a battle."""
+"""How many battles may start and run at once, and that every place is freed however a battle ends."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Things that happen at once, and requests that are given up half way: memory and ledger stay of one mind."""
+"""Simultaneous actions and cancelled requests: memory and ledger stay consistent."""
 
 import asyncio
 

@@ -22,7 +22,7 @@ def test_a_bad_prompt_starts_no_battle(stage: Stage, prompt: object) -> None:
     run(test())
 
 
-def test_a_prompt_too_long_for_any_contestant_is_refused_whoever_would_meet(store: Store) -> None:
+def test_a_prompt_too_long_for_any_contestant_is_refused_for_every_pair(store: Store) -> None:
     stage = Stage(store, names=("alder", "birch", "cedar", "elm"))
 
     async def test() -> None:

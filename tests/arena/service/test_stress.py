@@ -132,7 +132,7 @@ async def disturb(store: Store, rng: random.Random) -> None:
 
 
 def slow_down(store: Store, rng: random.Random) -> None:
-    """Let what is asked of the store begin late and its answers come late."""
+    """Delay the store's methods and their answers."""
 
     def slowly(method: Any) -> Any:
         def late(*values: Any, **options: Any) -> Any:

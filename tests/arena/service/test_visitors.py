@@ -1,4 +1,4 @@
-"""A visitor's battles: one at a time, left, skipped, found again after a restart or when memory has lost them."""
+"""A visitor's battles: one at a time, left, skipped, restored after a restart or from the ledger."""
 
 import asyncio
 from contextlib import closing

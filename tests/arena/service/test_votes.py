@@ -1,4 +1,4 @@
-"""Votes on hosted battles: stored once, by whose battle it is, and only then the names."""
+"""Votes: stored once, only from the battle's visitor, and the names only afterwards."""
 
 import asyncio
 

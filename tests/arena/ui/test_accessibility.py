@@ -1,4 +1,4 @@
-"""The page for people who do not see it, or see it with difficulty, or have no mouse."""
+"""The page for people who cannot see it, see it badly, or use no mouse."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,7 +144,7 @@ def test_everything_has_a_name_for_screen_readers(arena: Arena, watch: Open) -> 
     expect(found.get_by_role("region", name="Who wrote them")).to_contain_text("Your vote is stored")
 
 
-def test_messages_are_said_in_regions_that_were_there_before(arena: Arena, watch: Open) -> None:
+def test_messages_appear_in_live_regions_that_exist_before(arena: Arena, watch: Open) -> None:
     page = watch()
     polite, urgent = page["message"].get_by_role("status"), page["message"].get_by_role("alert")
     before = [polite.element_handle(), urgent.element_handle()]

@@ -153,7 +153,7 @@ def test_an_empty_reply_is_shown_as_one(arena: "Arena", watch: Open) -> None:
     assert shown == ["(an empty reply)", "It is cold."]
 
 
-def test_replies_that_are_the_same_are_said_to_be_and_take_no_vote(arena: "Arena", watch: Open) -> None:
+def test_equal_replies_get_a_message_and_take_no_vote(arena: "Arena", watch: Open) -> None:
     arena.script(make_reply("It is cold."))
     page = watch()
     before = stored(arena)

@@ -1,4 +1,4 @@
-"""A page whose connection is cut, whose server restarts or whose laptop slept goes on by itself, with its battle."""
+"""A page continues with its battle after its connection is cut, its server restarts or its laptop slept."""
 
 from collections.abc import Iterator
 from pathlib import Path

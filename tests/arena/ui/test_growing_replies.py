@@ -1,4 +1,4 @@
-"""Replies while they grow, and replies so long or so knotted that they would stall a server: all of them are cheap."""
+"""Replies while they grow, and long or nested ones that could stall a server: all of them are cheap."""
 
 import time
 from itertools import pairwise, zip_longest

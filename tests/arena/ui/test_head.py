@@ -1,4 +1,4 @@
-"""What the page says of itself before its script runs, and to those whose browser refuses what it needs."""
+"""The page's title, preview and notices, which must work before and without its script."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""How the page lies on a desktop's and on a phone's screen, in a real browser."""
+"""The page's layout on a desktop and a phone, in a real browser."""
 
 from typing import Any
 

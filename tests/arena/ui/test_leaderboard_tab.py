@@ -1,4 +1,4 @@
-"""The leaderboard tab: its table, and what it says when there is none."""
+"""The leaderboard tab: its table, and its message when there is none."""
 
 import asyncio
 import logging
@@ -27,11 +27,11 @@ def make_board(wins: int, losses: int) -> Leaderboard:
     return build(Counts(("alder", "birch", "<b>elm"), pairs, outcomes, wins + losses + 3), "bradley-terry", now=NOW)
 
 
-def test_models_that_are_not_told_apart_share_their_ranks() -> None:
+def test_models_that_votes_do_not_separate_share_their_ranks() -> None:
     assert '<td>1–2</td><th scope="row">alder</th>' in board_html(make_board(11, 10), {})
 
 
-def test_models_that_are_told_apart_have_a_rank_each() -> None:
+def test_models_that_votes_separate_have_a_rank_each() -> None:
     shown = board_html(make_board(300, 100), {})
     assert '<td>1</td><th scope="row">alder</th>' in shown
     assert '<td>2</td><th scope="row">birch</th>' in shown

@@ -1,4 +1,4 @@
-"""Markdown as a page of other people's text needs it: every line, number and word that was written is shown."""
+"""Markdown of replies: every line, number and word that was written is shown."""
 
 import re
 from itertools import pairwise

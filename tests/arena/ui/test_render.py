@@ -1,4 +1,4 @@
-"""Replies to HTML: whatever a model writes, only a few harmless tags come out."""
+"""Replies to HTML: any text of a model produces only a few harmless tags."""
 
 import re
 
@@ -77,7 +77,7 @@ def test_a_link_that_is_not_to_the_web_or_mail_is_no_link(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["https://example.org/a?b=c&d=e#f", "HTTP://example.org", "mailto:ann@example.org"])
-def test_an_honest_link_opens_elsewhere_and_tells_nothing(address: str) -> None:
+def test_an_honest_link_opens_a_new_tab_without_referrer(address: str) -> None:
     assert check(f"See [here]({address}).").links == [address]
 
 

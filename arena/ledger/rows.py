@@ -1,0 +1,67 @@
+"""Battles as rows of the ledger, and rows as battles."""
+
+import datetime
+import json
+import sqlite3
+from dataclasses import asdict
+from typing import Any
+
+from arena.backends.base import Reply
+from arena.battle import SIDES, Battle, State, prompt_key
+from arena.pairing import Draw
+from ratings.outcomes import Outcome
+
+_BATTLES = """
+    SELECT b.*, coalesce(v.outcome, s.outcome) AS outcome, s.reason FROM battles b
+    LEFT JOIN votes v ON v.battle_id = b.id LEFT JOIN set_aside s ON s.battle_id = b.id
+"""
+
+
+def read_battle(ledger: sqlite3.Connection, where: str, values: list[str]) -> Battle | None:
+    """Return the newest battle for which a condition on battles (b) holds, or None."""
+    cursor = ledger.execute(f"{_BATTLES} WHERE {where} ORDER BY b.rowid DESC LIMIT 1", values)
+    names = [column[0] for column in cursor.description]
+    row = cursor.fetchone()
+    return None if row is None else _battle(dict(zip(names, row, strict=True)))
+
+
+def has_voted_on(ledger: sqlite3.Connection, visitor: str, prompt: str) -> bool:
+    """Return whether the visitor has a counted vote on the same prompt."""
+    voted = ledger.execute(
+        "SELECT b.prompt FROM votes v JOIN battles b ON b.id = v.battle_id WHERE v.visitor = ?", (visitor,)
+    )
+    key = prompt_key(prompt)
+    return any(prompt_key(earlier) == key for (earlier,) in voted)
+
+
+def insert(ledger: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    """Insert a row, given by its columns."""
+    places = ", ".join("?" * len(row))
+    ledger.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", tuple(row.values()))
+
+
+def record_of(reply: Reply) -> str:
+    """Return a reply's record as JSON; its text has a column of its own."""
+    return json.dumps({key: value for key, value in asdict(reply).items() if key != "text"})
+
+
+def now() -> str:
+    """Return the time in the ledger's format: UTC, ISO 8601, milliseconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def _battle(row: dict[str, Any]) -> Battle:
+    battle = Battle(
+        visitor=row["visitor"],
+        prompt=row["prompt"],
+        category=row["category"],
+        draw=Draw(row["model_a"], row["model_b"], row["probability"]),
+        id=row["id"],
+        flag=row["reason"] or row["flag"],
+    )
+    for side in SIDES:
+        if row[f"record_{side}"] is not None:
+            battle.finish(side, Reply(text=row[f"reply_{side}"], **json.loads(row[f"record_{side}"])))
+    battle.state, battle.void_reason = State(row["state"]), row["void_reason"]
+    battle.outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    return battle

@@ -6,9 +6,7 @@ r"""One battle as a state machine, without Gradio, SQL or torch.
 Only in VOTED are the contestants named; until then they are known to the server alone.
 """
 
-import re
 import secrets
-import unicodedata
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -138,12 +136,6 @@ class Battle:
     def _require(self, state: State) -> None:
         if self.state is not state:
             raise BattleError(REFUSALS[self.state])
-
-
-def prompt_key(prompt: str) -> str:
-    """Return a key that is equal for prompts that differ only in case, spacing and punctuation at the end."""
-    words = " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
-    return re.sub(r"[\s.?!]+$", "", words) or words
 
 
 REFUSALS = {

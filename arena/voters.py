@@ -15,14 +15,15 @@ from arena.battle import VOTED_BEFORE, VOTER_LEFT_OUT
 from arena.ledger.rows import has_voted_on, now
 from arena.ledger.store import Store, StoreError
 from common.words import plural
+from ratings.outcomes import OUTCOMES
 
 _COLUMNS = "battle_id, created, visitor, model_a, model_b, outcome, probability, source, category"
-_SUMMARY = """
+_SHARES = ", ".join(f"avg(outcome = '{outcome.value}')" for outcome in OUTCOMES)
+_SUMMARY = f"""
     WITH every AS (SELECT visitor, created, outcome, 1 AS counts FROM votes
                    UNION ALL SELECT visitor, created, outcome, 0 FROM set_aside)
-    SELECT visitor, sum(counts), sum(1 - counts), avg(outcome = 'model_a'), avg(outcome = 'model_b'),
-           avg(outcome = 'tie'), avg(outcome = 'both_bad'), min(created), max(created),
-           EXISTS (SELECT 1 FROM voters_left_out o WHERE o.visitor = every.visitor)
+    SELECT visitor, sum(counts), sum(1 - counts), min(created), max(created),
+           EXISTS (SELECT 1 FROM voters_left_out o WHERE o.visitor = every.visitor), {_SHARES}
     FROM every GROUP BY visitor ORDER BY count(*) DESC, visitor
 """
 
@@ -38,19 +39,19 @@ class Voter:
     id: str
     counted: int
     set_aside: int
-    a_share: float
-    b_share: float
-    tie_share: float
-    both_bad_share: float
     first: str
     last: str
-    is_left_out: int
-    """1 for a voter whose votes are set aside, else 0."""
+    is_left_out: bool
+    shares: tuple[float, ...]
+    """In the order of OUTCOMES."""
 
 
 def list_voters(ledger: sqlite3.Connection) -> list[Voter]:
     """Return all voters, most votes first."""
-    return [Voter(*row) for row in ledger.execute(_SUMMARY)]
+    return [
+        Voter(id, counted, set_aside, first, last, bool(is_left_out), tuple(shares))
+        for id, counted, set_aside, first, last, is_left_out, *shares in ledger.execute(_SUMMARY)
+    ]
 
 
 def find_voter(ledger: sqlite3.Connection, start: str) -> str:
@@ -137,15 +138,13 @@ def _run(ledger: sqlite3.Connection, options: argparse.Namespace) -> str:
 
 
 def _table(voters: list[Voter]) -> str:
-    lines = [f"{'voter':<32}  counted  set aside  A wins  B wins  ties  both bad  first and last vote"]
+    titles = [outcome.column.replace("_", " ").replace("a w", "A w").replace("b w", "B w") for outcome in OUTCOMES]
+    lines = ["  ".join([f"{'voter':<32}", "counted", "set aside", *titles, "first and last vote"])]
     for voter in voters:
-        shares = (voter.a_share, voter.b_share)
-        lines.append(
-            f"{voter.id:<32}  {voter.counted:>7}  {voter.set_aside:>9}  "
-            + "  ".join(f"{share:>6.0%}" for share in shares)
-            + f"  {voter.tie_share:>4.0%}  {voter.both_bad_share:>8.0%}  {voter.first[:16]} to {voter.last[:16]}"
-            + ("  (left out)" if voter.is_left_out else "")
-        )
+        cells = [f"{voter.id:<32}", f"{voter.counted:>7}", f"{voter.set_aside:>9}"]
+        cells += [f"{share:>{len(title)}.0%}" for title, share in zip(titles, voter.shares, strict=True)]
+        cells.append(f"{voter.first[:16]} to {voter.last[:16]}" + ("  (left out)" if voter.is_left_out else ""))
+        lines.append("  ".join(cells))
     return "\n".join(lines) if voters else "nobody has voted yet"
 
 

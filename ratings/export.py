@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from common.files import write_files
+from common.prompts import prompt_key
 from common.words import plural
 from ratings.cli import add_ledger
 from ratings.errors import ExportError, OutputError, RatingsError
@@ -138,7 +139,7 @@ def _row(vote: Preference, chosen: str | None, rejected: str | None, round_numbe
 
 
 def _prompt_key(row: dict[str, Any]) -> str:
-    return " ".join(row["prompt"][-1]["content"].casefold().split())
+    return prompt_key(row["prompt"][-1]["content"])
 
 
 def _fraction(text: str) -> float:

@@ -124,9 +124,9 @@ TESTED_IN = {
     "ratings/votes/collect.py": "tests/ratings/ledger/test_reader.py",
     **{
         f"ratings/votes/{name}.py": "tests/ratings/votes/test_files.py"
-        for name in ("columnar", "counts", "schemas", "votes")
+        for name in ("columnar", "counts", "formats", "votes")
     },
-    "ratings/votes/file_styles.py": "tests/ratings/report/test_sources.py",
+    "ratings/votes/reply_styles.py": "tests/ratings/report/test_sources.py",
     **{
         f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
         for name in ("list", "number", "passage", "word")

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from arena.backends.base import Reply
-from arena.battle import SIDES, Battle, State, prompt_key
+from arena.battle import SIDES, Battle, State
 from arena.pairing import Draw
+from common.prompts import prompt_key
 from ratings.outcomes import Outcome
 
 _BATTLES = """

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from ratings.api.vote_set import AnyVotes, read_votes
+from ratings.choices import Cluster, Interval, Method, Period
 from ratings.errors import SettingsError
 from ratings.outcomes import BothBad, Ties
 
@@ -101,19 +102,19 @@ class Board:
 def rate(
     votes: AnyVotes,
     *,
-    method: Literal["bradley-terry", "davidson", "elo"] = "bradley-terry",
+    method: Method = "bradley-terry",
     ties: Ties | None = None,
     choose: bool = False,
     both_bad: BothBad = "tie",
     prior: float | None = None,
     weights: bool = False,
     anchor: tuple[str, float] | str | None = None,
-    interval: Literal["sandwich", "clustered", "bootstrap", "sequence"] | None = None,
-    cluster: Literal["voter", "prompt"] | None = None,
+    interval: Interval | None = None,
+    cluster: Cluster | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     category: str | Iterable[str] = (),
-    by: Literal["day", "week"] | None = None,
+    by: Period | None = None,
     models: str | os.PathLike[str] | None = None,
     style: bool = False,
     position: bool | None = None,
@@ -165,7 +166,6 @@ def rate(
 
 def _request(options: dict[str, Any]) -> "Request":
     """Return what the options of `rate` ask for, read by the rules of the command."""
-    from ratings.choices import Period
     from ratings.cli import parser, read_request
 
     if options["by"] not in (None, *get_args(Period)):

@@ -90,7 +90,7 @@ def read_file_source(path: Path, needs: Needs) -> Source:
     source = Source(counts, votes, by_category)
     if not needs.styles:
         return source
-    from ratings.votes.file_styles import read_file_styles
+    from ratings.votes.reply_styles import read_file_styles
 
     try:
         return replace(source, styles=read_file_styles(path, votes))

@@ -1,7 +1,7 @@
 """Votes from whole columns: pandas frames, Parquet, and large CSV and JSON Lines files.
 
 A million rows hold few distinct values. Each distinct combination of the columns of a vote is given
-to the same function that reads a row (see schemas.py); the rows themselves are only codes. So a
+to the same function that reads a row (see formats.py); the rows themselves are only codes. So a
 frame and a file read the same, and the cost is that of pyarrow's reader.
 
 pyarrow is needed for Parquet. Where it is not installed, text files are read row by row.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.votes.collect import RawVotes, keys_of, numbering, select
-from ratings.votes.schemas import FileRow, Layout, category_names, key, read_vote, recognise, text_or_none
+from ratings.votes.formats import FileRow, Layout, category_names, key, read_vote, recognise, text_or_none
 from ratings.votes.votes import NO_OUTCOME, Record, Votes, parse_time
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Votes from the files other arenas publish: JSON, JSON Lines, CSV and Parquet, also gzipped.
 
 The container is recognised by the first characters (FastChat's logs are JSON Lines named .json), and
-what the columns mean from their names (see schemas.py). There are two readers. The strict one
+what the columns mean from their names (see formats.py). There are two readers. The strict one
 goes row by row, and where it stops it names the file, row and value. Large files are first given to
 pyarrow, column by column (see columnar.py); whatever that stumbles over is read again by the
 strict one, which has the last word.
@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.votes.collect import collect
-from ratings.votes.schemas import FileRow, Layout, read_row, recognise, shorten
+from ratings.votes.formats import FileRow, Layout, read_row, recognise, shorten
 from ratings.votes.votes import Record, Votes
 
 LARGE = 1 << 20

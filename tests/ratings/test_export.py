@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.prompts import prompt_key
 from ratings.export import main, preference_pairs, split
 from ratings.outcomes import Outcome
 from ratings.votes.votes import Preference
@@ -85,19 +86,25 @@ def test_repeated_prompt_stays_on_one_side(make_ledger: MakeLedger, tmp_path: Pa
 @given(st.lists(st.text(max_size=3), min_size=1, max_size=12), st.floats(0.01, 0.99))
 def test_both_sides_have_a_prompt_and_none_is_shared(prompts: list[str], share: float) -> None:
     pairs = [pair_on(prompt) for prompt in prompts]
-    keys = {" ".join(prompt.casefold().split()) for prompt in prompts}
+    keys = {prompt_key(prompt) for prompt in prompts}
     if len(keys) < 2:
         return
     train, test = split(pairs, share)
     assert train
     assert test
     assert len(train) + len(test) == len(pairs)
-    held_out, kept = (
-        {" ".join(row["prompt"][0]["content"].casefold().split()) for row in side} for side in (test, train)
-    )
+    held_out, kept = ({prompt_key(row["prompt"][0]["content"]) for row in side} for side in (test, train))
     assert held_out | kept == keys
     assert not held_out & kept
     assert split(pairs[::-1], share)[1] == test[::-1]
+
+
+def test_prompts_that_the_ledger_calls_the_same_are_on_one_side() -> None:
+    pairs = [pair_on(f"Say word number {i}{end}") for i in range(100) for end in ("?", "", " .", "!")]
+    train, test = split(pairs, 0.3)
+    sides = [{row["prompt"][0]["content"].split()[3].strip("?.!") for row in side} for side in (train, test)]
+    assert sides[0] | sides[1] == {str(i) for i in range(100)}
+    assert not sides[0] & sides[1]
 
 
 def test_share_of_test_prompts_is_about_what_was_asked() -> None:

@@ -4,10 +4,11 @@ A table of the stages side by side, then right answers by task, the course of re
 ten prompts with every reply. Whatever a model wrote is escaped.
 """
 
-import html
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import markupsafe
 
 from training.evaluate.figures import find_alarms, loss_figure, snapshots_figure, tasks_figure, watched_figure
 from training.evaluate.table import REWARD_ROWS, RL_ROWS, ROWS, Card, label_of, look_up
@@ -51,9 +52,9 @@ def render_card(cards: list[Card], histories: dict[str, list[dict[str, float]]],
     )
 
 
-def escape(text: str) -> str:
+def escape(text: object) -> str:
     """Escape text for HTML."""
-    return html.escape(str(text))
+    return str(markupsafe.escape(text))
 
 
 def section(title: str, body: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from arena.battle import prompt_key
 from arena.fight import NAMED
 from arena.ledger.store import VOTED_BEFORE, VOTER_LEFT_OUT, Store, VoteRefused
 from arena.service import Service
@@ -108,27 +107,6 @@ def test_no_reader_counts_what_was_set_aside_and_each_says_how_many_there_are(st
     assert [preference.prompt for preference in read_preferences(store.path)] == ["Why?"]
     with closing(sqlite3.connect(store.path)) as ledger:
         assert ledger.execute("SELECT sum(a_wins + b_wins + ties + both_bad) FROM vote_counts").fetchone() == (1,)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "is_same"),
-    [
-        ("Why?", "why", True),
-        ("Why is  the\n sky blue?", "why is the sky blue ?!.", True),
-        ("ﬁne", "FINE", True),
-        ("straße", "STRASSE", True),
-        ("café", "cafe\u0301", True),
-        ("Why?", "Why not?", False),
-        ("?", "!", False),
-        ("...", "?", False),
-        ("a.b", "ab", False),
-        ("2 + 2", "2 - 2", False),
-        ("C", "C#", False),
-    ],
-)
-def test_prompts_that_ask_the_same_share_a_key(one: str, other: str, is_same: bool) -> None:
-    assert (prompt_key(one) == prompt_key(other)) is is_same
-    assert prompt_key(prompt_key(one)) == prompt_key(one)
 
 
 NAMING = ["I am Alder.", "My name is **b i r c h**, ask me", "As alder-2, I", "Old Oak made me"]

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ratings.errors import VotesError
 from ratings.votes.files import read_rows
+from ratings.votes.formats import FileRow
 from ratings.votes.markdown import FEATURES, Style, measure_style
-from ratings.votes.schemas import FileRow
 from ratings.votes.votes import Votes
 
 TEXTS = (("conversation_a", "conversation_b"), ("response_a", "response_b"))

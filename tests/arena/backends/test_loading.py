@@ -58,7 +58,7 @@ def test_a_checkpoint_with_damaged_weights_says_so(checkpoint: Path, tmp_path: P
 def test_weights_that_lack_tensors_are_refused_by_name(checkpoint: Path, tmp_path: Path) -> None:
     copy_checkpoint(checkpoint, tmp_path)
     change_weights(tmp_path, lambda tensors: tensors.pop("model.layers.1.mlp.up_proj.weight"))
-    assert "its weights lack model.layers.1.mlp.up_proj.weight: take weights" in refusal(tmp_path)
+    assert "its weights lack model.layers.1.mlp.up_proj.weight: take complete weights" in refusal(tmp_path)
     read_checkpoint(tmp_path, None, is_chat=True)  # the files alone do not show it
 
 

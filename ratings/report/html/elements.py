@@ -48,10 +48,9 @@ def join(parts: Iterable[str], between: str = "") -> Markup:
 
 def tag(name: str, *parts: str, **attributes: str) -> Markup:
     """Return an element; `class_` stands for class, and attributes are escaped."""
-    values = Markup().join(
-        Markup(' {}="{}"').format(key.rstrip("_"), value) for key, value in attributes.items() if value
-    )
-    return Markup("<{0}{1}>{2}</{0}>").format(name, values, join(parts))
+    # Not Markup.format, which takes ten times as long: a page of sixty models has six thousand elements.
+    text = "".join(f' {key.rstrip("_")}="{markupsafe.escape(value)}"' for key, value in attributes.items() if value)
+    return Markup(f"<{name}{text}>{join(parts)}</{name}>")
 
 
 def paragraph(*parts: str, class_: str = "") -> Markup:

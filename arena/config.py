@@ -14,12 +14,12 @@ from pydantic import AfterValidator, Field, model_validator
 from arena.checkpoints.architecture import read_causal_classes
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit
-from arena.contestants import AnyContestant, ChatStyle, CheckpointContestant, Contestant, Section
+from arena.contestants import TAGS, AnyContestant, ChatStyle, CheckpointContestant, Contestant, Section
 from arena.identity import fold_name
 from arena.limits import ADDRESS, VISITOR, Limits
 from common.models_yaml import ModelsError, check_lineage, read_models_yaml, validate
 
-LEVELS = ("chat", "few-shot", "transformers", "scripted")  # tags of unions, which are not keys of the file
+LEVELS = ("chat", "few-shot", *TAGS)  # tags of unions, which are not keys of the file
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions")  # the architectures' names for their context length
 
 

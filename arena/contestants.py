@@ -5,7 +5,7 @@ To add a kind, write its class here, put it into AnyContestant, and give its bac
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
@@ -113,3 +113,5 @@ AnyContestant = Annotated[
     Annotated[CheckpointContestant, Tag("transformers")] | Annotated[ScriptedContestant, Tag("scripted")],
     Discriminator(backend),
 ]
+TAGS: tuple[str, ...] = tuple(get_args(kind)[1].tag for kind in get_args(get_args(AnyContestant)[0]))
+"""The kinds of backend, as models.yaml calls them."""

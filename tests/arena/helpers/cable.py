@@ -60,10 +60,12 @@ class Cable:
         self._loop.close()
 
     async def _end_all(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # A connection that was accepted at the last moment has its task only now: look until none is left.
+        until = self._loop.time() + PATIENCE
+        while (others := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others, timeout=1)
         await asyncio.sleep(0.05)  # in which what was aborted is closed
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -71,10 +71,12 @@ def proxy_to(target: int, *, path: str = "", is_path_kept: bool = False, scheme:
             proxy.port = server.sockets[0].getsockname()[1]
             listens.set()
             await ended.wait()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # A connection that was accepted at the last moment has its task only now: look until none is left.
+        until = loop.time() + PATIENCE
+        while (others := asyncio.all_tasks() - {asyncio.current_task()}) and loop.time() < until:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others, timeout=1)
         await asyncio.sleep(0.05)  # in which what was aborted is closed
 
     thread = threading.Thread(target=loop.run_until_complete, args=(live(),))

@@ -18,6 +18,7 @@ import secrets
 import shutil
 import sqlite3
 import struct
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from arena.ledger.log_files import LOG_HEADER, STAMP, STAMPS, WRITE_VERSION, fra
 
 BESIDE = ("-wal", "-shm")  # the write-ahead log and its index, which SQLite keeps beside a ledger in use
 WRITES_PER_CHECKPOINT = 100  # some 4 MB of log
+LOOKS, LOOK_SECONDS = 10, 0.02
 AHEAD = 1000  # so many stamps more are no older state of the ledger, and no other one by chance
 RESTORE = "stop the arena, restore the right ledger (python -m arena.backup --restore), and start again"
 
@@ -35,7 +37,7 @@ class Index(NamedTuple):
     page: int
     frames: int
     salts: bytes
-    backfilled: int
+    checkpoints: bytes
 
 
 class LedgerFiles:
@@ -50,7 +52,7 @@ class LedgerFiles:
         self._overwritten = ""  # why nothing is written any more
         self._stamp: int | None = None  # of the log; None before the first write
         self._written = (0, 0)  # when the main file was written last, in nanoseconds, and its size
-        self._index = Index(0, 0, b"", 0)
+        self._index = Index(0, 0, b"", b"")
         self._counts = (0, 0)
         self._writes = 0
         connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -88,7 +90,7 @@ class LedgerFiles:
         if not is_same:
             raise OSError(f"it was deleted or replaced while in use: what it held is in {self._rescue()}")
         self._rescued = None  # a file that was moved away and back goes on
-        if self._stamp is not None and (why := self._why_spoilt()):
+        if self._stamp is not None and (why := self._why_surely_spoilt()):
             self._overwritten = f"{why}: {RESTORE}; the log so far is {self._take_log()}"
             raise OSError(self._overwritten)
 
@@ -132,6 +134,16 @@ class LedgerFiles:
         about = os.fstat(self._main)
         self._written, self._index = (about.st_mtime_ns, about.st_size), self._read_index()
 
+    def _why_surely_spoilt(self) -> str:
+        """Look again where something is wrong: another program may be in the middle of a checkpoint."""
+        why = self._why_spoilt()
+        for _ in range(LOOKS):
+            if not why:
+                break
+            time.sleep(LOOK_SECONDS)
+            why = self._why_spoilt()
+        return why
+
     def _why_spoilt(self) -> str:
         header = os.pread(self._main, 100, 0)
         index = self._read_index()
@@ -143,7 +155,8 @@ class LedgerFiles:
         about = os.fstat(self._main)
         if (about.st_mtime_ns, about.st_size) == self._written:
             return ""
-        is_by_sqlite = (index.salts, index.backfilled) != (self._index.salts, self._index.backfilled)
+        index = self._read_index()  # after the time, since a checkpoint is recorded before it writes
+        is_by_sqlite = (index.salts, index.checkpoints) != (self._index.salts, self._index.checkpoints)
         if not is_by_sqlite or not self._is_whole():
             return "another file was copied over it while in use"
         self._remember()
@@ -160,8 +173,8 @@ class LedgerFiles:
     def _read_index(self) -> Index:
         # The header, and behind its two copies the number of frames already checkpointed; in native byte order.
         page, frames = struct.unpack("=HI", os.pread(self._shm, 6, 14))
-        [backfilled] = struct.unpack("=I", os.pread(self._shm, 4, 96))
-        return Index(65536 if page == 1 else page, frames, os.pread(self._shm, 8, 32), backfilled)
+        checkpoints = os.pread(self._shm, 4, 96) + os.pread(self._shm, 4, 128)  # frames done, and those begun
+        return Index(65536 if page == 1 else page, frames, os.pread(self._shm, 8, 32), checkpoints)
 
     def _is_whole(self) -> bool:
         """Check the ledger after another program's checkpoint: it must hold at least what was written here."""
@@ -169,6 +182,8 @@ class LedgerFiles:
             with contextlib.closing(sqlite3.connect(self.path, timeout=1)) as fresh:
                 is_sound = fresh.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
                 return is_sound and all(map(int.__ge__, _count(fresh), self._counts))
+        except sqlite3.OperationalError:
+            raise  # it cannot be read at the moment
         except sqlite3.DatabaseError:
             return False
 

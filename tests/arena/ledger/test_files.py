@@ -375,6 +375,34 @@ def test_everyday_work_of_other_programs_is_no_alarm(store: Store) -> None:
     assert votes(store.path) == kept
 
 
+BUSY_NEIGHBOUR = """
+import itertools, sqlite3, sys
+ledger = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
+print("begun", flush=True)
+for number in itertools.count():
+    ledger.execute("INSERT INTO voters_left_out VALUES (?, 'y', '')", (f"neighbour {number}",))
+    ledger.execute(f"PRAGMA wal_checkpoint({('TRUNCATE', 'PASSIVE', 'RESTART')[number % 3]})").fetchall()
+"""
+
+
+def test_a_neighbour_that_writes_and_checkpoints_all_the_time_is_no_alarm(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "arena.db")) as store:
+        kept = cast(store, 3)
+        command = [sys.executable, "-c", BUSY_NEIGHBOUR, str(store.path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as neighbour:
+            assert neighbour.stdout is not None
+            assert neighbour.stdout.readline() == "begun\n"
+            until = time.monotonic() + 2.5
+            try:
+                for start in range(100, 100_000, 10):
+                    kept |= cast(store, 10, start=start)
+                    if time.monotonic() > until:
+                        break
+            finally:
+                neighbour.kill()
+    assert votes(tmp_path / "arena.db") == kept
+
+
 def test_two_stores_that_write_to_one_ledger_are_no_alarm_to_each_other(store: Store) -> None:
     kept = cast(store, 5)
     for number in range(4):

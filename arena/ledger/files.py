@@ -131,8 +131,10 @@ class LedgerFiles:
         return row
 
     def _remember(self) -> None:
+        # The index first: a checkpoint that begins in between then shows in both, and not in the time alone.
+        self._index = self._read_index()
         about = os.fstat(self._main)
-        self._written, self._index = (about.st_mtime_ns, about.st_size), self._read_index()
+        self._written = (about.st_mtime_ns, about.st_size)
 
     def _why_surely_spoilt(self) -> str:
         """Look again where something is wrong: another program may be in the middle of a checkpoint."""

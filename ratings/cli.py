@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from ratings.choices import Cluster, Interval, Method, Period
 from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
+from ratings.files.naming import ROLES
 from ratings.outcomes import BothBad, Ties
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, whose help is the manual page."""
     made = argparse.ArgumentParser(
         prog="python -m ratings.compute",
-        usage="python -m ratings.compute (--db FILE | --votes FILE) [--out DIR] [options]",
+        usage="python -m ratings.compute (--db FILE | --votes FILE...) [--out DIR] [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=100),
@@ -58,7 +59,26 @@ def add_source(container: Container) -> None:
     """Add the two places that votes are read from, of which one has to be named."""
     source = container.add_mutually_exclusive_group(required=True)
     add_ledger(source)
-    source.add_argument("--votes", type=Path, metavar="FILE", help="votes as JSON, JSON Lines, CSV or Parquet")
+    source.add_argument(
+        "--votes",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="votes as JSON, JSON Lines, CSV or Parquet, also packed: files, patterns such as 'votes/*.parquet', or - for "
+        "standard input",
+    )
+    container.add_argument(
+        "--columns",
+        metavar="PAIRS",
+        help="with --votes: the columns of an unknown file, such as model_a=left_model,winner=verdict; also "
+        f"{', '.join(ROLES[3:])}",
+    )
+    container.add_argument(
+        "--outcomes",
+        metavar="PAIRS",
+        help="with --votes: what its outcomes mean, such as 1=model_a,2=model_b,same=tie; or names, where the winner is "
+        "given by name",
+    )
 
 
 def add_ledger(container: Container, *, required: bool = False) -> None:

@@ -12,10 +12,11 @@ from ratings.cli import add_source
 from ratings.errors import RatingsError
 from ratings.intervals.confidence_sequence import HORIZON
 from ratings.ledger.reader import read_ledger
+from ratings.files.naming import read_naming
+from ratings.files.read import read_votes_file
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import count
-from ratings.votes.files import read_votes_file
 from ratings.wording import printable
 
 
@@ -23,7 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 with one line on stderr."""
     options = _parser().parse_args(argv)
     try:
-        counts = count(read_votes_file(options.votes)) if options.votes else read_ledger(options.db)
+        if options.votes:
+            naming = read_naming(options.columns, options.outcomes)
+            counts = count(read_votes_file(*options.votes, naming=naming, details=frozenset({"battle", "voter"})))
+        else:
+            counts = read_ledger(options.db)
         result = compare(
             counts,
             options.first,

@@ -57,10 +57,13 @@ def _run(options: argparse.Namespace, now: datetime) -> list[str]:
 
 
 def _read(options: argparse.Namespace, request: "Request") -> "Source":
+    from ratings.files.naming import read_naming
     from ratings.report.sources import read_file_source, read_ledger_source
 
     needs = replace(request.needs, left_out=options.list_left_out)
-    return read_file_source(options.votes, needs) if options.votes else read_ledger_source(options.db, needs)
+    if not options.votes:
+        return read_ledger_source(options.db, needs)
+    return read_file_source(options.votes, needs, read_naming(options.columns, options.outcomes))
 
 
 @contextmanager

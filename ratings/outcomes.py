@@ -8,6 +8,7 @@ The orientation is the battle's own: A is the side shown to the voter as A. Whoe
 swaps the outcome too, with `flip`.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Literal, NamedTuple, get_args
 
@@ -64,10 +65,10 @@ class _Facts(NamedTuple):
 
 
 _TABLE = {
-    Outcome.A_WINS: _Facts(1.0, False, Outcome.B_WINS, "a_wins", ("leftvote", "left", "winner_model_a")),
-    Outcome.B_WINS: _Facts(0.0, False, Outcome.A_WINS, "b_wins", ("rightvote", "right", "winner_model_b")),
-    Outcome.TIE: _Facts(0.5, True, Outcome.TIE, "ties", ("tievote", "winner_tie")),
-    Outcome.BOTH_BAD: _Facts(None, False, Outcome.BOTH_BAD, "both_bad", ("bothbad", "bothbad_vote", "tie (bothbad)")),
+    Outcome.A_WINS: _Facts(1.0, False, Outcome.B_WINS, "a_wins", ("leftvote", "left", "winner_model_a", "a", "1", "1.0")),
+    Outcome.B_WINS: _Facts(0.0, False, Outcome.A_WINS, "b_wins", ("rightvote", "right", "winner_model_b", "b", "0", "0.0")),
+    Outcome.TIE: _Facts(0.5, True, Outcome.TIE, "ties", ("tievote", "winner_tie", "draw", "0.5")),
+    Outcome.BOTH_BAD: _Facts(None, False, Outcome.BOTH_BAD, "both_bad", ("bothbad", "bothbad_vote", "tie (bothbad)", "both bad")),
 }
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
@@ -77,30 +78,30 @@ _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 SPELLINGS = {text: outcome for outcome in OUTCOMES for text in (outcome.value, *_TABLE[outcome].spellings)}
 
 
-_ONE_HOT = ("winner_model_a", "winner_model_b", "winner_tie")
-_FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
+ONE_HOT = ("winner_model_a", "winner_model_b", "winner_tie")
 
 
 def parse_outcome(text: str) -> Outcome:
-    """Return the outcome that `text` spells; raise UnknownOutcomeError for anything else."""
+    """Return the outcome that `text` spells, in any case; raise UnknownOutcomeError for anything else.
+
+    Numbers are side A's share of the win: 1, 0 and 0.5.
+    """
     try:
-        return SPELLINGS[text]
-    except (KeyError, TypeError):
+        return SPELLINGS[text.lower()]
+    except (KeyError, AttributeError):
         raise UnknownOutcomeError(text) from None
 
 
-def parse_one_hot(model_a: object, model_b: object, tie: object) -> Outcome | None:
+def parse_one_hot(flags: Sequence[bool | None], values: Sequence[object]) -> Outcome | None:
     """Return the outcome of the columns winner_model_a, winner_model_b and winner_tie.
 
-    Each is 0 or 1 as a number, a bool or text. None is returned where no column is set. Two columns
-    set, or any other value, raise UnknownOutcomeError.
+    Each flag says whether its column is set, None where its value, which an error shows, says neither. None is
+    returned where no column is set. Two columns set, or a value that is no flag, raise UnknownOutcomeError.
     """
-    values = (model_a, model_b, tie)
-    flags = [_FLAGS.get("" if value is None else str(value).lower()) for value in values]
     if None in flags or sum(map(bool, flags)) > 1:
-        shown = ", ".join(f"{name}={value}" for name, value in zip(_ONE_HOT, values, strict=True))
+        shown = ", ".join(f"{name}={value}" for name, value in zip(ONE_HOT, values, strict=True))
         raise UnknownOutcomeError(shown)
-    return next((SPELLINGS[name] for name, flag in zip(_ONE_HOT, flags, strict=True) if flag), None)
+    return next((SPELLINGS[name] for name, flag in zip(ONE_HOT, flags, strict=True) if flag), None)
 
 
 def score(outcome: Outcome, both_bad: BothBad) -> float | None:

@@ -194,7 +194,7 @@ def _steps(votes: Votes, times: Floats, by: Period, both_bad: BothBad) -> Iterat
     short = (number - first).astype(np.uint16)
     order = np.argsort(short, kind="stable")
     size = len(votes.models)
-    code = ((votes.a * size + votes.b) * len(OUTCOMES) + votes.outcome)[kept][order]
+    code = (votes.pair * len(OUTCOMES) + votes.outcome)[kept][order]
     end = np.cumsum(np.bincount(short))
     opening = date(1970, 1, 1) - timedelta(days=3 if by == "week" else 0)
     for index in np.unique(short).tolist():

@@ -90,7 +90,7 @@ def read_votes(votes: AnyVotes) -> VoteSet:
         return votes
     if isinstance(votes, str | os.PathLike):
         return _read_path(Path(votes))
-    from ratings.votes.columnar import read_frame
+    from ratings.files.frames import read_frame
 
     frame, origin = _as_frame(votes)
     held = read_frame(frame, keep_left_out=True)

@@ -44,4 +44,5 @@ class Request:
             categories=bool(self.categories),
             prompts=is_clustered and self.settings.cluster == "prompt",
             styles=self.style,
+            times=self.by is not None,
         )

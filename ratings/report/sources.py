@@ -5,6 +5,7 @@ more than their counts. A file is always read vote by vote.
 """
 
 from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from ratings.ledger.reader import (
     read_ledger_votes,
 )
 from ratings.votes.counts import ALL, Counts, count, count_by_category, weighted_counts
-from ratings.votes.files import read_votes_file
+from ratings.files.naming import Naming
+from ratings.files.read import read_votes_file
 from ratings.votes.votes import Votes
 
 Styles = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -38,6 +40,14 @@ class Needs:
     styles: bool = False
     left_out: bool = False
     """A list of the rows left out."""
+    times: bool = False
+    """When each vote of a file was cast."""
+
+    @property
+    def details(self) -> frozenset[str]:
+        """Return which details of the votes are read of a file."""
+        asked = {"prompt": self.prompts, "time": self.times, "probability": self.weights, "category": self.categories}
+        return frozenset({"battle", "voter", *(what for what, is_asked in asked.items() if is_asked)})
 
     @property
     def has_votes(self) -> bool:
@@ -81,19 +91,24 @@ def read_ledger_source(path: Path, needs: Needs) -> Source:
     return replace(source, styles=(left[: votes.used], right[: votes.used]))
 
 
-def read_file_source(path: Path, needs: Needs) -> Source:
-    """Return what is needed of a file of votes; raises as `files.read_votes_file` does."""
-    votes = read_votes_file(path, keep_left_out=needs.left_out or needs.styles)
-    counts = _weigh(path, votes) if needs.weights else count(votes)
+def read_file_source(paths: Path | Sequence[Path], needs: Needs, naming: Naming | None = None) -> Source:
+    """Return what is needed of one file of votes or several; raises as `read.read_votes_file` does."""
+    first, *more = [paths] if isinstance(paths, Path) else paths
+    votes = read_votes_file(
+        first, *more, naming=naming, details=needs.details, keep_left_out=needs.left_out or needs.styles
+    )
+    counts = _weigh(first, votes) if needs.weights else count(votes)
     by_category = count_by_category(votes) if needs.categories else {}
     by_category.pop(ALL, None)
     source = Source(counts, votes, by_category)
     if not needs.styles:
         return source
-    from ratings.votes.reply_styles import read_file_styles
+    from ratings.files.reply_styles import read_file_styles
 
     try:
-        return replace(source, styles=read_file_styles(path, votes))
+        if more:
+            raise VotesError("the replies of several files are not measured; give one")
+        return replace(source, styles=read_file_styles(first, votes))
     except VotesError as problem:
         return replace(source, no_styles=str(problem))
 

@@ -6,6 +6,7 @@ over, are added up by `count_groups`, which leaves out what cannot be used under
 `votes.select`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -13,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.outcomes import OUTCOMES, Outcome
-from ratings.votes.collect import MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, sort_models
-from ratings.votes.votes import Votes, is_blank
+from ratings.votes.collect import CHUNK, MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, sort_models
+from ratings.votes.votes import Votes, is_blank, keep
+
+MOST_EMPTY = 50
+"""Pairs for each vote above which a table of all pairs would be mostly empty."""
 
 ALL = ""
 """Key of the counts of all votes beside those of each category, which cannot have the empty name."""
@@ -93,34 +97,47 @@ def count_by_category(votes: Votes) -> dict[str, Counts]:
 
 def weighted_counts(votes: Votes, weights: NDArray[np.float64]) -> Counts:
     """Return the counts of votes with the sums of their (n,) weights and of the squares."""
-    size, kinds = len(votes.models), len(OUTCOMES)
-    cell = (votes.a * size + votes.b) * kinds + votes.outcome
-    number, total, squares = (
-        np.bincount(cell, value, size**2 * kinds).astype(np.float64).reshape(size**2, kinds)
-        for value in (None, weights, weights**2)
-    )
-    met = np.flatnonzero(number.any(axis=1))
+    size = len(votes.models)
+    keys, (number, total, squares) = _tables(votes, (None, weights, weights**2))
     return Counts(
         models=votes.models,
-        pairs=np.stack([met // max(size, 1), met % max(size, 1)], axis=1),
-        outcomes=number[met],
+        pairs=_pairs(keys, size),
+        outcomes=number,
         read=votes.read,
         left_out=dict(votes.left_out),
         simulated=votes.simulated,
-        weights=total[met],
-        squared_weights=squares[met],
+        weights=total,
+        squared_weights=squares,
     )
 
 
 def _counted(votes: Votes, chosen: NDArray[np.bool_] | None = None) -> Counts:
     """Return the counts of the (n,) `chosen` votes; who was left out or simulated is not known for a part."""
-    use = np.ones(votes.used, dtype=bool) if chosen is None else chosen
-    size = len(votes.models)
-    keys, to = np.unique(votes.a[use] * size + votes.b[use], return_inverse=True)
-    kinds = len(OUTCOMES)
-    cells = kinds * to.reshape(-1) + votes.outcome[use]
-    outcomes = np.bincount(cells, minlength=kinds * len(keys)).reshape(-1, kinds).astype(np.float64)
-    return Counts(votes.models, _pairs(keys, size), outcomes, int(use.sum()))
+    part = votes if chosen is None else keep(votes, chosen)
+    keys, (outcomes,) = _tables(part, (None,))
+    return Counts(votes.models, _pairs(keys, len(votes.models)), outcomes, part.used)
+
+
+def _tables(
+    votes: Votes, weights: Sequence[NDArray[np.float64] | None]
+) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
+    """Return the ordered pairs that met, a * K + b, and for each weighting the (pairs, O) sums of weights.
+
+    Sums go into a table of all pairs, a chunk of the votes at a time, unless there are far more pairs than votes.
+    """
+    size, kinds = len(votes.models), len(OUTCOMES)
+    is_sparse = size**2 > MOST_EMPTY * max(votes.used, 1)
+    keys = np.unique(votes.pair) if is_sparse else np.arange(size**2)
+    tables = [np.zeros(len(keys) * kinds) for _ in weights]
+    for start in range(0, votes.used, CHUNK):
+        part = slice(start, start + CHUNK)
+        pair = votes.pair_of(part)
+        cell = (np.searchsorted(keys, pair) if is_sparse else pair) * kinds + votes.outcome[part]
+        for table, weight in zip(tables, weights, strict=True):
+            table += np.bincount(cell, None if weight is None else weight[part], len(table))
+    number, *rest = (table.reshape(-1, kinds) for table in tables)
+    met = np.flatnonzero(number.any(axis=1))
+    return keys[met], [number[met], *(table[met] for table in rest)]
 
 
 def merge(first: Counts, second: Counts) -> Counts:

@@ -8,10 +8,10 @@ source has no such column.
 """
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class Record(NamedTuple):
     categories: tuple[str, ...] = ()
     where: str = ""
     """The row's place in its file, for the list of rows left out."""
+    is_repeated: bool = False
+    """Whether it is one of too many votes on one prompt, as LMArena's dedup_tag marks them."""
 
 
 class Preference(NamedTuple):
@@ -59,9 +61,9 @@ class Votes:
 
     models: tuple[str, ...]
     """All models seen, sorted; some may have no usable vote."""
-    a: NDArray[np.int64]
+    a: NDArray[Any]
     """(n,) index into `models` of the side shown as A."""
-    b: NDArray[np.int64]
+    b: NDArray[Any]
     """(n,) index into `models` of the side shown as B."""
     outcome: NDArray[np.int8]
     """(n,) `Outcome.code` of each vote."""
@@ -71,30 +73,48 @@ class Votes:
     """Rows left out, by reason."""
     simulated: int = 0
     """How many of the usable votes were cast by a program."""
-    voter: NDArray[np.int64] | None = None
+    voter: NDArray[Any] | None = None
     """(n,) codes from 0 of who voted; a vote without one has a code of its own."""
-    prompt: NDArray[np.int64] | None = None
+    voter_ids: Sequence[str] | None = None
+    """The id behind each code of `voter`, as its source spells it; "" for a vote without one."""
+    prompt: NDArray[Any] | None = None
     """(n,) codes from 0 of what was asked; a vote without one has a code of its own."""
     probability: NDArray[np.float64] | None = None
     """(n,) chance of the pair when it was drawn; NaN where a vote does not record it."""
     time: NDArray[np.float64] | None = None
     """(n,) seconds since 1970, UTC; NaN where a vote does not record it."""
-    category: NDArray[np.int64] | None = None
+    category: NDArray[Any] | None = None
     """(n,) index into `categories`."""
     categories: tuple[tuple[str, ...], ...] = ()
     """Each set of category names that occurs together on a vote, such as ("language=English", "is_code=true")."""
+    is_simulated: NDArray[np.bool_] | None = None
+    """(n,) whether a program cast it; None where none did or the source does not say."""
+    is_repeated: NDArray[np.bool_] | None = None
+    """(n,) whether it is one of too many votes on one prompt; None where none is marked so."""
     left_out_rows: tuple[tuple[str, str], ...] = ()
     """(where, reason) of each row left out; empty unless asked for."""
+    notes: tuple[str, ...] = ()
+    """What a reader of any figure made from them should know of how they were read."""
 
     @property
     def used(self) -> int:
         """Return the number of usable votes."""
         return len(self.outcome)
 
+    @property
+    def pair(self) -> NDArray[np.int64]:
+        """Return (n,) a * K + b, the ordered pair of each vote as one number."""
+        return self.pair_of(slice(None))
+
+    def pair_of(self, part: slice) -> NDArray[np.int64]:
+        """Return the same for some of the votes."""
+        return self.a[part].astype(np.int64) * len(self.models) + self.b[part]
+
 
 def keep(votes: Votes, use: NDArray[np.bool_]) -> Votes:
     """Return the votes of `votes` that the (n,) mask marks, each with all its columns; `read` stays."""
     columns = ("a", "b", "outcome", "voter", "prompt", "probability", "time", "category")
+    columns += ("is_simulated", "is_repeated")
     present = {name: values[use] for name in columns if (values := getattr(votes, name)) is not None}
     return replace(votes, **present)
 

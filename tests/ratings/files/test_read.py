@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.outcomes import OUTCOMES, Outcome
-from ratings.votes import files as vote_files
-from ratings.votes.columnar import read_frame
+from ratings.files import read as vote_files
+from ratings.files.frames import read_frame
 from ratings.votes.counts import count_by_category
-from ratings.votes.files import read_votes_file
+from ratings.files.read import read_votes_file
 from ratings.votes.votes import Votes
 
 A, B, TIE, BAD = Outcome.A_WINS, Outcome.B_WINS, Outcome.TIE, Outcome.BOTH_BAD
@@ -374,6 +374,6 @@ def test_noise_of_any_length_is_refused_by_its_first_rows(tmp_path: Path, monkey
     file = tmp_path / "noise.csv"
     file.write_text("model_a,model_b,winner\n" + "".join(f"x,y,w{n}\n" for n in range(200_000)))
     assert file.stat().st_size > vote_files.LARGE
-    monkeypatch.setattr("ratings.votes.columnar.read_text_file", lambda *_, **__: pytest.fail("read it all"))
+    monkeypatch.setattr("ratings.files.frames.read_text_file", lambda *_, **__: pytest.fail("read it all"))
     with pytest.raises(UnknownOutcomeError, match=r"row 1: unknown outcome 'w0'"):
         vote_files.read_votes_file(file)

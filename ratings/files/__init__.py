@@ -1,0 +1,1 @@
+"""Votes from the files that other arenas, harnesses and people write."""

@@ -64,8 +64,8 @@ def add_source(container: Container) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="votes as JSON, JSON Lines, CSV or Parquet, also packed: files, patterns such as 'votes/*.parquet', or - for "
-        "standard input",
+        help="votes as JSON, JSON Lines, CSV or Parquet, also packed: files, patterns such as 'votes/*.parquet', or - "
+        "for standard input",
     )
     container.add_argument(
         "--columns",
@@ -76,8 +76,8 @@ def add_source(container: Container) -> None:
     container.add_argument(
         "--outcomes",
         metavar="PAIRS",
-        help="with --votes: what its outcomes mean, such as 1=model_a,2=model_b,same=tie; or names, where the winner is "
-        "given by name",
+        help="with --votes: what its outcomes mean, such as 1=model_a,2=model_b,same=tie; or names, where the winner "
+        "is given by name",
     )
 
 

@@ -10,10 +10,10 @@ from common.words import plural
 from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Comparison, compare
 from ratings.cli import add_source
 from ratings.errors import RatingsError
-from ratings.intervals.confidence_sequence import HORIZON
-from ratings.ledger.reader import read_ledger
 from ratings.files.naming import read_naming
 from ratings.files.read import read_votes_file
+from ratings.intervals.confidence_sequence import HORIZON
+from ratings.ledger.reader import read_ledger
 from ratings.outcomes import BothBad
 from ratings.scale import POINTS_PER_NAT
 from ratings.votes.counts import count

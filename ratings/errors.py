@@ -21,8 +21,8 @@ class UnknownOutcomeError(VotesError):
         self.value = value
         place = f"{where}: " if where else ""
         super().__init__(
-            f"{place}unknown outcome {value!r}; accepted are a winning side (model_a, A, left, 1; model_b, B, right, 0), "
-            "the winner's name, a tie (tie, draw, 0.5) and both_bad; --outcomes says what another spelling means"
+            f"{place}unknown outcome {value!r}; accepted are a winning side (model_a, A, left, 1; model_b, B, right, "
+            "0), the winner's name, a tie (tie, draw, 0.5) and both_bad; --outcomes says what another spelling means"
         )
 
 

@@ -8,7 +8,6 @@ The orientation is the battle's own: A is the side shown to the voter as A. Whoe
 swaps the outcome too, with `flip`.
 """
 
-from collections.abc import Sequence
 from enum import Enum
 from typing import Literal, NamedTuple, get_args
 
@@ -65,10 +64,16 @@ class _Facts(NamedTuple):
 
 
 _TABLE = {
-    Outcome.A_WINS: _Facts(1.0, False, Outcome.B_WINS, "a_wins", ("leftvote", "left", "winner_model_a", "a", "1", "1.0")),
-    Outcome.B_WINS: _Facts(0.0, False, Outcome.A_WINS, "b_wins", ("rightvote", "right", "winner_model_b", "b", "0", "0.0")),
+    Outcome.A_WINS: _Facts(
+        1.0, False, Outcome.B_WINS, "a_wins", ("leftvote", "left", "winner_model_a", "a", "1", "1.0")
+    ),
+    Outcome.B_WINS: _Facts(
+        0.0, False, Outcome.A_WINS, "b_wins", ("rightvote", "right", "winner_model_b", "b", "0", "0.0")
+    ),
     Outcome.TIE: _Facts(0.5, True, Outcome.TIE, "ties", ("tievote", "winner_tie", "draw", "0.5")),
-    Outcome.BOTH_BAD: _Facts(None, False, Outcome.BOTH_BAD, "both_bad", ("bothbad", "bothbad_vote", "tie (bothbad)", "both bad")),
+    Outcome.BOTH_BAD: _Facts(
+        None, False, Outcome.BOTH_BAD, "both_bad", ("bothbad", "bothbad_vote", "tie (bothbad)", "both bad")
+    ),
 }
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
@@ -76,9 +81,6 @@ OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
 SPELLINGS = {text: outcome for outcome in OUTCOMES for text in (outcome.value, *_TABLE[outcome].spellings)}
-
-
-ONE_HOT = ("winner_model_a", "winner_model_b", "winner_tie")
 
 
 def parse_outcome(text: str) -> Outcome:
@@ -90,18 +92,6 @@ def parse_outcome(text: str) -> Outcome:
         return SPELLINGS[text.lower()]
     except (KeyError, AttributeError):
         raise UnknownOutcomeError(text) from None
-
-
-def parse_one_hot(flags: Sequence[bool | None], values: Sequence[object]) -> Outcome | None:
-    """Return the outcome of the columns winner_model_a, winner_model_b and winner_tie.
-
-    Each flag says whether its column is set, None where its value, which an error shows, says neither. None is
-    returned where no column is set. Two columns set, or a value that is no flag, raise UnknownOutcomeError.
-    """
-    if None in flags or sum(map(bool, flags)) > 1:
-        shown = ", ".join(f"{name}={value}" for name, value in zip(ONE_HOT, values, strict=True))
-        raise UnknownOutcomeError(shown)
-    return next((SPELLINGS[name] for name, flag in zip(ONE_HOT, flags, strict=True) if flag), None)
 
 
 def score(outcome: Outcome, both_bad: BothBad) -> float | None:

@@ -13,6 +13,7 @@ from ratings.outcomes import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ratings.files.naming import Naming
     from ratings.report.sources import Needs, Source
     from ratings.votes.counts import Counts
     from ratings.votes.votes import Votes
@@ -78,37 +79,44 @@ class VoteSet:
         return self.source(Needs(**needs))
 
 
-def read_votes(votes: AnyVotes) -> VoteSet:
+def read_votes(
+    votes: AnyVotes, *, columns: Mapping[str, str] | None = None, outcomes: Mapping[str, str] | str | None = None
+) -> VoteSet:
     """Return votes to rate, with the rows that cannot be used counted by reason.
 
-    Takes the path of a JSON, JSON Lines, CSV or Parquet file or of the arena's ledger; a pandas frame, or a dict of
-    columns, with the columns of any published data set, such as model_a, model_b and winner; or rows, each a tuple
-    (model_a, model_b, outcome) or a dict of such columns. Raises VotesError where there are no votes to read, and
-    UnknownOutcomeError for an outcome of unknown spelling.
+    Takes the path of a JSON, JSON Lines, CSV or Parquet file, a pattern of such, or the arena's ledger; a pandas frame,
+    or a dict of columns, with the columns of any published data set, such as model_a, model_b and winner; or rows, each
+    a tuple (model_a, model_b, outcome) or a dict of such columns. `columns` and `outcomes` say what others mean, as the
+    options of that name do: {"winner": "verdict"}, {"same": "tie"}, or "names". Raises VotesError where there are no
+    votes to read, UnknownOutcomeError for an outcome of unknown spelling, and SettingsError for a naming of no sense.
     """
     if isinstance(votes, VoteSet):
         return votes
+    from ratings.files.naming import naming_of
+
+    naming = naming_of(columns or {}, outcomes or {})
     if isinstance(votes, str | os.PathLike):
-        return _read_path(Path(votes))
+        return _read_path(Path(votes), naming)
     from ratings.files.frames import read_frame
 
     frame, origin = _as_frame(votes)
-    held = read_frame(frame, keep_left_out=True)
+    held = read_frame(frame, naming=naming, keep_left_out=True)
     return VoteSet(origin, partial(_source_of, held, origin))
 
 
-def _read_path(path: Path) -> VoteSet:
+def _read_path(path: Path, naming: "Naming") -> VoteSet:
     from ratings.report.sources import Needs, read_file_source, read_ledger_source
 
     if _is_ledger(path):
         read_ledger_source(path, Needs())  # what is wrong with it is reported now
         return VoteSet(str(path), partial(read_ledger_source, path))
-    held = read_file_source(path, Needs()).votes
+    held = read_file_source(path, Needs(), naming).votes
     assert held is not None
+    known = Needs().details
 
     def source(needs: "Needs") -> "Source":
-        is_more = needs.left_out or needs.styles or needs.weights
-        return read_file_source(path, needs) if is_more else _source_of(held, str(path), needs)
+        is_more = needs.left_out or needs.styles or not needs.details <= known
+        return read_file_source(path, needs, naming) if is_more else _source_of(held, str(path), needs)
 
     return VoteSet(str(path), source)
 
@@ -123,12 +131,11 @@ def _is_ledger(path: Path) -> bool:
 
 def _source_of(votes: "Votes", origin: str, needs: "Needs") -> "Source":
     """Return votes that are held in memory as the source of a report."""
-    from ratings.report.sources import Source
+    from ratings.report.sources import Source, weigh
     from ratings.votes.counts import ALL, count, count_by_category
 
-    if needs.weights:
-        raise VotesError(f"{origin}: the votes do not say with what chance their pair was drawn; rate without weights")
-    boards = count_by_category(votes) if needs.categories else {ALL: count(votes)}
+    boards = count_by_category(votes) if needs.categories else {}
+    boards[ALL] = weigh(origin, votes) if needs.weights else count(votes)
     no_styles = (
         f"{origin}: holds no replies to measure; rate the file or ledger that holds them" if needs.styles else ""
     )

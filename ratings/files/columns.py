@@ -5,7 +5,6 @@ what they mean is decided here, once for each. So all readers read alike. Ids an
 many as rows, are numbers only; the texts of voters are looked up when somebody asks for them.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from common.words import plural
 from ratings.errors import UnknownOutcomeError, VotesError
-from ratings.files.formats import Layout, category_names, read_vote
+from ratings.files.formats import Layout, category_names, notes_on, read_vote
 from ratings.files.times import read_times
 from ratings.files.values import shorten
 from ratings.votes.collect import RawVotes, gather, keys_of, numbering
@@ -77,7 +76,7 @@ def assemble(layout: Layout, columns: Columns, where: Where, file: object) -> Ra
     )
     outcome = np.array([NO_OUTCOME if r.outcome is None else r.outcome.code for r in records], dtype=np.int8)
     codes = columns.vote.codes
-    notes += _notes_on_votes(layout, columns.vote, [*keys_of(names)])
+    notes += [*lookalikes(keys_of(names)), *notes_on(layout, columns.vote.values)]
     sets = numbering()
     category = None
     if columns.category is not None:
@@ -96,8 +95,8 @@ def assemble(layout: Layout, columns: Columns, where: Where, file: object) -> Ra
         voter=None if columns.voter is None else columns.voter.codes,
         voter_ids=None if columns.voter is None else columns.voter.values,
         prompt=columns.prompt,
-        probability=_numbers("probability", columns.probability, _probabilities, notes, where),
-        time=_numbers("time", columns.time, read_times, notes, where),
+        probability=_numbers("probability", columns.probability, _probabilities, notes),
+        time=_numbers("time", columns.time, read_times, notes),
         category=category,
         categories=tuple(keys_of(sets)),
         notes=tuple(notes),
@@ -128,7 +127,7 @@ def _mask(marks: list[bool], codes: Codes) -> NDArray[np.bool_] | None:
 
 
 def _numbers(
-    what: str, column: Coded | None, read: Callable[[Any], Any], notes: list[str], where: Where
+    what: str, column: Coded | None, read: Callable[[Any], Any], notes: list[str]
 ) -> NDArray[np.float64] | None:
     """Return (n,) numbers, NaN for none, and note which values are none."""
     if column is None:
@@ -136,11 +135,10 @@ def _numbers(
     values = np.append(read(column.values), np.nan)
     unread = np.isnan(values) & np.array([text is not None for text in column.values] + [False], dtype=bool)
     if unread.any():
-        bad = unread[column.codes]
-        first = int(np.argmax(bad))
-        text = shorten(str(column.values[column.codes[first]]), 40)
-        notes.append(f"{plural(int(bad.sum()), 'vote')} with a {what} that cannot be read, such as {text!r} ({where(first)})")
-    return np.asarray(values[column.codes])
+        bad = gather(unread, column.codes)
+        text = shorten(str(column.values[column.codes[int(np.argmax(bad))]]), 40)
+        notes.append(f"{plural(int(bad.sum()), 'vote')} with a {what} that cannot be read, such as {text!r}")
+    return gather(values, column.codes)
 
 
 def _probabilities(texts: Sequence[str | None]) -> NDArray[np.float64]:
@@ -151,16 +149,3 @@ def _probabilities(texts: Sequence[str | None]) -> NDArray[np.float64]:
         except ValueError:
             continue
     return numbers
-
-
-def _notes_on_votes(layout: Layout, vote: Coded, names: list[str]) -> list[str]:
-    """Return what a reader of the board should know of how names and outcomes were spelled."""
-    notes = lookalikes(names)
-    winners = Counter(str(values[2]).strip() for values in vote.values if len(values) > 2)
-    if layout.shape.columns[2:3] and layout.shape.columns[2].startswith("winner") and set(winners) & {"1", "0"}:
-        if len(layout.shape.columns) == 3 and not layout.naming.outcomes:
-            notes.append(
-                "winner 1 is read as a win of the first model, 0 as one of the second, 0.5 as a tie; "
-                "--outcomes says otherwise"
-            )
-    return notes

@@ -67,7 +67,7 @@ class Opened:
 
     def text(self) -> IO[str]:
         """Return its text from the start."""
-        return io.TextIOWrapper(_unpacked(self.path), encoding=self.encoding, newline="")  # type: ignore[arg-type]
+        return io.TextIOWrapper(_unpacked(self.path), encoding=self.encoding, newline="")
 
 
 def open_file(path: Path) -> Opened:
@@ -126,7 +126,7 @@ def _unpacked(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         magic = file.read(6)
     unpack = next((unpack for key, unpack in _PACKED.items() if magic.startswith(key)), None)
-    return unpack(path, "rb") if unpack else path.open("rb")  # type: ignore[operator,return-value,no-any-return]
+    return unpack(path, "rb") if unpack else path.open("rb")  # type: ignore[operator]
 
 
 def _refuse(name: str, start: bytes) -> None:

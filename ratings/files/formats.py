@@ -13,14 +13,14 @@ Categories are named after their column: "language=English", "is_code=true", and
 "category_tag=math" for each tag that a data set's classifiers set.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ratings.errors import UnknownOutcomeError, VotesError
 from ratings.files.naming import Naming
 from ratings.files.values import flag, nested, shorten, text_of
-from ratings.outcomes import ONE_HOT, Outcome, parse_one_hot, parse_outcome
+from ratings.outcomes import Outcome, parse_outcome
 from ratings.votes.votes import Record
 
 NOT_A_VOTE = "not a vote"
@@ -40,8 +40,11 @@ _MODELS = (
     ("model_x", "model_y"),
 )
 _WINNERS = ("winner", "outcome", "verdict", "choice", "acceptedIndex", "accepted_index")
-_VOTERS = ("judge", "judge_hash", "worker", "voter", "visitor", "visitor_id", "ip", "annotator", "annotator_id")
-_VOTERS += ("rater", "user_id", "user", "evaluation_session_id")
+_ONE_HOT = ("winner_model_a", "winner_model_b", "winner_tie")
+_VOTERS = (
+    *("judge", "judge_hash", "worker", "voter", "visitor", "visitor_id", "ip", "annotator", "annotator_id", "rater"),
+    *("user_id", "user", "evaluation_session_id"),
+)
 _TIMES = ("tstamp", "timestamp", "created", "created_at", "time", "datetime", "date")
 _CATEGORIES = ("language", "is_code", "category_tag", "category")
 _INDEXES = {"0": Outcome.A_WINS, "1": Outcome.B_WINS}
@@ -89,7 +92,7 @@ def recognise(where: object, columns: Collection[str], naming: Naming | None = N
         found = shorten(", ".join(columns), 300) or "none"
         raise VotesError(
             f"{where}: no votes in these columns: {found}; accepted are two columns of models ("
-            f"{', '.join('/'.join(pair) for pair in _MODELS)}) with {', '.join(_WINNERS)}, or {', '.join(ONE_HOT)}, "
+            f"{', '.join('/'.join(pair) for pair in _MODELS)}) with {', '.join(_WINNERS)}, or {', '.join(_ONE_HOT)}, "
             "or ComparIA's chosen_model_name and both_equal; FastChat's type and models; for others give "
             "--columns model_a=NAME,model_b=NAME,winner=NAME"
         )
@@ -122,9 +125,7 @@ def read_vote(layout: Layout, values: Sequence[Any]) -> Record:
     set_aside, is_simulated, is_repeated = _read_marks(layout.marks, tuple(values[size:]))
     if not (set_aside or is_simulated or is_repeated):
         return record
-    return record._replace(
-        set_aside=record.set_aside or set_aside, is_simulated=is_simulated, is_repeated=is_repeated
-    )
+    return record._replace(set_aside=record.set_aside or set_aside, is_simulated=is_simulated, is_repeated=is_repeated)
 
 
 @lru_cache(1 << 12)
@@ -136,6 +137,17 @@ def _read_marks(names: tuple[str, ...], values: tuple[str | None, ...]) -> tuple
     is_unread = says is None and anony is not None
     set_aside = UNREADABLE_MARK if is_unread else NOT_ANONYMOUS if says is False else None
     return set_aside, text_of(marks.get("source")) == "simulated", _is_repeated(tag)
+
+
+def notes_on(layout: Layout, values: Iterable[Sequence[Any]]) -> list[str]:
+    """Return what a reader of a board should know of how these values of `layout.vote` were read."""
+    scores = {"0", "1"} - {*layout.naming.outcomes}
+    if layout.shape.read is not _read_winner or not scores & {text_of(row[2]) for row in values}:
+        return []
+    return [
+        f"{layout.vote[2]} 1 is read as a win of the first model, 0 as one of the second, 0.5 as a tie; --outcomes "
+        "says otherwise"
+    ]
 
 
 def category_names(columns: Sequence[str], values: Sequence[Any]) -> tuple[str, ...]:
@@ -191,8 +203,8 @@ def _shapes(columns: Collection[str], naming: Naming) -> Iterator[Shape]:
             yield Shape((a, b, "chosen_model_name", "both_equal"), _read_comparia)
         for winner in winners:
             yield Shape((a, b, winner), _read_index if winner in _WINNERS[-2:] else _read_winner)
-        if set(ONE_HOT) <= set(columns):
-            yield Shape((a, b, *ONE_HOT), _read_one_hot)
+        if set(_ONE_HOT) <= set(columns):
+            yield Shape((a, b, *_ONE_HOT), _read_one_hot)
     if {"type", "models"} <= set(columns) or {"type", "tstamp"} <= set(columns):  # a log may open with a chat
         yield Shape(tuple(name for name in ("type", "models", "states") if name in columns), _read_log)
 
@@ -229,8 +241,13 @@ def _read_index(values: Sequence[Any], naming: Naming) -> Record:
 
 
 def _read_one_hot(values: Sequence[Any], naming: Naming) -> Record:
+    """Read a row that marks one of the columns as true; none marked says nothing."""
     flags = [False if text_of(value) is None else flag(value) for value in values[2:]]
-    return Record(_name(values[0]), _name(values[1]), parse_one_hot(flags, values[2:]))
+    if None in flags or sum(map(bool, flags)) > 1:
+        shown = ", ".join(f"{name}={value}" for name, value in zip(_ONE_HOT, values[2:], strict=True))
+        raise UnknownOutcomeError(shorten(shown))
+    outcome = next((parse_outcome(name) for name, is_set in zip(_ONE_HOT, flags, strict=True) if is_set), None)
+    return Record(_name(values[0]), _name(values[1]), outcome)
 
 
 def _read_log(values: Sequence[Any], naming: Naming) -> Record:
@@ -261,7 +278,7 @@ def _read_comparia(values: Sequence[Any], naming: Naming) -> Record:
 
 
 def _name(value: Any) -> str | None:
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict) or (isinstance(value, str) and nested(value) is not value):
         raise VotesError(f"model {shorten(str(value))} is not a name")
     return _checked(value)
 

@@ -57,7 +57,9 @@ def _columns(frame: "pd.DataFrame", layout: Layout) -> Columns:
         prompt=prompt and prompt.codes,
         time=single(layout.time),
         probability=single(layout.probability),
-        category=_together([_texts(frame[name]) for name in layout.categories], len(frame)) if layout.categories else None,
+        category=_together([_texts(frame[name]) for name in layout.categories], len(frame))
+        if layout.categories
+        else None,
         notes=tuple(notes),
     )
 
@@ -67,7 +69,9 @@ def _texts(values: "pd.Series[Any]", read: Callable[[Any], str | None] = text_of
     import pandas as pd
 
     if values.dtype == object:
-        values = values.map(lambda value: text_of(value) if isinstance(value, list | dict | np.ndarray | bytes) else value)
+        values = values.map(
+            lambda value: text_of(value) if isinstance(value, list | dict | np.ndarray | bytes) else value
+        )
     codes, distinct = pd.factorize(values, use_na_sentinel=True)
     numbers = numbering()
     texts = [read(value) for value in distinct.tolist()]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ratings.errors import SettingsError, VotesError
-from ratings.outcomes import Outcome, parse_outcome
+from ratings.outcomes import Outcome
 
 ROLES = ("model_a", "model_b", "winner", "voter", "prompt", "time", "id", "probability")
 """What a column can be named for."""
@@ -43,15 +43,21 @@ def read_naming(columns: str | None, outcomes: str | None) -> Naming:
 
     They are lists such as "winner=verdict,voter=rater" and "first=model_a,same=tie"; outcomes may be "names".
     """
-    if outcomes == "names":
-        return Naming(_pairs("--columns", columns, "winner=verdict"), has_names=True)
-    meant = _pairs("--outcomes", outcomes, "first=model_a,same=tie")
-    known = {outcome.value for outcome in Outcome}
-    for spelling, outcome in meant.items():
+    meant = outcomes if outcomes == "names" else _pairs("--outcomes", outcomes, "first=model_a,same=tie")
+    return naming_of(_pairs("--columns", columns, "winner=verdict"), meant)
+
+
+def naming_of(columns: Mapping[str, str], outcomes: Mapping[str, str] | str) -> Naming:
+    """Return the same of columns by role and outcomes by spelling, or "names"; raises as `read_naming` does."""
+    if isinstance(outcomes, str):
+        if outcomes != "names":
+            raise SettingsError(f"outcomes is {outcomes!r}; give what each spelling means, or names")
+        return Naming(columns, has_names=True)
+    known = {outcome.value: outcome for outcome in Outcome}
+    for spelling, outcome in outcomes.items():
         if outcome not in known:
-            raise SettingsError(f"--outcomes {spelling}={outcome}: {outcome!r} is none of {', '.join(sorted(known))}")
-    named = {spelling: parse_outcome(outcome) for spelling, outcome in meant.items()}
-    return Naming(_pairs("--columns", columns, "winner=verdict"), named)
+            raise SettingsError(f"outcomes: {spelling}={outcome}: {outcome!r} is none of {', '.join(sorted(known))}")
+    return Naming(columns, {spelling: known[outcome] for spelling, outcome in outcomes.items()})
 
 
 def _pairs(option: str, text: str | None, example: str) -> dict[str, str]:

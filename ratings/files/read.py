@@ -138,13 +138,10 @@ def _read_by_columns(heads: Sequence[_Head], details: frozenset[str]) -> Votes |
         if any(other != first for other in others):
             return None
         layout, kind, columns, delimiter, skipped, packing = first
-        table = by_columns.Table(
-            [head.file.path for head in heads], kind, columns, delimiter or ",", skipped, packing
-        )
+        table = by_columns.Table([head.file.path for head in heads], kind, columns, delimiter or ",", skipped, packing)
         found = by_columns.scan(table, layout, details)
         return select(assemble(layout, found, lambda i: f"row {i + 1}", heads[0].file.name))
-    except (by_columns.GiveUp, VotesError, ImportError) as p:
-        print("GIVEUP", repr(p)[:600])
+    except (by_columns.GiveUp, VotesError, ImportError):
         return None
 
 
@@ -182,10 +179,8 @@ def _columns_of_rows(
 ) -> Columns:
     """Return the columns of rows, numbered one by one."""
     of = (shared or _Numbers()).of
-    ids = {"battle": layout.battle_id, "voter": layout.voter, "prompt": layout.prompt}
-    ids = {what: name for what, name in ids.items() if name and what in details}
-    texts = {"time": layout.time, "probability": layout.probability}
-    texts = {what: name for what, name in texts.items() if name and what in details}
+    ids = _present(details, battle=layout.battle_id, voter=layout.voter, prompt=layout.prompt)
+    texts = _present(details, time=layout.time, probability=layout.probability)
     sets = {"vote": layout.vote} | ({"category": layout.categories} if "category" in details else {})
     numbers: dict[str, Any] = of | {what: numbering() for what in [*texts, *sets]}
     codes: dict[str, list[int]] = {what: [] for what in [*ids, *texts, *sets]}
@@ -208,9 +203,16 @@ def _columns_of_rows(
         prompt=arrays.get("prompt"),
         time=Coded(arrays["time"], keys_of(numbers["time"])) if "time" in arrays else None,
         probability=Coded(arrays["probability"], keys_of(numbers["probability"])) if "probability" in arrays else None,
-        category=Coded(arrays["category"], keys_of(numbers["category"])) if layout.categories and "category" in arrays else None,
+        category=Coded(arrays["category"], keys_of(numbers["category"]))
+        if layout.categories and "category" in arrays
+        else None,
         notes=tuple(rounded(ids[what]) for what in sorted(inexact)),
     )
+
+
+def _present(details: frozenset[str], **columns: str | None) -> dict[str, str]:
+    """Return the details that are asked for and there, with their columns."""
+    return {what: name for what, name in columns.items() if name and what in details}
 
 
 def _repeats(files: Sequence[Opened], votes: Votes) -> list[str]:
@@ -224,7 +226,9 @@ def _repeats(files: Sequence[Opened], votes: Votes) -> list[str]:
         return []
     columns = (votes.a, votes.b, votes.outcome)
     if all(np.array_equal(column[:half], column[half:]) for column in columns):
-        return [f"the second {plural(half, 'vote')} are the same as the first, in the same order: is a file in there twice?"]
+        return [
+            f"the second {plural(half, 'vote')} are the same as the first, in the same order: is a file in there twice?"
+        ]
     return []
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import VotesError
-from ratings.files.read import read_rows
 from ratings.files.formats import FileRow
+from ratings.files.read import read_rows
 from ratings.votes.markdown import FEATURES, Style, measure_style
 from ratings.votes.votes import Votes
 

@@ -58,7 +58,7 @@ def read_file_rows(file: Opened, columns: Sequence[str] | None = None) -> Rows:
 
 
 def _parquet_rows(file: Opened, columns: Sequence[str] | None) -> Rows:
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped]
     from pyarrow import parquet
 
     number = 0
@@ -73,7 +73,9 @@ def _parquet_rows(file: Opened, columns: Sequence[str] | None) -> Rows:
                 number += 1
                 yield f"row {number}", row
     except UnicodeDecodeError as problem:
-        raise VotesError(f"{file.name}: text after row {number} is not UTF-8 ({problem.reason}); write it anew") from None
+        raise VotesError(
+            f"{file.name}: text after row {number} is not UTF-8 ({problem.reason}); write it anew"
+        ) from None
     except (pyarrow.ArrowException, OSError, ValueError) as problem:
         raise VotesError(f"{file.name}: broken Parquet: {str(problem).splitlines()[0]}") from None
 
@@ -132,7 +134,8 @@ def _inside(only: Mapping[str, Any]) -> Iterator[Any] | None:
             return iter(rows)
     if len(values) > 1 and all(isinstance(value, dict) for value in values):  # pandas, orient="columns"
         return (
-            {name: column.get(index) for name, column in only.items()} for index in dict.fromkeys(i for v in values for i in v)
+            {name: column.get(index) for name, column in only.items()}
+            for index in dict.fromkeys(i for v in values for i in v)
         )
     is_table = len(values) > 1 and all(isinstance(value, list) for value in values)
     if is_table and len({len(value) for value in values}) == 1 and len(values[0]) != 2:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ratings.files.columns import MOST_EXACT, Coded, Columns, rounded
 from ratings.files.formats import Layout
-from ratings.files.values import ID_SQL
+from ratings.files.values import ID_SQL, text_of
 from ratings.votes.collect import has_repeats, keys_of, numbering
 
 BATCH = 1 << 20
@@ -126,7 +126,8 @@ class _Scan:
         notes = tuple(rounded(hashes.pop(what)) for what in lost)
         if "battle" in hashes and self._is_huge():
             alone = {"battle": hashes["battle"]}
-            if not has_repeats(self._read({}, alone).hashes("battle")):
+            ids = self._read({}, alone).hashes("battle")
+            if ids is not None and not has_repeats(ids):
                 del hashes["battle"]
         parts = self._read(texts, hashes)
         battle = parts.hashes("battle")
@@ -159,7 +160,9 @@ class _Scan:
         if kind in ("DOUBLE", "FLOAT"):
             real = f"({column}::DOUBLE)"
             whole = f"{real} = trunc({real}) AND abs({real}) < 9007199254740992"
-            return f"CASE WHEN isnan({real}) THEN NULL WHEN {whole} THEN {real}::BIGINT::VARCHAR ELSE {real}::VARCHAR END"
+            return (
+                f"CASE WHEN isnan({real}) THEN NULL WHEN {whole} THEN {real}::BIGINT::VARCHAR ELSE {real}::VARCHAR END"
+            )
         if kind.endswith("[]") or kind.startswith(("STRUCT", "MAP")):
             return f"to_json({column})::VARCHAR"
         if kind in ("BLOB", "UNKNOWN") or kind.startswith(("UNION", "VARIANT")):
@@ -272,7 +275,7 @@ class _Parts:
         if what not in self._codes:
             return None
         codes, values = self.coded(what)
-        return Coded(codes, [value for (value,) in values])
+        return Coded(codes, [text_of(value) for (value,) in values])
 
     def hashes(self, what: str) -> NDArray[np.int64] | None:
         parts = self._codes.pop(what, None)
@@ -299,7 +302,7 @@ def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int
     """Return (n,) codes of the values that are not negative, -1 for the others, and these values by code."""
     if len(values) > HUGE:
         return _number_by_parts(values)
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped]
 
     encoded = pyarrow.array(values).dictionary_encode()
     found = encoded.dictionary.to_numpy(zero_copy_only=False)

@@ -27,7 +27,7 @@ _OFFSET = re.compile(r"\s+([+-]\d{2}:?(?:\d{2})?)$")
 
 
 def read_times(texts: Sequence[str | None]) -> NDArray[np.float64]:
-    """Return (n,) seconds since 1970, UTC, of a column's distinct texts; NaN where there is none or it is unreadable."""
+    """Return (n,) seconds since 1970, UTC, of a column's distinct texts; NaN for none or an unreadable one."""
     numbers = np.array([_number(text) for text in texts], dtype=np.float64)
     if _are_dates(texts, numbers):
         return np.array([_moment(text) for text in texts], dtype=np.float64)
@@ -66,11 +66,9 @@ def _moment(text: str | None) -> float:
     """Return the seconds since 1970 of a written time, NaN where it is none."""
     if not text:
         return np.nan
-    plain, zones = _ZONE.subn("", text)
-    plain = _OFFSET.sub(r"\1", plain)
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
+    plain = _OFFSET.sub(r"\1", _ZONE.sub("", text))
+    for read, spelling in ((datetime.fromisoformat, plain), (parsedate_to_datetime, text)):
         with suppress(ValueError, TypeError, IndexError, OverflowError):
-            moment = read(plain if read is datetime.fromisoformat else text)
-            is_told = moment.tzinfo is not None and not zones
-            return (moment if is_told else moment.replace(tzinfo=UTC)).timestamp()
+            moment = read(spelling)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     return np.nan

@@ -26,7 +26,7 @@ def text_of(value: Any) -> str | None:
     """Return any value of a file as text, None where there is none."""
     if isinstance(value, str):
         return _stripped(value)
-    if value is None or isinstance(value, float) and math.isnan(value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
         return str(value).lower()
@@ -48,15 +48,19 @@ def _stripped(text: str) -> str | None:
 def id_of(value: Any) -> str | None:
     """Return the text of an id, as it is written, None where there is none; `ID_SQL` says the same in SQL."""
     text = value if isinstance(value, str) else text_of(value)
-    if text is None or (len(text.encode(errors="replace")) < _SHORT or text[:1] == " ") and text.strip(" ") in EMPTY:
+    if text is None:
         return None
-    return text
+    may_be_empty = len(text.encode(errors="replace")) < _SHORT or text[:1] == " "
+    return None if may_be_empty and text.strip(" ") in EMPTY else text
 
 
 _SHORT = 1 + max(map(len, EMPTY))
 
 _SPELLINGS = ", ".join(f"'{text}'" for text in sorted(EMPTY))
-ID_SQL = f"CASE WHEN (strlen({{0}}) < {_SHORT} OR starts_with({{0}}, ' ')) AND trim({{0}}) IN ({_SPELLINGS}) THEN NULL ELSE {{0}} END"
+ID_SQL = (
+    f"CASE WHEN (strlen({{0}}) < {_SHORT} OR starts_with({{0}}, ' ')) AND trim({{0}}) IN ({_SPELLINGS}) "
+    "THEN NULL ELSE {0} END"
+)
 """An SQL expression of the id in the column {0} of text."""
 
 

@@ -4,14 +4,16 @@ A ledger is aggregated where it lies, and its votes are read one by one only whe
 more than their counts. A file is always read vote by vote.
 """
 
-from dataclasses import dataclass, field, replace
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import VotesError
+from ratings.files.naming import Naming
+from ratings.files.read import read_votes_file
 from ratings.ledger.reader import (
     read_ledger,
     read_ledger_by_category,
@@ -20,8 +22,6 @@ from ratings.ledger.reader import (
     read_ledger_votes,
 )
 from ratings.votes.counts import ALL, Counts, count, count_by_category, weighted_counts
-from ratings.files.naming import Naming
-from ratings.files.read import read_votes_file
 from ratings.votes.votes import Votes
 
 Styles = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -80,7 +80,7 @@ def read_ledger_source(path: Path, needs: Needs) -> Source:
     # Whatever is read after the votes may know some more of them, at the end.
     if needs.prompts:
         votes = replace(votes, prompt=read_ledger_prompts(path)[: votes.used])
-    counts = _weigh(path, votes) if needs.weights else count(votes)
+    counts = weigh(path, votes) if needs.weights else count(votes)
     source = Source(counts, votes, by_category)
     if not needs.styles:
         return source
@@ -97,7 +97,7 @@ def read_file_source(paths: Path | Sequence[Path], needs: Needs, naming: Naming 
     votes = read_votes_file(
         first, *more, naming=naming, details=needs.details, keep_left_out=needs.left_out or needs.styles
     )
-    counts = _weigh(first, votes) if needs.weights else count(votes)
+    counts = weigh(first, votes) if needs.weights else count(votes)
     by_category = count_by_category(votes) if needs.categories else {}
     by_category.pop(ALL, None)
     source = Source(counts, votes, by_category)
@@ -113,7 +113,7 @@ def read_file_source(paths: Path | Sequence[Path], needs: Needs, naming: Naming 
         return replace(source, no_styles=str(problem))
 
 
-def _weigh(path: Path, votes: Votes) -> Counts:
+def weigh(path: Path | str, votes: Votes) -> Counts:
     """Return counts with every vote weighed by 1 / (chance of its pair)."""
     chance = votes.probability
     if chance is None:

@@ -89,7 +89,9 @@ def collect(records: Iterable[Record], *, keep_left_out: bool = False) -> Votes:
         times.append(math.nan if record.time is None else record.time)
         if keep_left_out:
             places.append(record.where)
-    a, b, outcome, simulated, repeated, aside, battle, voter, prompt, category = (np.array(c, np.int64) for c in columns)
+    a, b, outcome, simulated, repeated, aside, battle, voter, prompt, category = (
+        np.array(c, np.int64) for c in columns
+    )
     rows = RawVotes(
         names=[*keys_of(names), None],
         a=a,

@@ -108,13 +108,12 @@ class Votes:
 
     def pair_of(self, part: slice) -> NDArray[np.int64]:
         """Return the same for some of the votes."""
-        return self.a[part].astype(np.int64) * len(self.models) + self.b[part]
+        return np.asarray(self.a[part].astype(np.int64) * len(self.models) + self.b[part])
 
 
 def keep(votes: Votes, use: NDArray[np.bool_]) -> Votes:
     """Return the votes of `votes` that the (n,) mask marks, each with all its columns; `read` stays."""
-    columns = ("a", "b", "outcome", "voter", "prompt", "probability", "time", "category")
-    columns += ("is_simulated", "is_repeated")
+    columns = ["a", "b", "outcome", "voter", "prompt", "probability", "time", "category", "is_simulated", "is_repeated"]
     present = {name: values[use] for name in columns if (values := getattr(votes, name)) is not None}
     return replace(votes, **present)
 

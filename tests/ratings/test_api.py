@@ -83,7 +83,7 @@ def test_every_public_name_is_there_and_seen_by_editors() -> None:
 
 def test_options_of_rate_are_those_of_the_command() -> None:
     command = vars(cli.parser().parse_args(["--votes", "votes.csv"]))
-    for name in ("db", "votes", "out", "png", "list_left_out"):
+    for name in ("db", "votes", "out", "png", "list_left_out", "columns", "outcomes"):
         del command[name]
     assert defaults(ratings.rate) == {**command, "category": ()}
 
@@ -183,8 +183,8 @@ def test_ledger_is_read_again_at_each_use(full_ledger: Path, tmp_path: Path) -> 
         ([1, 2], ratings.VotesError, "list is not votes"),
         (pd.DataFrame([ROWS[0]], columns=["a", "a", "winner"]), ratings.VotesError, "column 'a' stands twice"),
         ({"winner": ["model_a"]}, ratings.VotesError, "no votes in these columns: winner"),
-        ([("a", "b", "a")], ratings.UnknownOutcomeError, "row 1: unknown outcome 'a'"),
-        ([(1, 2, "tie")], ratings.VotesError, "model 1 is not text"),
+        ([("a", "b", "c")], ratings.UnknownOutcomeError, "row 1: unknown outcome 'c'"),
+        ([(["m"], 2, "tie")], ratings.VotesError, "model .*m.* is not a name"),
         ("no_such_file.csv", ratings.VotesError, "no such file"),
         (ROOT, ratings.VotesError, "is a directory"),
     ],
@@ -232,7 +232,7 @@ def test_nobody_to_rate_is_an_error() -> None:
 
 def test_what_rows_cannot_say_is_noted_or_refused() -> None:
     assert "style: rows: holds no replies to measure" in ratings.rate(ROWS, style=True).notes[0]
-    with pytest.raises(ratings.VotesError, match="rows: the votes do not say with what chance"):
+    with pytest.raises(ratings.VotesError, match="rows: the votes do not record with what chance"):
         ratings.rate(ROWS, weights=True)
 
 

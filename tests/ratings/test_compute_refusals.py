@@ -92,7 +92,7 @@ def write(content: str | bytes) -> Callable[[Path], list[str]]:
 TROUBLES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no rows": (write(HEADER), "no votes to rate by: read 0"),
     "one model": (write(HEADER + "a,a,tie\n"), "only one model has votes ('a')"),
-    "unknown outcome": (write(HEADER + "a,b,draw\n"), "row 1: unknown outcome 'draw'"),
+    "unknown outcome": (write(HEADER + "a,b,better\n"), "row 1: unknown outcome 'better'"),
     "truncated json": (write('[{"model_a": "a",'), "broken JSON at line 1"),
     "not utf-8": (write(HEADER.encode() + b"\xe9,b,tie\n"), "not UTF-8"),
     "wrong columns": (write("x,y\n1,2\n"), "no votes in these columns: x, y"),

@@ -8,7 +8,6 @@ from ratings.outcomes import (
     SPELLINGS,
     Outcome,
     check_ties,
-    parse_one_hot,
     parse_outcome,
     score,
 )
@@ -35,7 +34,7 @@ def test_spelling_of_the_ecosystem_is_understood(text: str, outcome: Outcome) ->
     assert parse_outcome(text) is outcome
 
 
-@pytest.mark.parametrize("text", ["", "TIE", "model_c", "tie(bothbad)", "nan", None, ["tie"]])
+@pytest.mark.parametrize("text", ["", "ties", "model_c", "tie(bothbad)", "nan", None, ["tie"]])
 def test_any_other_spelling_is_an_error_that_names_it(text: str) -> None:
     with pytest.raises(UnknownOutcomeError) as caught:
         parse_outcome(text)
@@ -53,23 +52,6 @@ def test_flip_swaps_the_winner_and_leaves_ties() -> None:
         Outcome.TIE,
         Outcome.BOTH_BAD,
     ]
-
-
-@pytest.mark.parametrize("one", [1, "1", 1.0, "1.0", True, "True"])
-def test_one_hot_columns_name_the_column_that_is_set(one: object) -> None:
-    assert parse_one_hot(one, 0, "0") is Outcome.A_WINS
-    assert parse_one_hot("0", one, None) is Outcome.B_WINS
-    assert parse_one_hot(False, "0.0", one) is Outcome.TIE
-
-
-def test_one_hot_without_a_set_column_says_nothing() -> None:
-    assert parse_one_hot(0, 0, 0) is None
-
-
-@pytest.mark.parametrize("values", [(1, 1, 0), (2, 0, 0), ("yes", 0, 0)])
-def test_contradictory_one_hot_columns_are_an_error(values: tuple[object, object, object]) -> None:
-    with pytest.raises(UnknownOutcomeError, match="winner_model_a="):
-        parse_one_hot(*values)
 
 
 def test_both_bad_is_half_a_win_or_dropped_by_name() -> None:
@@ -93,5 +75,5 @@ def test_unknown_treatment_of_ties_is_named() -> None:
 
 
 def test_no_spelling_is_of_two_outcomes() -> None:
-    assert len(SPELLINGS) == 15
+    assert len(SPELLINGS) == 24
     assert sorted({outcome.column for outcome in OUTCOMES}) == ["a_wins", "b_wins", "both_bad", "ties"]

@@ -1,0 +1,307 @@
+"""Votes as people have them: each spelling, container and habit is read as a person would, or named for what it is."""
+
+import bz2
+import io
+import json
+import lzma
+import os
+import threading
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ratings.errors import SettingsError, UnknownOutcomeError, VotesError
+from ratings.files.frames import read_frame
+from ratings.files.naming import Naming, read_naming
+from ratings.files.read import read_votes_file
+from ratings.outcomes import OUTCOMES
+from ratings.votes.votes import Votes
+
+CSV = "model_a,model_b,winner\nx,y,model_a\ny,x,tie\n"
+READ = [("x", "y", "model_a"), ("y", "x", "tie")]
+
+
+def said(votes: Votes) -> list[tuple[str, str, str]]:
+    """Return the votes as (model_a, model_b, outcome)."""
+    return [
+        (votes.models[a], votes.models[b], OUTCOMES[code].value)
+        for a, b, code in zip(votes.a, votes.b, votes.outcome, strict=True)
+    ]
+
+
+def read(folder: Path, content: str | bytes, **named: Any) -> Votes:
+    """Return the votes of a file with this content."""
+    path = folder / "votes"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_votes_file(path, **named)
+
+
+def outcomes(folder: Path, column: str, values: list[str], **named: Any) -> list[str]:
+    """Return what the values of an outcome's column are read as."""
+    rows = "".join(f"x,y,{value}\n" for value in values)
+    return [outcome for _, _, outcome in said(read(folder, f"model_a,model_b,{column}\n{rows}", **named))]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("winner", "A B Tie"),
+        ("winner", "a b tie"),
+        ("winner", "1 0 0.5"),
+        ("winner", "x y draw"),
+        ("choice", "left right tie"),
+        ("outcome", "model_a model_b tie"),
+        ("verdict", "MODEL_A Model_B DRAW"),
+    ],
+)
+def test_spellings_of_an_outcome(tmp_path: Path, column: str, values: str) -> None:
+    assert outcomes(tmp_path, column, values.split()) == ["model_a", "model_b", "tie"]
+
+
+def test_index_of_the_accepted_reply(tmp_path: Path) -> None:
+    assert outcomes(tmp_path, "acceptedIndex", ["0", "1"]) == ["model_a", "model_b"]
+
+
+def test_scores_are_read_with_a_note(tmp_path: Path) -> None:
+    (note,) = read(tmp_path, "model_a,model_b,winner\nx,y,1\nx,y,0\n").notes
+    assert note.startswith("winner 1 is read as a win of the first model")
+
+
+def test_name_that_is_also_a_side_has_to_be_told(tmp_path: Path) -> None:
+    rows = "model_a,model_b,winner\nb,a,a\n"
+    with pytest.raises(VotesError, match=r"row 1: winner 'a' is a side and the name of a model.*--outcomes names"):
+        read(tmp_path, rows)
+    assert said(read(tmp_path, rows, naming=read_naming(None, "names"))) == [("b", "a", "model_b")]
+    assert said(read(tmp_path, rows, naming=read_naming(None, "a=model_a"))) == [("b", "a", "model_a")]
+    assert said(read(tmp_path, "model_a,model_b,winner\na,b,a\n")) == [("a", "b", "model_a")]
+
+
+def test_unknown_outcome_lists_what_is_accepted_and_no_source_file(tmp_path: Path) -> None:
+    with pytest.raises(UnknownOutcomeError, match=r"'better'; accepted are .*--outcomes") as caught:
+        outcomes(tmp_path, "winner", ["better"])
+    assert ".py" not in str(caught.value)
+    assert outcomes(tmp_path, "winner", ["better"], naming=read_naming(None, "better=both_bad")) == ["both_bad"]
+
+
+def test_columns_of_any_name(tmp_path: Path) -> None:
+    naming = read_naming("model_a=l,model_b=r,winner=said,voter=who", None)
+    votes = read(tmp_path, "l,r,said,who\nx,y,A,me\ny,x,tie,me\n", naming=naming)
+    assert said(votes) == READ
+    assert votes.voter_ids is not None
+    assert votes.voter_ids[0] == "me"
+    with pytest.raises(VotesError, match="no column 'lost' for winner; there are l, r, said"):
+        read(tmp_path, "l,r,said\nx,y,A\n", naming=Naming({"winner": "lost"}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "outcomes", "message"),
+    [
+        ("winner", None, "--columns: 'winner' is no pair"),
+        ("won=a", None, "'won' is no part of a vote"),
+        ("winner=a,winner=b", None, "'winner' stands twice"),
+        (None, "1=first", "'first' is none of both_bad, model_a, model_b, tie"),
+    ],
+)
+def test_naming_that_makes_no_sense_is_refused(columns: str | None, outcomes: str | None, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_naming(columns, outcomes)
+
+
+@pytest.mark.parametrize("no", ["0", "f", "False", "no", "0.0"])
+def test_votes_with_names_showing_are_left_out_in_every_spelling(tmp_path: Path, no: str) -> None:
+    votes = read(tmp_path, f"model_a,model_b,winner,anony\nx,y,A,{no}\nx,y,A,t\nx,y,A,\nx,y,A,well\n")
+    assert votes.used == 2
+    assert votes.left_out == {"not anonymous": 1, "anony is neither true nor false": 1}
+
+
+@pytest.mark.parametrize("empty", ["", "NULL", "\\N", "NA", "None", "nan", "  "])
+def test_empty_names_are_missing_and_no_contestant(tmp_path: Path, empty: str) -> None:
+    votes = read(tmp_path, f"model_a,model_b,winner,judge\nx,y,A,{empty}\nx,{empty},B,v\n")
+    assert (votes.models, votes.left_out, votes.voter) == (("x", "y"), {"missing model": 1}, None)
+
+
+def test_blanks_around_a_name_are_taken_off(tmp_path: Path) -> None:
+    assert read(tmp_path, "model_a,model_b,winner\n x,y\u00a0,A\nx\u200b,y,B\n").models == ("x", "y")
+
+
+def test_names_that_look_alike_are_kept_apart_and_noted(tmp_path: Path) -> None:
+    votes = read(tmp_path, "model_a,model_b,winner\ngpt 4,y,A\nGPT 4,y,A\ngp\u200bt 4,y,B\nz\u00e9,y,B\nze\u0301,y,A\n")
+    assert len(votes.models) == 6
+    (note,) = votes.notes
+    assert "'GPT 4' and 'gpt 4' and 'gp\\u200bt 4'; 'ze\\u0301' and 'z\\xe9'" in note
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2024-05-24 12:00:00 UTC",
+        "2024-05-24T12:00:00Z",
+        "2024-05-24 14:00:00.000+02:00",
+        "Fri, 24 May 2024 12:00:00 GMT",
+        "Fri, 24 May 2024 14:00:00 +0200",
+        "1716552000",
+        "1716552000000",
+        "1716552000000000",
+        "1716552000.0",
+        "45436.5",
+    ],
+)
+def test_times_of_all_kinds(tmp_path: Path, time: str) -> None:
+    votes = read(tmp_path, f'model_a,model_b,winner,timestamp\nx,y,A,"{time}"\n')
+    assert votes.time is not None
+    assert votes.time.tolist() == [1716552000.0]
+
+
+@pytest.mark.parametrize("date", ["2024-05-24", "20240524", "45436"])
+def test_dates_are_the_start_of_their_day(tmp_path: Path, date: str) -> None:
+    votes = read(tmp_path, f"model_a,model_b,winner,timestamp\nx,y,A,{date}\n")
+    assert votes.time is not None
+    assert votes.time.tolist() == [1716508800.0]
+
+
+def test_time_that_cannot_be_read_costs_the_vote_nothing_else(tmp_path: Path) -> None:
+    votes = read(tmp_path, "model_a,model_b,winner,timestamp\nx,y,A,soon\nx,y,A,2024-05-24\n")
+    assert votes.used == 2
+    assert votes.notes == ("1 vote with a time that cannot be read, such as 'soon'",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CSV.replace(",", ";"),
+        CSV.replace(",", "\t"),
+        CSV.replace(",", "|"),
+        "sep=;\n" + CSV.replace(",", ";"),
+        CSV.replace("\n", ",,\n"),
+        CSV.replace("\n", "\r\n"),
+        CSV.encode("utf-16"),
+        CSV.encode("utf-8-sig"),
+        bz2.compress(CSV.encode()),
+        lzma.compress(CSV.encode()),
+        json.dumps(
+            {
+                "data": [
+                    {"model_a": "x", "model_b": "y", "winner": "A"},
+                    {"model_a": "y", "model_b": "x", "winner": "tie"},
+                ]
+            }
+        ),
+        json.dumps(
+            {"model_a": {"0": "x", "1": "y"}, "model_b": {"0": "y", "1": "x"}, "winner": {"0": "A", "1": "tie"}}
+        ),
+        json.dumps(
+            {"columns": ["model_a", "model_b", "winner"], "index": [0, 1], "data": [["x", "y", "A"], ["y", "x", "tie"]]}
+        ),
+        json.dumps({"model_a": "x", "model_b": "y", "winner": "A"}, indent=1)
+        + json.dumps({"model_a": "y", "model_b": "x", "winner": "tie"}, indent=1),
+    ],
+    ids=str,
+)
+def test_containers(tmp_path: Path, content: str | bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(read(tmp_path, content)) == READ
+    monkeypatch.setattr("ratings.files.read.LARGE", 0)
+    assert said(read(tmp_path, content)) == READ
+
+
+def test_archive_with_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "votes.zip"
+    for names in (["votes.csv"], ["votes.csv", "__MACOSX/._votes.csv"]):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, CSV)
+        assert said(read_votes_file(path)) == READ
+    for names, message in ((["a.csv", "b.csv"], "holds 2 files"), (["xl/workbook.xml"], "Excel workbook; save")):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, CSV)
+        with pytest.raises(VotesError, match=message):
+            read_votes_file(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\x80\x04\x95", "pickle"),
+        (b"ARROW1\0\0", "Feather"),
+        (b"\xd0\xcf\x11\xe0", "Excel"),
+    ],
+)
+def test_what_is_no_file_of_votes_is_named_for_what_it_is(tmp_path: Path, content: bytes, what: str) -> None:
+    with pytest.raises(VotesError, match=what):
+        read(tmp_path, content)
+
+
+def test_numbers_are_names_in_json_as_in_csv(tmp_path: Path) -> None:
+    rows = [{"model_a": 1, "model_b": 2.5, "winner": "A"}]
+    assert read(tmp_path, json.dumps(rows)).models == read(tmp_path, "model_a,model_b,winner\n1,2.5,A\n").models
+
+
+def test_integer_of_any_length_is_an_id(tmp_path: Path) -> None:
+    row = '{"model_a": "x", "model_b": "y", "winner": "A", "judge": ' + "9" * 4400 + "}"
+    votes = read(tmp_path, row)
+    assert votes.voter_ids is not None
+    assert votes.voter_ids[0] == "9" * 4400
+
+
+def test_several_files_are_read_as_one(tmp_path: Path) -> None:
+    head = "question_id,model_a,model_b,winner,judge,tstamp\n"
+    (tmp_path / "1.csv").write_text(head + "q1,x,y,A,u,1\nq2,y,z,A,v,2\n")
+    rows = [{"model_a": "z", "model_b": "x", "winner": "B", "question_id": "q2", "judge": "w", "tstamp": 3}]
+    rows += [rows[0] | {"question_id": "q4", "judge": "u"}]
+    (tmp_path / "2.json").write_text(json.dumps(rows))
+    votes = read_votes_file(tmp_path / "*.*")
+    assert said(votes) == [("x", "y", "model_a"), ("y", "z", "model_a"), ("z", "x", "model_b")]
+    assert votes.left_out == {"duplicate id": 1}
+    assert votes.voter is not None
+    assert votes.voter_ids is not None
+    assert [votes.voter_ids[code] for code in votes.voter.tolist()] == ["u", "v", "u"]
+    with pytest.raises(VotesError, match="no file matches"):
+        read_votes_file(tmp_path / "*.parquet")
+
+
+def test_file_given_twice_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(CSV)
+    votes = read_votes_file(tmp_path / "a", tmp_path / "a")
+    assert votes.used == 4
+    assert "the same content as a file before it" in votes.notes[0]
+    rows = CSV.split("\n", 1)[1] * 10
+    assert "is a file in there twice?" in read(tmp_path, CSV.split("\n")[0] + "\n" + rows + rows).notes[0]
+
+
+def test_pipe_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(CSV,))
+    writer.start()
+    assert said(read_votes_file(tmp_path / "pipe")) == READ
+    writer.join()
+
+
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(CSV.encode())))
+    assert said(read_votes_file(Path("-"))) == READ
+
+
+def test_ids_that_were_rounded_before_are_not_used(tmp_path: Path) -> None:
+    rows = [{"model_a": "x", "model_b": "y", "winner": "A", "question_id": 2.0**60, "tstamp": 1.0}] * 2
+    frame = pd.DataFrame(rows)
+    frame.to_parquet(tmp_path / "p")
+    for votes in (
+        read_frame(frame),
+        read_votes_file(tmp_path / "p"),
+        read_votes_file(tmp_path / "p", keep_left_out=True),
+    ):
+        assert votes.used == 2
+        assert votes.notes[0].startswith("question_id holds floating-point numbers too large to be exact")
+
+
+def test_frame_with_a_column_twice_is_refused() -> None:
+    frame = pd.DataFrame([["x", "y", "A", "B"]], columns=["model_a", "model_b", "winner", "winner"])
+    with pytest.raises(VotesError, match="column 'winner' stands twice"):
+        read_frame(frame)

@@ -1,12 +1,12 @@
 """Large files of votes read by columns, with DuckDB.
 
-DuckDB reads CSV, JSON and Parquet of any size in parallel and only the columns it is asked for. They come in parts,
-and of each part only codes are kept: 20 bytes a vote at most, so that a hundred million need no more than 2 GB. What
-the values mean is decided in columns.py, as for a file that is read row by row (rows.py), and where a
-value is such that only that reader can judge, this one gives up with `GiveUp`.
+DuckDB reads CSV, JSON and Parquet of any size in parallel and only the columns it is asked for. What comes back is
+63 bits of a hash for each id and each combination of the columns of a vote, and once the texts behind each such
+combination, which columns.py reads as it does those of a file that is read row by row (rows.py). Where a value is such
+that only that reader can judge, this one gives up with `GiveUp`; it does so too where two combinations have the same
+hash, or two ids that seem to occur twice.
 
-Ids become 63 bits of DuckDB's hash. Two ids with the same hash would count as a duplicate, so ids that seem to occur
-twice are compared as texts before that is believed.
+A hundred million votes need 2 GB: what comes back comes in parts, of which only codes are kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,16 +22,22 @@ from numpy.typing import NDArray
 from ratings.files.columns import MOST_EXACT, Coded, Columns, rounded
 from ratings.files.formats import Layout
 from ratings.files.values import ID_SQL, text_of
-from ratings.votes.collect import has_repeats, keys_of, numbering
+from ratings.votes.collect import CHUNK, has_repeats
 
 BATCH = 1 << 20
-"""Rows in a part."""
+"""Rows in a part of a huge file."""
 
-MEMORY = "768MB"
-"""What DuckDB may use; beyond it, it writes to a temporary folder."""
+MEMORY = "192MB"
+"""What DuckDB may use of memory; beyond it, it writes to a temporary folder."""
 
-LONGEST_LINE = 1 << 24
-"""Bytes of a CSV line, or a JSON object, above which the reader by rows is asked."""
+MORE_MEMORY = "768MB"
+"""The same for huge files, JSON, and queries that failed for want of it."""
+
+BUFFER = 1 << 22
+"""Bytes of a CSV file that are held for each thread; half of it is the longest line before the reader by rows is asked."""
+
+LONGEST_OBJECT = 1 << 24
+"""Bytes of the longest JSON object before the reader by rows is asked."""
 
 HUGE = 1 << 24
 """Rows above which memory is saved at the cost of time."""
@@ -70,12 +76,12 @@ class Table:
             return (
                 f"read_csv({paths}, auto_detect = false, header = true, skip = {self.skipped}, strict_mode = true, "
                 f"delim = {_text(self.delimiter)}, quote = '\"', escape = '\"', nullstr = '', {packed}, "
-                f"max_line_size = {LONGEST_LINE}, buffer_size = {2 * LONGEST_LINE}, columns = {{{columns}}})"
+                f"max_line_size = {BUFFER // 2}, buffer_size = {BUFFER}, columns = {{{columns}}})"
             )
         columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in self.columns)
         shape = "array" if self.kind == JSON_ARRAY else "newline_delimited"
         return (
-            f"read_json({paths}, format = '{shape}', {packed}, maximum_object_size = {LONGEST_LINE}, "
+            f"read_json({paths}, format = '{shape}', {packed}, maximum_object_size = {LONGEST_OBJECT}, "
             f"columns = {{{columns}}})"
         )
 
@@ -113,36 +119,43 @@ class _Scan:
     def __init__(self, table: Table, layout: Layout, wanted: frozenset[str], ask: Any) -> None:
         self.table, self.layout, self.wanted, self.ask = table, layout, wanted, ask
         self.types = self._types()
+        self.is_huge = table.kind == PARQUET and self._one("count(*)") > HUGE
+        if self.is_huge or table.kind in (JSON_LINES, JSON_ARRAY):
+            ask.execute(f"SET memory_limit = '{MORE_MEMORY}'")
 
     def columns(self) -> Columns:
+        """Return what is wanted."""
         layout = self.layout
-        texts = {"vote": layout.vote}
-        texts |= {"category": layout.categories} if "category" in self.wanted and layout.categories else {}
-        single = {"time": layout.time, "probability": layout.probability}
-        texts |= {what: (name,) for what, name in single.items() if name and what in self.wanted}
-        hashed = {"battle": layout.battle_id, "voter": layout.voter, "prompt": layout.prompt}
-        hashes = {what: name for what, name in hashed.items() if name and what in self.wanted}
-        lost = [what for what, name in hashes.items() if self._is_rounded(name)]
-        notes = tuple(rounded(hashes.pop(what)) for what in lost)
-        if "battle" in hashes and self._is_huge():
-            alone = {"battle": hashes["battle"]}
-            ids = self._read({}, alone).hashes("battle")
-            if ids is not None and not has_repeats(ids):
-                del hashes["battle"]
-        parts = self._read(texts, hashes)
-        battle = parts.hashes("battle")
-        if battle is not None and has_repeats(battle) and self._is_ambiguous(hashes["battle"]):
+        texts = self._chosen(vote=layout.vote, category=layout.categories)
+        texts |= {
+            what: (name,) for what, name in self._chosen(time=layout.time, probability=layout.probability).items()
+        }
+        ids = self._chosen(battle=layout.battle_id, voter=layout.voter, prompt=layout.prompt)
+        lost = [what for what, name in ids.items() if self._is_rounded(name)]
+        notes = tuple(rounded(ids.pop(what)) for what in lost)
+        if self.is_huge and "battle" in ids and not has_repeats(self._numbers({"battle": ids["battle"]}, {})["battle"]):
+            del ids["battle"]  # there is no memory for ids and voters at once
+        numbers = self._numbers(ids, texts)
+        if "battle" in ids and has_repeats(numbers["battle"]) and self._is_ambiguous(ids["battle"]):
             raise GiveUp("two ids have the same hash")
+        coded = {what: self._coded(numbers.pop(what), names) for what, names in texts.items()}
         return Columns(
-            vote=parts.coded("vote"),
-            battle=battle,
-            voter=self._voters(parts, hashes.get("voter")),
-            prompt=parts.hashes("prompt"),
-            time=parts.single("time"),
-            probability=parts.single("probability"),
-            category=parts.coded("category") if "category" in texts else None,
+            vote=coded["vote"],
+            battle=numbers.get("battle"),
+            voter=self._voters(numbers.pop("voter"), ids["voter"]) if "voter" in ids else None,
+            prompt=numbers.get("prompt"),
+            time=_single(coded.get("time")),
+            probability=_single(coded.get("probability")),
+            category=coded.get("category"),
             notes=notes,
         )
+
+    def _chosen(self, **columns: Any) -> dict[str, Any]:
+        """Return the columns that are there and wanted."""
+        return {what: of for what, of in columns.items() if of and (what == "vote" or what in self.wanted)}
+
+    def _one(self, expression: str) -> Any:
+        return self.ask.sql(f"SELECT {expression} FROM {self.table.source}").fetchall()[0][0]
 
     def _types(self) -> dict[str, str]:
         """Return the type of each column that is looked at, of a Parquet file."""
@@ -170,49 +183,69 @@ class _Scan:
         return f"{column}::VARCHAR"
 
     def _is_rounded(self, name: str) -> bool:
-        if self.types.get(name) not in ("DOUBLE", "FLOAT"):
-            return False
-        query = f"SELECT max(abs({self.table.column(name)})) FROM {self.table.source}"
-        return float(self.ask.sql(query).fetchall()[0][0] or 0) >= MOST_EXACT
+        is_real = self.types.get(name) in ("DOUBLE", "FLOAT")
+        return is_real and float(self._one(f"max(abs({self.table.column(name)}))") or 0) >= MOST_EXACT
 
-    def _is_huge(self) -> bool:
-        """Return whether ids and voters together would need too much memory; they then come one after the other."""
-        query = f"SELECT count(*) FROM {self.table.source}"
-        return self.table.kind == PARQUET and self.ask.sql(query).fetchall()[0][0] > HUGE
-
-    def _read(self, texts: dict[str, tuple[str, ...]], hashes: dict[str, str]) -> "_Parts":
-        values = [self._value(name) for names in texts.values() for name in names]
-        values += [self._hash(name) for name in hashes.values()]
-        chosen = ", ".join(f"{value} AS v{i}" for i, value in enumerate(values))
-        parts = _Parts(texts, hashes)
-        for batch in self.ask.sql(f"SELECT {chosen} FROM {self.table.source}").to_arrow_reader(BATCH):
-            parts.add(batch)
-        return parts
+    def _numbers(self, ids: dict[str, str], texts: dict[str, tuple[str, ...]]) -> dict[str, NDArray[np.int64]]:
+        """Return the (n,) numbers of each id and combination of columns, from 0 on; NONE for no id."""
+        chosen = {what: self._hash(name) for what, name in ids.items()}
+        chosen |= {what: self._together(names) for what, names in texts.items()}
+        listed = ", ".join(f"{expression} AS {what}" for what, expression in chosen.items())
+        found = self.ask.sql(f"SELECT {listed} FROM {self.table.source}")
+        if self.is_huge:
+            parts: dict[str, list[NDArray[np.int64]]] = {what: [] for what in chosen}
+            for batch in found.to_arrow_reader(BATCH):
+                for i, what in enumerate(chosen):
+                    parts[what].append(batch.column(i).to_numpy())
+            numbers = {what: _joined(parts[what]) for what in chosen}
+        else:
+            numbers = found.fetchnumpy()
+        if any((numbers[what] == ROUNDED).any() for what in ids):
+            raise GiveUp("an id is a number with a fraction")
+        return numbers
 
     def _hash(self, name: str) -> str:
         """Return the expression of an id's number: NONE for no id, ROUNDED for a JSON number with a fraction."""
-        value = self._id(name)
-        tests = f"WHEN {value} IS NULL THEN {NONE}"
+        tests = f"WHEN {self._id(name)} IS NULL THEN {NONE}"
+        text = self._value(name)
         if self.table.kind in (JSON_LINES, JSON_ARRAY):
-            text = self._value(name)
             real = f"contains({text}, '.') AND try_cast({text} AS DOUBLE) IS NOT NULL"
             tests += f" WHEN strlen({text}) < 26 AND {real} THEN {ROUNDED}"
-        return f"CASE {tests} ELSE (hash({self._value(name)}) >> 1)::BIGINT END"
+        return f"CASE {tests} ELSE (hash({text}) >> 1)::BIGINT END"
 
     def _id(self, name: str) -> str:
         return ID_SQL.format(f"({self._value(name)})")
+
+    def _together(self, names: Sequence[str]) -> str:
+        return f"(hash({', '.join(map(self._value, names))}) >> 1)::BIGINT"
 
     def _is_ambiguous(self, name: str) -> bool:
         value = self._id(name)
         query = f"SELECT 1 FROM {self.table.source} GROUP BY hash({value}) HAVING count(DISTINCT {value}) > 1 LIMIT 1"
         return bool(self.ask.sql(query).fetchall())
 
-    def _voters(self, parts: "_Parts", name: str | None) -> Coded | None:
-        numbers = parts.hashes("voter")
-        if numbers is None or name is None:
-            return None
+    def _coded(self, numbers: NDArray[np.int64], names: Sequence[str]) -> Coded:
+        """Return codes for the numbers of combinations, and the combinations."""
+        values = ", ".join(f"{self._value(name)} AS v{i}" for i, name in enumerate(names))
+        every = ", ".join(f"v{i}" for i in range(len(names)))
+        query = f"SELECT (hash({every}) >> 1)::BIGINT AS h, {every} FROM (SELECT {values} FROM {self.table.source})"
+        rows = self.ask.sql(f"{query} GROUP BY ALL ORDER BY h").fetchall()
+        known = np.array([row[0] for row in rows], dtype=np.int64)
+        if len(known) > 1 and not (known[1:] > known[:-1]).all():
+            raise GiveUp("two combinations have the same hash")
+        codes = np.empty(len(numbers), dtype=np.uint16 if len(rows) < 2**16 else np.int32)
+        for start in range(0, len(numbers), CHUNK):
+            codes[start : start + CHUNK] = np.searchsorted(known, numbers[start : start + CHUNK])
+        return Coded(codes, [row[1:] for row in rows])
+
+    def _voters(self, numbers: NDArray[np.int64], name: str) -> Coded:
         codes, found = number(numbers)
         return Coded(codes, _Texts(self.table, self._id(name), found))
+
+
+def _single(column: Coded | None) -> Coded | None:
+    """Return a column whose values are tuples of one as one whose values are texts."""
+    return None if column is None else Coded(column.codes, [text_of(value) for (value,) in column.values])
 
 
 class _Texts(Sequence[str]):
@@ -235,61 +268,9 @@ class _Texts(Sequence[str]):
         return dict(rows)
 
 
-class _Parts:
-    """The codes of the parts read so far."""
-
-    def __init__(self, texts: dict[str, tuple[str, ...]], hashes: dict[str, str]) -> None:
-        self._texts, self._hashed = texts, list(hashes)
-        self._numbers = {what: numbering() for what in texts}
-        self._codes: dict[str, list[NDArray[Any]]] = {what: [] for what in [*texts, *hashes]}
-
-    def add(self, batch: Any) -> None:
-        """Take one Arrow record batch, whose columns are those of the texts and then the hashes."""
-        first = 0
-        for what, names in self._texts.items():
-            self._codes[what].append(self._coded(what, [batch.column(first + i) for i in range(len(names))]))
-            first += len(names)
-        for i, what in enumerate(self._hashed):
-            self._codes[what].append(batch.column(first + i).to_numpy(zero_copy_only=False))
-
-    def _coded(self, what: str, columns: Sequence[Any]) -> NDArray[np.int32]:
-        """Return the codes of the combinations of one part, in the numbering of all parts."""
-        encoded = [column.dictionary_encode(null_encoding="encode") for column in columns]
-        together = np.zeros(len(columns[0]), dtype=np.int64)
-        for one in encoded:
-            together = together * len(one.dictionary) + one.indices.to_numpy(zero_copy_only=False)
-        local, found = number(together)
-        values = []
-        for one in reversed(encoded):
-            found, place = np.divmod(found, max(len(one.dictionary), 1))
-            texts = one.dictionary.to_pylist()
-            values.append([texts[i] for i in place.tolist()])
-        numbers = self._numbers[what]
-        return np.array([numbers[key] for key in zip(*reversed(values), strict=True)], dtype=np.int32)[local]
-
-    def coded(self, what: str) -> Coded:
-        values = keys_of(self._numbers[what])
-        return Coded(_joined(self._codes.pop(what), np.uint16 if len(values) < 2**16 else np.int32), values)
-
-    def single(self, what: str) -> Coded | None:
-        if what not in self._codes:
-            return None
-        codes, values = self.coded(what)
-        return Coded(codes, [text_of(value) for (value,) in values])
-
-    def hashes(self, what: str) -> NDArray[np.int64] | None:
-        parts = self._codes.pop(what, None)
-        if parts is None:
-            return None
-        joined = _joined(parts, np.int64)
-        if (joined == ROUNDED).any():
-            raise GiveUp("an id is a number with a fraction")
-        return joined
-
-
-def _joined(parts: list[NDArray[Any]], kind: Any) -> NDArray[Any]:
+def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Return the parts as one array; each is let go as soon as it is copied."""
-    joined = np.empty(sum(map(len, parts)), dtype=kind)
+    joined = np.empty(sum(map(len, parts)), dtype=np.int64)
     end = len(joined)
     while parts:
         part = parts.pop()
@@ -299,28 +280,16 @@ def _joined(parts: list[NDArray[Any]], kind: Any) -> NDArray[Any]:
 
 
 def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return (n,) codes of the values that are not negative, -1 for the others, and these values by code."""
-    if len(values) > HUGE:
-        return _number_by_parts(values)
-    import pyarrow  # type: ignore[import-untyped]
+    """Return (n,) codes of the values that are not negative, -1 for the others, and these values by code.
 
-    encoded = pyarrow.array(values).dictionary_encode()
-    found = encoded.dictionary.to_numpy(zero_copy_only=False)
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    if (none := np.flatnonzero(found < 0)).size:
-        order = np.full(len(found), -1, dtype=np.int32)
-        order[found >= 0] = np.arange(len(found) - len(none))
-        codes = order[codes]
-    return codes, found[found >= 0]
-
-
-def _number_by_parts(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return what `number` does, in sixteen parts, as all at once would need several times the memory."""
+    Many values are numbered in sixteen parts, as all at once would need several times the memory.
+    """
+    parts = 1 if len(values) <= HUGE else 16
     codes = np.full(len(values), -1, dtype=np.int32)
     found: list[NDArray[np.int64]] = []
     size = 0
-    for last in range(16):
-        mine = np.flatnonzero(values & 15 == last)
+    for last in range(parts):
+        mine = np.flatnonzero((values >= 0) if parts == 1 else (values & 15 == last))
         mine = mine[values[mine] >= 0]
         distinct, place = np.unique(values[mine], return_inverse=True)
         codes[mine] = size + place

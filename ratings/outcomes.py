@@ -71,9 +71,7 @@ _TABLE = {
         0.0, False, Outcome.A_WINS, "b_wins", ("rightvote", "right", "winner_model_b", "b", "0", "0.0")
     ),
     Outcome.TIE: _Facts(0.5, True, Outcome.TIE, "ties", ("tievote", "winner_tie", "draw", "0.5")),
-    Outcome.BOTH_BAD: _Facts(
-        None, False, Outcome.BOTH_BAD, "both_bad", ("bothbad", "bothbad_vote", "tie (bothbad)", "both bad")
-    ),
+    Outcome.BOTH_BAD: _Facts(None, False, Outcome.BOTH_BAD, "both_bad", ("bothbad", "bothbad_vote", "tie (bothbad)")),
 }
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)

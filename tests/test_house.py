@@ -123,10 +123,18 @@ TESTED_IN = {
     "ratings/scale.py": "tests/ratings/test_compute.py",
     "ratings/votes/collect.py": "tests/ratings/ledger/test_reader.py",
     **{
-        f"ratings/votes/{name}.py": "tests/ratings/votes/test_files.py"
-        for name in ("columnar", "counts", "formats", "votes")
+        f"ratings/files/{name}.py": "tests/ratings/files/test_two_readers.py"
+        for name in ("columns", "frames", "rows", "scan")
     },
-    "ratings/votes/reply_styles.py": "tests/ratings/report/test_sources.py",
+    **{
+        f"ratings/files/{name}.py": "tests/ratings/files/test_what_people_have.py"
+        for name in ("containers", "formats", "naming", "times", "values")
+    },
+    "ratings/files/reply_styles.py": "tests/ratings/report/test_sources.py",
+    **{
+        f"ratings/votes/{name}.py": "tests/ratings/files/test_what_people_have.py"
+        for name in ("counts", "lookalikes", "votes")
+    },
     **{
         f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
         for name in ("list", "number", "passage", "word")

@@ -75,5 +75,5 @@ def test_unknown_treatment_of_ties_is_named() -> None:
 
 
 def test_no_spelling_is_of_two_outcomes() -> None:
-    assert len(SPELLINGS) == 24
+    assert len(SPELLINGS) == 23
     assert sorted({outcome.column for outcome in OUTCOMES}) == ["a_wins", "b_wins", "both_bad", "ties"]

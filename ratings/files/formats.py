@@ -118,11 +118,10 @@ def recognise(where: object, columns: Collection[str], naming: Naming | None = N
 
 def read_vote(layout: Layout, values: Sequence[Any]) -> Record:
     """Return the record of one row's values of `layout.vote`. Raises VotesError for a value that is none."""
-    size = len(layout.shape.columns)
-    record = layout.shape.read(values[:size], layout.naming)
+    record = layout.shape.read(values, layout.naming)
     if not layout.marks:
         return record
-    set_aside, is_simulated, is_repeated = _read_marks(layout.marks, tuple(values[size:]))
+    set_aside, is_simulated, is_repeated = _read_marks(layout.marks, tuple(values[len(layout.shape.columns) :]))
     if not (set_aside or is_simulated or is_repeated):
         return record
     return record._replace(set_aside=record.set_aside or set_aside, is_simulated=is_simulated, is_repeated=is_repeated)
@@ -206,7 +205,7 @@ def _shapes(columns: Collection[str], naming: Naming) -> Iterator[Shape]:
         if set(_ONE_HOT) <= set(columns):
             yield Shape((a, b, *_ONE_HOT), _read_one_hot)
     if {"type", "models"} <= set(columns) or {"type", "tstamp"} <= set(columns):  # a log may open with a chat
-        yield Shape(tuple(name for name in ("type", "models", "states") if name in columns), _read_log)
+        yield Shape(("type", "models", "states"), _read_log)
 
 
 def _read_winner(values: Sequence[Any], naming: Naming) -> Record:
@@ -215,21 +214,30 @@ def _read_winner(values: Sequence[Any], naming: Naming) -> Record:
         return Record(a, b, None)
     if said in naming.outcomes:
         return Record(a, b, naming.outcomes[said])
-    by_name = None if a == b else {a: Outcome.A_WINS, b: Outcome.B_WINS}.get(said)
+    by_name = None
+    if (said == a) != (said == b):
+        by_name = Outcome.A_WINS if said == a else Outcome.B_WINS
     if by_name and naming.has_names:
         return Record(a, b, by_name)
-    try:
-        spelled = parse_outcome(said)
-    except UnknownOutcomeError:
-        if by_name is None:
-            raise UnknownOutcomeError(shorten(said)) from None
-        return Record(a, b, by_name)
-    if by_name not in (None, spelled):
+    spelled = _spelled(said)
+    if by_name is None:
+        if spelled is None:
+            raise UnknownOutcomeError(shorten(said))
+        return Record(a, b, spelled)
+    if spelled not in (None, by_name):
         raise VotesError(
             f"winner {said!r} is a side and the name of a model, and they disagree; give --outcomes names, or "
             f"--outcomes {said}={spelled.value}"
         )
-    return Record(a, b, spelled)
+    return Record(a, b, by_name)
+
+
+@lru_cache(1 << 12)
+def _spelled(said: str) -> Outcome | None:
+    try:
+        return parse_outcome(said)
+    except UnknownOutcomeError:
+        return None
 
 
 def _read_index(values: Sequence[Any], naming: Naming) -> Record:
@@ -242,9 +250,9 @@ def _read_index(values: Sequence[Any], naming: Naming) -> Record:
 
 def _read_one_hot(values: Sequence[Any], naming: Naming) -> Record:
     """Read a row that marks one of the columns as true; none marked says nothing."""
-    flags = [False if text_of(value) is None else flag(value) for value in values[2:]]
+    flags = [False if text_of(value) is None else flag(value) for value in values[2:5]]
     if None in flags or sum(map(bool, flags)) > 1:
-        shown = ", ".join(f"{name}={value}" for name, value in zip(_ONE_HOT, values[2:], strict=True))
+        shown = ", ".join(f"{name}={value}" for name, value in zip(_ONE_HOT, values[2:5], strict=True))
         raise UnknownOutcomeError(shorten(shown))
     outcome = next((parse_outcome(name) for name, is_set in zip(_ONE_HOT, flags, strict=True) if is_set), None)
     return Record(_name(values[0]), _name(values[1]), outcome)
@@ -252,7 +260,7 @@ def _read_one_hot(values: Sequence[Any], naming: Naming) -> Record:
 
 def _read_log(values: Sequence[Any], naming: Naming) -> Record:
     """Read a row of FastChat's log, where `models` is blank in anonymous battles but `states` is not."""
-    event, models, states = (nested(value) for value in (*values, None, None)[:3])
+    event, models, states = (nested(value) for value in values[:3])
     if event in _OTHER_EVENTS:
         return Record(None, None, None, set_aside=NOT_A_VOTE)
     models, states = models or [], states or []
@@ -278,7 +286,7 @@ def _read_comparia(values: Sequence[Any], naming: Naming) -> Record:
 
 
 def _name(value: Any) -> str | None:
-    if isinstance(value, list | dict) or (isinstance(value, str) and nested(value) is not value):
+    if isinstance(value, list | dict):
         raise VotesError(f"model {shorten(str(value))} is not a name")
     return _checked(value)
 
@@ -286,8 +294,12 @@ def _name(value: Any) -> str | None:
 @lru_cache(1 << 14)
 def _checked(value: Any) -> str | None:
     name = text_of(value)
-    if name is not None and "\0" in name:
+    if name is None:
+        return None
+    if nested(name) is not name:
+        raise VotesError(f"model {shorten(name)} is not a name")
+    if "\0" in name:
         raise VotesError(f"model {shorten(name)!r} holds a NUL character; mend the file")
-    if name is not None and any("\ud800" <= c <= "\udfff" for c in name):
+    if any("\ud800" <= c <= "\udfff" for c in name):
         raise VotesError(f"model {name!r} is half a character; mend its escapes")
-    return name
+    return str(name)

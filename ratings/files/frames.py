@@ -50,6 +50,7 @@ def _columns(frame: "pd.DataFrame", layout: Layout) -> Columns:
 
     battle, voter, prompt = ids(layout.battle_id), ids(layout.voter), ids(layout.prompt)
 
+    frame = frame.assign(**{name: None for name in layout.vote if name not in frame})
     return Columns(
         vote=_together([_texts(frame[name]) for name in layout.vote], len(frame)),
         battle=battle and battle.codes,

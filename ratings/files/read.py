@@ -22,7 +22,7 @@ from ratings.files.columns import MOST_EXACT, Coded, Columns, assemble, rounded
 from ratings.files.containers import STDIN, Opened, open_file
 from ratings.files.formats import FileRow, Layout, recognise
 from ratings.files.naming import Naming
-from ratings.files.rows import parquet_columns, read_file_rows, read_header
+from ratings.files.rows import read_file_rows, read_header
 from ratings.files.values import id_of, text_of
 from ratings.votes.collect import RawVotes, join, keys_of, numbering, select
 from ratings.votes.votes import Votes
@@ -100,7 +100,7 @@ class _Head:
         self.file = file
         self.rows = list(islice(read_file_rows(file), PEEKED)) if not file.is_parquet else []
         if file.is_parquet:
-            self.columns = parquet_columns(file)
+            self.columns = by_columns.parquet_columns(file.name, file.path)
         elif file.start[:1] in (b"[", b"{"):
             self.columns = list(dict.fromkeys(chain.from_iterable(row for _, row in self.rows)))
         else:

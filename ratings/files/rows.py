@@ -80,17 +80,6 @@ def _parquet_rows(file: Opened, columns: Sequence[str] | None) -> Rows:
         raise VotesError(f"{file.name}: broken Parquet: {str(problem).splitlines()[0]}") from None
 
 
-def parquet_columns(file: Opened) -> list[str]:
-    """Return the names of a Parquet file's columns."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        return list(parquet.read_schema(file.path).names)
-    except (pyarrow.ArrowException, OSError, ValueError) as problem:
-        raise VotesError(f"{file.name}: broken Parquet: {str(problem).splitlines()[0]}") from None
-
-
 def _json_rows(name: str, text: IO[str]) -> Rows:
     """Yield the objects of one array as they are met, so that noise is refused at once and not after it all."""
     elements = _Elements(name, text)

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.errors import VotesError
 from ratings.files.columns import MOST_EXACT, Coded, Columns, rounded
 from ratings.files.formats import Layout
 from ratings.files.values import ID_SQL, text_of
@@ -27,14 +29,14 @@ from ratings.votes.collect import CHUNK, has_repeats
 BATCH = 1 << 20
 """Rows in a part of a huge file."""
 
-MEMORY = "192MB"
+MEMORY = "96MB"
 """What DuckDB may use of memory; beyond it, it writes to a temporary folder."""
 
 MORE_MEMORY = "768MB"
 """The same for huge files, JSON, and queries that failed for want of it."""
 
 BUFFER = 1 << 22
-"""Bytes of a CSV file that are held for each thread; half of it is the longest line before the reader by rows is asked."""
+"""Bytes of a CSV file that are held for each thread; longer lines than half of it are left to the reader by rows."""
 
 LONGEST_OBJECT = 1 << 24
 """Bytes of the longest JSON object before the reader by rows is asked."""
@@ -96,7 +98,25 @@ def scan(table: Table, layout: Layout, wanted: frozenset[str]) -> Columns:
     `wanted` are fields of Columns beside `vote`, of which those are read that the files have. Raises GiveUp.
     """
     with _connected() as ask:
-        return _Scan(table, layout, wanted, ask).columns()
+        found = _Scan(table, layout, wanted, ask).read()
+    return found.columns()  # what DuckDB held is free again
+
+
+def parquet_columns(name: str, path: Path) -> list[str]:
+    """Return the columns of a Parquet file as they are called in it; raise VotesError where it is none."""
+    try:
+        with _connected() as ask:
+            query = f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({_text(str(path))})"
+            (_, number), *fields = ask.sql(query).fetchall()
+    except GiveUp as problem:
+        raise VotesError(f"{name}: broken Parquet: {str(problem).splitlines()[0]}") from None
+    columns, inside = [], 0
+    for field, children in fields:  # depth first, so what is inside of a column follows it
+        if inside == 0:
+            columns.append(field)
+        inside = max(inside - 1, 0) + children
+    assert len(columns) == number
+    return columns
 
 
 @contextmanager
@@ -123,32 +143,25 @@ class _Scan:
         if self.is_huge or table.kind in (JSON_LINES, JSON_ARRAY):
             ask.execute(f"SET memory_limit = '{MORE_MEMORY}'")
 
-    def columns(self) -> Columns:
+    def read(self) -> "_Found":
         """Return what is wanted."""
         layout = self.layout
         texts = self._chosen(vote=layout.vote, category=layout.categories)
-        texts |= {
-            what: (name,) for what, name in self._chosen(time=layout.time, probability=layout.probability).items()
-        }
+        single = self._chosen(time=layout.time, probability=layout.probability)
+        texts |= {what: (name,) for what, name in single.items()}
         ids = self._chosen(battle=layout.battle_id, voter=layout.voter, prompt=layout.prompt)
         lost = [what for what, name in ids.items() if self._is_rounded(name)]
         notes = tuple(rounded(ids.pop(what)) for what in lost)
         if self.is_huge and "battle" in ids and not has_repeats(self._numbers({"battle": ids["battle"]}, {})["battle"]):
             del ids["battle"]  # there is no memory for ids and voters at once
         numbers = self._numbers(ids, texts)
-        if "battle" in ids and has_repeats(numbers["battle"]) and self._is_ambiguous(ids["battle"]):
+        if "battle" in ids and not has_repeats(numbers["battle"]):
+            del ids["battle"], numbers["battle"]
+        if "battle" in ids and self._is_ambiguous(ids["battle"]):
             raise GiveUp("two ids have the same hash")
-        coded = {what: self._coded(numbers.pop(what), names) for what, names in texts.items()}
-        return Columns(
-            vote=coded["vote"],
-            battle=numbers.get("battle"),
-            voter=self._voters(numbers.pop("voter"), ids["voter"]) if "voter" in ids else None,
-            prompt=numbers.get("prompt"),
-            time=_single(coded.get("time")),
-            probability=_single(coded.get("probability")),
-            category=coded.get("category"),
-            notes=notes,
-        )
+        sets = {what: self._combinations(names) for what, names in texts.items()}
+        voter = _Texts(self.table, self._id(ids["voter"])) if "voter" in ids else None
+        return _Found(numbers, sets, voter, notes)
 
     def _chosen(self, **columns: Any) -> dict[str, Any]:
         """Return the columns that are there and wanted."""
@@ -169,6 +182,8 @@ class _Scan:
 
     def _value(self, name: str) -> str:
         """Return the expression of a column as text; NULL for none, with the blanks that `values.text_of` takes off."""
+        if name not in (self.types or self.table.columns):
+            return "NULL::VARCHAR"
         column, kind = self.table.column(name), self.types.get(name, "VARCHAR")
         if kind in ("DOUBLE", "FLOAT"):
             real = f"({column}::DOUBLE)"
@@ -224,23 +239,52 @@ class _Scan:
         query = f"SELECT 1 FROM {self.table.source} GROUP BY hash({value}) HAVING count(DISTINCT {value}) > 1 LIMIT 1"
         return bool(self.ask.sql(query).fetchall())
 
-    def _coded(self, numbers: NDArray[np.int64], names: Sequence[str]) -> Coded:
-        """Return codes for the numbers of combinations, and the combinations."""
+    def _combinations(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Return the number and then the texts of each combination of columns, by number."""
         values = ", ".join(f"{self._value(name)} AS v{i}" for i, name in enumerate(names))
         every = ", ".join(f"v{i}" for i in range(len(names)))
         query = f"SELECT (hash({every}) >> 1)::BIGINT AS h, {every} FROM (SELECT {values} FROM {self.table.source})"
-        rows = self.ask.sql(f"{query} GROUP BY ALL ORDER BY h").fetchall()
-        known = np.array([row[0] for row in rows], dtype=np.int64)
-        if len(known) > 1 and not (known[1:] > known[:-1]).all():
+        rows: list[tuple[Any, ...]] = self.ask.sql(f"{query} GROUP BY ALL ORDER BY h").fetchall()
+        if any(one[0] == next_one[0] for one, next_one in pairwise(rows)):
             raise GiveUp("two combinations have the same hash")
-        codes = np.empty(len(numbers), dtype=np.uint16 if len(rows) < 2**16 else np.int32)
-        for start in range(0, len(numbers), CHUNK):
-            codes[start : start + CHUNK] = np.searchsorted(known, numbers[start : start + CHUNK])
-        return Coded(codes, [row[1:] for row in rows])
+        return rows
 
-    def _voters(self, numbers: NDArray[np.int64], name: str) -> Coded:
-        codes, found = number(numbers)
-        return Coded(codes, _Texts(self.table, self._id(name), found))
+
+@dataclass(frozen=True)
+class _Found:
+    """What was read of a table: numbers, and what stands for them."""
+
+    numbers: dict[str, NDArray[np.int64]]
+    sets: dict[str, list[tuple[Any, ...]]]
+    voter: "_Texts | None"
+    notes: tuple[str, ...]
+
+    def columns(self) -> Columns:
+        """Return it as columns."""
+        voter = None
+        if self.voter is not None:
+            codes, self.voter.hashes = number(self.numbers.pop("voter"))
+            voter = Coded(codes, self.voter)
+        coded = {what: _coded(self.numbers.pop(what), rows) for what, rows in self.sets.items()}
+        return Columns(
+            vote=coded["vote"],
+            battle=self.numbers.get("battle"),
+            voter=voter,
+            prompt=self.numbers.get("prompt"),
+            time=_single(coded.get("time")),
+            probability=_single(coded.get("probability")),
+            category=coded.get("category"),
+            notes=self.notes,
+        )
+
+
+def _coded(numbers: NDArray[np.int64], rows: list[tuple[Any, ...]]) -> Coded:
+    """Return codes for the numbers of combinations, and the combinations."""
+    known = np.array([row[0] for row in rows], dtype=np.int64)
+    codes = np.empty(len(numbers), dtype=np.uint16 if len(rows) < 2**16 else np.int32)
+    for start in range(0, len(numbers), CHUNK):
+        codes[start : start + CHUNK] = np.searchsorted(known, numbers[start : start + CHUNK])
+    return Coded(codes, [row[1:] for row in rows])
 
 
 def _single(column: Coded | None) -> Coded | None:
@@ -251,14 +295,15 @@ def _single(column: Coded | None) -> Coded | None:
 class _Texts(Sequence[str]):
     """The texts behind hashes, looked up in the file when they are asked for."""
 
-    def __init__(self, table: Table, value: str, hashes: NDArray[np.int64]) -> None:
-        self._table, self._value, self._hashes = table, value, hashes
+    def __init__(self, table: Table, value: str) -> None:
+        self._table, self._value = table, value
+        self.hashes: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self._hashes)
+        return len(self.hashes)
 
     def __getitem__(self, code: Any) -> Any:
-        return self._found[int(self._hashes[code])]
+        return self._found[int(self.hashes[code])]
 
     @cached_property
     def _found(self) -> dict[int, str]:
@@ -284,12 +329,16 @@ def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int
 
     Many values are numbered in sixteen parts, as all at once would need several times the memory.
     """
-    parts = 1 if len(values) <= HUGE else 16
     codes = np.full(len(values), -1, dtype=np.int32)
+    if len(values) <= HUGE:
+        distinct, place = np.unique(values, return_inverse=True)
+        none = int(np.searchsorted(distinct, 0))
+        np.maximum(place.reshape(-1) - none, -1, out=codes, casting="unsafe")
+        return codes, distinct[none:]
     found: list[NDArray[np.int64]] = []
     size = 0
-    for last in range(parts):
-        mine = np.flatnonzero((values >= 0) if parts == 1 else (values & 15 == last))
+    for last in range(16):
+        mine = np.flatnonzero(values & 15 == last)
         mine = mine[values[mine] >= 0]
         distinct, place = np.unique(values[mine], return_inverse=True)
         codes[mine] = size + place

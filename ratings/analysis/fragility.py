@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from ratings.analysis.refit import check_plain, refit
 from ratings.errors import SettingsError, TooFewModelsError
 from ratings.fit.bradley_terry import win_probability
-from ratings.fit.newton import pseudo_inverse
 from ratings.fit.protocol import Fit
 from ratings.scale import POINTS_PER_NAT
 
@@ -85,7 +84,7 @@ def fragility(result: Fit, *, challengers: int = 5) -> Fragility:
         raise SettingsError(f"challengers is {challengers}; give how many of the models below the first to try")
     check_plain(result)
     first = int(order[0])
-    cells, inverse = _cells(result), pseudo_inverse(result.hessian)
+    cells, inverse = _cells(result), result.inverse
     attacks = [_plan(result, cells, inverse, first, int(k)) for k in order[1 : challengers + 1]]
     attacks.sort(key=lambda attack: (attack.predicted is None, attack.predicted or 0))
     # The others are only fitted again where the first of them comes to nothing.

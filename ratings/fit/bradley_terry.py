@@ -16,6 +16,7 @@ Losses to the field (both_bad.py) and a prior (prior.py) add their own terms whe
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from ratings.errors import SettingsError
 from ratings.fit.both_bad import field_derivatives, field_score_products
 from ratings.fit.data import BOTH_BAD_DROPPED as BOTH_BAD_DROPPED
 from ratings.fit.data import FitData, select
-from ratings.fit.newton import Place, maximise
+from ratings.fit.newton import Place, maximise, pseudo_inverse
 from ratings.fit.prior import Prior, prior_derivatives
 from ratings.fit.protocol import Expected
 from ratings.outcomes import BothBad, Ties
@@ -80,6 +81,11 @@ class BradleyTerryFit:
         """Return what the fit expects of a vote on each pair."""
         share = win_probability(self.strengths)
         return Expected(share, share * share.T)
+
+    @cached_property
+    def inverse(self) -> NDArray[np.float64]:
+        """Return H+, the (R, R) pseudo-inverse of the Hessian."""
+        return pseudo_inverse(self.hessian)
 
     def score_products(self) -> NDArray[np.float64]:
         """Return M, the (R, R) sum over the votes of the outer product of the score; its rows sum to zero.

@@ -19,7 +19,7 @@ Votes are summed per pair of models, so a step costs one pass over the votes and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +78,8 @@ class CovariateFit:
     """(F,) nats per unit."""
     hessian: Floats
     """(R + F, R + F) negative Hessian of the log-likelihood."""
-    joint: Floats
-    """(R + F, R + F) sandwich covariance of strengths and coefficients, in nats squared."""
+    scores: Floats
+    """(R + F, R + F) sum of the votes' squared scores."""
     has_spread: NDArray[np.bool_]
     """(R,) whether the votes on a model show a spread, so that it has an interval."""
     max_gradient: float
@@ -87,6 +87,12 @@ class CovariateFit:
     iterations: int
     left_out: dict[str, int]
     """Rows that did not enter the fit, by reason."""
+
+    @cached_property
+    def joint(self) -> Floats:
+        """Return the (R + F, R + F) sandwich covariance of strengths and coefficients, in nats squared."""
+        inverse = pseudo_inverse(self.hessian, flat_direction(len(self.strengths), len(self.hessian)))
+        return np.asarray(inverse @ self.scores @ inverse)
 
     @property
     def covariance(self) -> Floats:
@@ -96,7 +102,9 @@ class CovariateFit:
 
     def covariates(self, confidence: float = 0.95) -> tuple[Covariate, ...]:
         """Return every covariate with an interval that holds on its own with this confidence."""
-        reach = quantile(confidence) * np.sqrt(np.diag(self.joint)[len(self.strengths) :])
+        whole = filled(self.hessian, flat_direction(len(self.strengths), len(self.hessian)))
+        rows = np.linalg.solve(whole, np.eye(len(whole))[:, len(self.strengths) :])  # of the inverse, and no more
+        reach = quantile(confidence) * np.sqrt(np.einsum("ij,ik,kj->j", rows, self.scores, rows, optimize=True))
         lines = zip(self.names, self.sds.tolist(), self.coefficients.tolist(), reach.tolist(), strict=True)
         return tuple(_describe(*line) for line in lines)
 
@@ -115,7 +123,7 @@ def fit_covariates(
         raise SettingsError("no two models can be rated together, so no covariate can be fitted beside them")
     even = rows.weigh(np.full(len(rows.share), 0.25))
     flat = flat_direction(rows.size, len(even))
-    _check_separable(even, flat, names)
+    _check_separable(even, names)
     start = np.concatenate([without.strengths, np.zeros(len(names))])
     top = maximise(
         partial(_at, rows), _approach(rows, start, flat), flat=flat, votes=rows.votes, name="a fit with covariates"
@@ -126,7 +134,6 @@ def fit_covariates(
     has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
     if not has_spread[rows.size :].all():
         raise SettingsError("every vote is a tie between equals, so there is nothing to measure a spread by")
-    inverse = pseudo_inverse(hessian, flat)
     return CovariateFit(
         without=without,
         strengths=top.parameters[: rows.size],
@@ -134,7 +141,7 @@ def fit_covariates(
         sds=sds,
         coefficients=top.parameters[rows.size :],
         hessian=hessian,
-        joint=inverse @ scores @ inverse,
+        scores=scores,
         has_spread=has_spread[: rows.size],
         max_gradient=float(np.abs(last.gradient).max()),
         iterations=top.iterations,
@@ -194,14 +201,20 @@ def _approach(rows: CovariateData, start: Floats, flat: Floats) -> Floats:
     return np.where(np.abs(theta - start) < 1, theta, start)
 
 
-def _check_separable(even: Floats, flat: Floats, names: Sequence[str]) -> None:
-    """Raise SettingsError where a covariate is a sum of others and of strengths, before any fit."""
-    whole = filled(even, flat)
-    scale = 1 / np.sqrt(np.maximum(np.diag(whole), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(whole * np.outer(scale, scale))
+def _check_separable(even: Floats, names: Sequence[str]) -> None:
+    """Raise SettingsError where a covariate is a sum of others and of strengths, before any fit.
+
+    What the votes know of the covariates once the strengths are known too is the Schur complement of the strengths.
+    """
+    size = len(even) - len(names)
+    strengths, mixed = even[:size, :size], even[:size, size:]
+    whole = filled(strengths, np.ones(size))
+    known = even[size:, size:] - mixed.T @ np.linalg.solve(whole, mixed)
+    scale = 1 / np.sqrt(np.maximum(np.diag(even)[size:], np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(known * np.outer(scale, scale))
     # The first direction is the one the votes know least about.
     if values[0] < 1e-10:
-        loads = np.abs(vectors[-len(names) :, 0])
+        loads = np.abs(vectors[:, 0])
         guilty = [name for name, load in zip(names, loads, strict=True) if load > 0.1 * loads.max()]
         raise SettingsError(
             f"{' and '.join(guilty)} cannot be separated from each other or from the models themselves in these votes; "
@@ -210,14 +223,18 @@ def _check_separable(even: Floats, flat: Floats, names: Sequence[str]) -> None:
 
 
 def _check_exists(hessian: Floats, even: Floats, flat: Floats) -> None:
-    """Raise NotConvergedError where the covariates decide votes so cleanly that no coefficient is enough."""
-    root = np.linalg.inv(np.linalg.cholesky(filled(even, flat)))
-    kept = np.linalg.eigvalsh(root @ filled(hessian, flat) @ root.T)[0]
-    if kept < _LEAST_INFORMATION:
+    """Raise NotConvergedError where the covariates decide votes so cleanly that no coefficient is enough.
+
+    The votes then keep less than _LEAST_INFORMATION of what they knew in some direction, in which the difference of
+    the two matrices is not positive.
+    """
+    try:
+        np.linalg.cholesky(filled(hessian, flat) - _LEAST_INFORMATION * filled(even, flat))
+    except np.linalg.LinAlgError:
         raise NotConvergedError(
             "models and covariates together call every vote of some model or covariate correctly, so its strength "
             "or coefficient has no finite estimate; leave the covariate out or collect more votes"
-        )
+        ) from None
 
 
 def _describe(name: str, sd: float, coefficient: float, reach: float) -> Covariate:

@@ -23,6 +23,7 @@ that nu depends on the battles only.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from ratings.fit.both_bad import field_score_products
 from ratings.fit.bradley_terry import extra_derivatives, laplacian
 from ratings.fit.data import FitData, select
 from ratings.fit.existence import why_no_davidson
-from ratings.fit.newton import Place, flat_direction, maximise
+from ratings.fit.newton import Place, flat_direction, maximise, pseudo_inverse
 from ratings.fit.prior import Prior
 from ratings.fit.protocol import Expected
 from ratings.outcomes import BothBad
@@ -80,6 +81,11 @@ class DavidsonFit:
         """Return what the fit expects of a vote on each pair."""
         won, tied, share = outcome_chances(self.strengths, self.log_nu)
         return Expected(share, won * won.T + tied * (1 - tied) / 4, tied * (0.5 - share))
+
+    @cached_property
+    def inverse(self) -> NDArray[np.float64]:
+        """Return the (R + 1, R + 1) pseudo-inverse of the Hessian."""
+        return pseudo_inverse(self.hessian, flat_direction(len(self.strengths), len(self.hessian)))
 
     def score_products(self) -> NDArray[np.float64]:
         """Return M, the (R + 1, R + 1) sum over the votes of the outer product of the score; (0, 0) for nobody.

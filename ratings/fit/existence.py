@@ -41,9 +41,12 @@ def reachable(beats: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return (K, K) whether a chain of wins or ties leads from the row's model to the column's.
 
     `beats` is (K, K): wins of the row's model over the column's, a tie counting for both sides.
-    Every model reaches itself. Squaring doubles the length of the chains that are known.
+    Every model reaches itself. Squaring doubles the length of the chains that are known; where all are reached from
+    the first model and reach it, as nearly always, that is not needed.
     """
     reach: NDArray[np.bool_] = np.logical_or(beats > 0, np.eye(len(beats), dtype=bool))
+    if len(beats) and _reached(reach).all() and _reached(reach.T).all():
+        return np.ones_like(reach)
     while not reach.all():
         steps = reach.astype(np.float32)
         wider = np.greater(steps @ steps, 0)
@@ -51,6 +54,16 @@ def reachable(beats: NDArray[np.float64]) -> NDArray[np.bool_]:
             break
         reach = wider
     return reach
+
+
+def _reached(reach: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (K,) whether steps of the (K, K) matrix lead from the first model to each."""
+    found = reach[0]
+    while True:
+        wider = np.asarray(reach[found].any(axis=0))
+        if (wider == found).all():
+            return wider
+        found = wider
 
 
 def components(beats: NDArray[np.float64], reach: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

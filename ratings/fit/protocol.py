@@ -61,6 +61,10 @@ class Fit(Protocol):
     def left_out(self) -> dict[str, int]:
         """Return how many rows did not enter the fit, by reason."""
 
+    @property
+    def inverse(self) -> Floats:
+        """Return the (p, p) pseudo-inverse of the Hessian."""
+
     def score_products(self) -> Floats:
         """Return the (p, p) sum over the votes of the outer product of the score."""
 

@@ -22,7 +22,7 @@ The sandwich is right for many votes; for a model with only a handful it is too 
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.fit.newton import flat_direction, pseudo_inverse
+from ratings.fit.newton import pseudo_inverse
 from ratings.fit.protocol import Fit
 from ratings.scale import quantile
 
@@ -41,14 +41,13 @@ def covariance(fit: Fit) -> NDArray[np.float64]:
 
 def joint_covariance(fit: Fit) -> NDArray[np.float64]:
     """Return the (p, p) sandwich covariance of the strengths and, last, of log nu where the fit has it."""
-    return sandwich(fit.hessian, fit.score_products(), flat_direction(len(fit.strengths), len(fit.hessian)))
+    return np.asarray(fit.inverse @ fit.score_products() @ fit.inverse)
 
 
 def variances(fit: Fit) -> NDArray[np.float64]:
     """Return the (R,) diagonal of `covariance`, which is all that intervals need, by one product less."""
     size = len(fit.strengths)
-    inverse = pseudo_inverse(fit.hessian, flat_direction(size, len(fit.hessian)))
-    return np.asarray(np.einsum("ij,ij->i", inverse @ fit.score_products(), inverse)[:size])
+    return np.asarray(np.einsum("ij,ij->i", fit.inverse @ fit.score_products(), fit.inverse)[:size])
 
 
 def sandwich(
@@ -72,9 +71,11 @@ def centre_on(
 
     Differences stay as they were. `kept` is (R,); the results are of the size of the kept.
     """
-    size = int(kept.sum())
-    centre = np.eye(size) - 1 / max(size, 1)
-    return centre @ strengths[kept], centre @ covariance[np.ix_(kept, kept)] @ centre
+    if not kept.any():
+        return strengths[kept], covariance[np.ix_(kept, kept)]
+    inside = covariance[np.ix_(kept, kept)]
+    inside = inside - inside.mean(axis=0)
+    return strengths[kept] - strengths[kept].mean(), inside - inside.mean(axis=1)[:, None]
 
 
 def intervals(

@@ -17,7 +17,7 @@ from ratings.outcomes import OUTCOMES, Outcome
 from ratings.votes.collect import CHUNK, MISSING_MODEL, MISSING_OUTCOME, SELF_BATTLE, sort_models
 from ratings.votes.votes import Votes, is_blank, keep
 
-MOST_EMPTY = 50
+MOST_EMPTY = 10
 """Pairs for each vote above which a table of all pairs would be mostly empty."""
 
 ALL = ""

@@ -9,7 +9,7 @@ hash, or two ids that seem to occur twice.
 A hundred million votes need 2 GB: what comes back comes in parts, of which only codes are kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -139,8 +139,10 @@ class _Scan:
     def __init__(self, table: Table, layout: Layout, wanted: frozenset[str], ask: Any) -> None:
         self.table, self.layout, self.wanted, self.ask = table, layout, wanted, ask
         self.types = self._types()
-        self.is_huge = table.kind == PARQUET and self._one("count(*)") > HUGE
-        if self.is_huge or table.kind in (JSON_LINES, JSON_ARRAY):
+        rows = int(self._one("count(*)")) if table.kind == PARQUET else 0
+        self.huge = rows if rows > HUGE else 0
+        """Rows of a file that is read in parts, 0 for others."""
+        if self.huge or table.kind in (JSON_LINES, JSON_ARRAY):
             ask.execute(f"SET memory_limit = '{MORE_MEMORY}'")
 
     def read(self) -> "_Found":
@@ -152,14 +154,18 @@ class _Scan:
         ids = self._chosen(battle=layout.battle_id, voter=layout.voter, prompt=layout.prompt)
         lost = [what for what, name in ids.items() if self._is_rounded(name)]
         notes = tuple(rounded(ids.pop(what)) for what in lost)
-        if self.is_huge and "battle" in ids and not has_repeats(self._numbers({"battle": ids["battle"]}, {})["battle"]):
+        sets = {what: self._combinations(names) for what, names in texts.items()}
+        if (
+            self.huge
+            and "battle" in ids
+            and not has_repeats(self._numbers({"battle": ids["battle"]}, {}, {})["battle"])
+        ):
             del ids["battle"]  # there is no memory for ids and voters at once
-        numbers = self._numbers(ids, texts)
+        numbers = self._numbers(ids, texts, sets)
         if "battle" in ids and not has_repeats(numbers["battle"]):
             del ids["battle"], numbers["battle"]
         if "battle" in ids and self._is_ambiguous(ids["battle"]):
             raise GiveUp("two ids have the same hash")
-        sets = {what: self._combinations(names) for what, names in texts.items()}
         voter = _Texts(self.table, self._id(ids["voter"])) if "voter" in ids else None
         return _Found(numbers, sets, voter, notes)
 
@@ -201,20 +207,27 @@ class _Scan:
         is_real = self.types.get(name) in ("DOUBLE", "FLOAT")
         return is_real and float(self._one(f"max(abs({self.table.column(name)}))") or 0) >= MOST_EXACT
 
-    def _numbers(self, ids: dict[str, str], texts: dict[str, tuple[str, ...]]) -> dict[str, NDArray[np.int64]]:
-        """Return the (n,) numbers of each id and combination of columns, from 0 on; NONE for no id."""
+    def _numbers(
+        self, ids: dict[str, str], texts: dict[str, tuple[str, ...]], sets: Mapping[str, list[tuple[Any, ...]]]
+    ) -> dict[str, NDArray[Any]]:
+        """Return the (n,) numbers of each id, NONE for none, and codes of each combination of columns in `sets`."""
         chosen = {what: self._hash(name) for what, name in ids.items()}
         chosen |= {what: self._together(names) for what, names in texts.items()}
         listed = ", ".join(f"{expression} AS {what}" for what, expression in chosen.items())
         found = self.ask.sql(f"SELECT {listed} FROM {self.table.source}")
-        if self.is_huge:
-            parts: dict[str, list[NDArray[np.int64]]] = {what: [] for what in chosen}
+        if self.huge:
+            numbers: dict[str, NDArray[Any]] = {what: np.empty(self.huge, dtype=np.int64) for what in ids}
+            numbers |= {what: np.empty(self.huge, dtype=_code_type(sets[what])) for what in texts}
+            start = 0
             for batch in found.to_arrow_reader(BATCH):
+                part = slice(start, start + len(batch))
                 for i, what in enumerate(chosen):
-                    parts[what].append(batch.column(i).to_numpy())
-            numbers = {what: _joined(parts[what]) for what in chosen}
+                    values = batch.column(i).to_numpy()
+                    numbers[what][part] = _codes(values, sets[what]) if what in texts else values
+                start += len(batch)
         else:
             numbers = found.fetchnumpy()
+            numbers |= {what: _codes(numbers[what], sets[what]) for what in texts}
         if any((numbers[what] == ROUNDED).any() for what in ids):
             raise GiveUp("an id is a number with a fraction")
         return numbers
@@ -254,7 +267,7 @@ class _Scan:
 class _Found:
     """What was read of a table: numbers, and what stands for them."""
 
-    numbers: dict[str, NDArray[np.int64]]
+    numbers: dict[str, NDArray[Any]]
     sets: dict[str, list[tuple[Any, ...]]]
     voter: "_Texts | None"
     notes: tuple[str, ...]
@@ -265,7 +278,7 @@ class _Found:
         if self.voter is not None:
             codes, self.voter.hashes = number(self.numbers.pop("voter"))
             voter = Coded(codes, self.voter)
-        coded = {what: _coded(self.numbers.pop(what), rows) for what, rows in self.sets.items()}
+        coded = {what: Coded(self.numbers.pop(what), [row[1:] for row in rows]) for what, rows in self.sets.items()}
         return Columns(
             vote=coded["vote"],
             battle=self.numbers.get("battle"),
@@ -278,13 +291,14 @@ class _Found:
         )
 
 
-def _coded(numbers: NDArray[np.int64], rows: list[tuple[Any, ...]]) -> Coded:
-    """Return codes for the numbers of combinations, and the combinations."""
+def _code_type(rows: list[tuple[Any, ...]]) -> type[np.uint16] | type[np.int32]:
+    return np.uint16 if len(rows) < 2**16 else np.int32
+
+
+def _codes(numbers: NDArray[np.int64], rows: list[tuple[Any, ...]]) -> NDArray[Any]:
+    """Return the place of each number among those that the rows begin with."""
     known = np.array([row[0] for row in rows], dtype=np.int64)
-    codes = np.empty(len(numbers), dtype=np.uint16 if len(rows) < 2**16 else np.int32)
-    for start in range(0, len(numbers), CHUNK):
-        codes[start : start + CHUNK] = np.searchsorted(known, numbers[start : start + CHUNK])
-    return Coded(codes, [row[1:] for row in rows])
+    return np.searchsorted(known, numbers).astype(_code_type(rows))
 
 
 def _single(column: Coded | None) -> Coded | None:
@@ -313,17 +327,6 @@ class _Texts(Sequence[str]):
         return dict(rows)
 
 
-def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return the parts as one array; each is let go as soon as it is copied."""
-    joined = np.empty(sum(map(len, parts)), dtype=np.int64)
-    end = len(joined)
-    while parts:
-        part = parts.pop()
-        joined[end - len(part) : end] = part
-        end -= len(part)
-    return joined
-
-
 def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return (n,) codes of the values that are not negative, -1 for the others, and these values by code.
 
@@ -337,8 +340,9 @@ def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int
         return codes, distinct[none:]
     found: list[NDArray[np.int64]] = []
     size = 0
+    parts = np.concatenate([(values[i : i + CHUNK] & 15).astype(np.uint8) for i in range(0, len(values), CHUNK)])
     for last in range(16):
-        mine = np.flatnonzero(values & 15 == last)
+        mine = np.flatnonzero(parts == last)
         mine = mine[values[mine] >= 0]
         distinct, place = np.unique(values[mine], return_inverse=True)
         codes[mine] = size + place

@@ -193,13 +193,15 @@ def select(rows: RawVotes, where: Callable[[int], str] | None = None) -> Votes:
 
 
 def has_repeats(numbers: NDArray[Any]) -> bool:
-    """Return whether a number from 0 on occurs twice; quicker than to number them all."""
-    parts = 1 if len(numbers) < CHUNK else 16
-    for last in range(parts):
-        ordered = np.sort(numbers if parts == 1 else numbers[numbers & 15 == last])
-        if bool(((ordered[1:] == ordered[:-1]) & (ordered[1:] >= 0)).any()):
-            return True
-    return False
+    """Return whether a number from 0 on occurs twice; quicker than to number them all, in little memory."""
+    if len(numbers) < CHUNK:
+        return _has_repeats(np.sort(numbers))
+    parts = np.concatenate([(numbers[i : i + CHUNK] & 15).astype(np.uint8) for i in range(0, len(numbers), CHUNK)])
+    return any(_has_repeats(np.sort(numbers[parts == last])) for last in range(16))
+
+
+def _has_repeats(ordered: NDArray[Any]) -> bool:
+    return bool(((ordered[1:] == ordered[:-1]) & (ordered[1:] >= 0)).any())
 
 
 def gather(table: NDArray[Any], codes: NDArray[Any]) -> NDArray[Any]:

@@ -70,6 +70,8 @@ def assemble(layout: Layout, columns: Columns, where: Where, file: object) -> Ra
     notes = list(columns.notes)
     records = _each(columns.vote, lambda values: read_vote(layout, values), where, file)
     names, reasons = numbering(), numbering()
+    for name in sorted({name for record in records for name in record[:2] if name is not None}):
+        names[name]  # in the order of the board's models, so that nobody has to number them again
     a, b, aside = (
         np.array([number[record[field]] for record in records], dtype=np.int32)
         for number, field in ((names, 0), (names, 1), (reasons, 5))

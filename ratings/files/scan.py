@@ -32,7 +32,7 @@ BATCH = 1 << 20
 MEMORY = "96MB"
 """What DuckDB may use of memory; beyond it, it writes to a temporary folder."""
 
-MORE_MEMORY = "768MB"
+MORE_MEMORY = "448MB"
 """The same for huge files, JSON, and queries that failed for want of it."""
 
 BUFFER = 1 << 22
@@ -155,12 +155,11 @@ class _Scan:
         lost = [what for what, name in ids.items() if self._is_rounded(name)]
         notes = tuple(rounded(ids.pop(what)) for what in lost)
         sets = {what: self._combinations(names) for what, names in texts.items()}
-        if (
-            self.huge
-            and "battle" in ids
-            and not has_repeats(self._numbers({"battle": ids["battle"]}, {}, {})["battle"])
-        ):
-            del ids["battle"]  # there is no memory for ids and voters at once
+        if self.huge and "battle" in ids:  # there is no memory for ids and voters at once
+            alone = self._numbers({"battle": ids["battle"]}, {}, {})
+            if not has_repeats(alone["battle"]):
+                del ids["battle"]
+            del alone
         numbers = self._numbers(ids, texts, sets)
         if "battle" in ids and not has_repeats(numbers["battle"]):
             del ids["battle"], numbers["battle"]

@@ -177,11 +177,12 @@ def select(rows: RawVotes, where: Callable[[int], str] | None = None) -> Votes:
     index = {name: number for number, name in enumerate(rows.names) if name is not None and not is_blank(name)}
     models, place = sort_models(index, len(rows.names))
     place = place.astype(rows.a.dtype)
+    is_sorted = models == tuple(rows.names[:-1])
     simulated = None if rows.is_simulated is None else taken(rows.is_simulated, use)
     votes = Votes(
         models=models,
-        a=gather(place, taken(rows.a, use)),
-        b=gather(place, taken(rows.b, use)),
+        a=taken(rows.a, use) if is_sorted else gather(place, taken(rows.a, use)),
+        b=taken(rows.b, use) if is_sorted else gather(place, taken(rows.b, use)),
         outcome=taken(rows.outcome, use),
         read=len(why),
         left_out={reason: int(n) for reason, n in zip(reasons, counted, strict=True) if n},
@@ -218,7 +219,9 @@ def taken(values: NDArray[Any], use: NDArray[np.bool_] | None) -> NDArray[Any]:
 
 
 def _any(blank: NDArray[np.bool_], rows: RawVotes) -> NDArray[np.bool_]:
-    return np.asarray(gather(blank, rows.a) | gather(blank, rows.b))
+    found = gather(blank, rows.a)
+    found |= gather(blank, rows.b)
+    return found
 
 
 def _with_details(votes: Votes, rows: RawVotes, use: NDArray[np.bool_] | None) -> Votes:

@@ -38,6 +38,7 @@ lint: .venv/dev.done
 
 bench: .venv/dev.done .venv/peers/done
 	$(BIN)/python -m benchmarks.ratings
+	$(BIN)/python -m benchmarks.files --huge 100
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.pretraining
 

@@ -7,6 +7,7 @@ else people hand over by mistake is named for what it is.
 import atexit
 import bz2
 import codecs
+import glob
 import gzip
 import io
 import lzma
@@ -89,6 +90,8 @@ def open_file(path: Path) -> Opened:
             path = _unzipped(path, name)
         with _unpacked(path) as file:
             start = file.read(_PEEKED)
+    if glob.has_magic(str(path)):
+        path = _linked(path)
     encoding = next((encoding for mark, encoding in _BOMS if start.startswith(mark)), "utf-8-sig")
     plain = start.decode(encoding, errors="ignore").encode() if encoding == "utf-16" else start
     plain = plain.removeprefix(codecs.BOM_UTF8).lstrip()
@@ -152,6 +155,15 @@ def _unzipped(path: Path, name: str) -> Path:
                 return _spool(file, name)
         except RuntimeError as problem:  # encrypted
             raise VotesError(f"{name}: {problem}; unpack it first") from None
+
+
+def _linked(path: Path) -> Path:
+    """Return a temporary link to a file whose own name reads as a pattern of names."""
+    folder = tempfile.mkdtemp(prefix="votes-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    link = Path(folder, "file")
+    link.symlink_to(path.resolve())
+    return link
 
 
 def _spool(source: IO[bytes], name: str) -> Path:

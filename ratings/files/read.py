@@ -22,7 +22,7 @@ from ratings.files.columns import MOST_EXACT, Coded, Columns, assemble, rounded
 from ratings.files.containers import STDIN, Opened, open_file
 from ratings.files.formats import FileRow, Layout, recognise
 from ratings.files.naming import Naming
-from ratings.files.rows import read_file_rows, read_header
+from ratings.files.rows import check_header, read_file_rows, read_header
 from ratings.files.values import id_of, text_of
 from ratings.votes.collect import RawVotes, join, keys_of, numbering, select
 from ratings.votes.votes import Votes
@@ -101,6 +101,7 @@ class _Head:
         self.rows = list(islice(read_file_rows(file), PEEKED)) if not file.is_parquet else []
         if file.is_parquet:
             self.columns = by_columns.parquet_columns(file.name, file.path)
+            check_header(file.name, self.columns)
         elif file.start[:1] in (b"[", b"{"):
             self.columns = list(dict.fromkeys(chain.from_iterable(row for _, row in self.rows)))
         else:

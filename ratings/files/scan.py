@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,8 @@ class Table:
         """Return the table function that reads the files."""
         paths = _list([str(path) for path in self.paths])
         if self.kind == PARQUET:
-            return f"read_parquet({paths}, union_by_name = true)"
-        packed = f"compression = {_text(self.compression)}"
+            return f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
+        packed = f"compression = {_text(self.compression)}, hive_partitioning = false"
         if self.kind == CSV:
             columns = ", ".join(f"{_text(f'c{i}')}: 'VARCHAR'" for i in range(len(self.columns)))
             return (
@@ -125,7 +126,10 @@ def _connected() -> Iterator[Any]:
 
     connection = duckdb.connect()
     try:
-        connection.execute(f"SET memory_limit = '{MEMORY}'; SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+        connection.execute(
+            f"SET memory_limit = '{MEMORY}'; SET temp_directory = {_text(gettempdir())}; SET TimeZone = 'UTC'; "
+            "SET preserve_insertion_order = true; SET autoinstall_known_extensions = false"
+        )
         yield connection
     except (duckdb.Error, UnicodeDecodeError) as problem:
         raise GiveUp(str(problem)) from None

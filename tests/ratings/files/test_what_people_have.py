@@ -12,7 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from ratings.errors import SettingsError, UnknownOutcomeError, VotesError
 from ratings.files.frames import read_frame
@@ -273,6 +275,27 @@ def test_file_given_twice_is_noted(tmp_path: Path) -> None:
     assert "the same content as a file before it" in votes.notes[0]
     rows = CSV.split("\n", 1)[1] * 10
     assert "is a file in there twice?" in read(tmp_path, CSV.split("\n")[0] + "\n" + rows + rows).notes[0]
+
+
+def test_name_of_a_file_may_read_as_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratings.files.read.LARGE", 0)
+    monkeypatch.setattr("ratings.files.read._read_by_rows", lambda *given: pytest.fail("read by rows"))
+    (folder := tmp_path / "model_a=z").mkdir()
+    for name, write in (("v[1]*.csv", lambda p: p.write_text(CSV)), ("v[1]?.parquet", _write_parquet)):
+        write(folder / name)
+        assert said(read_votes_file(folder / name)) == READ
+
+
+def _write_parquet(path: Path) -> None:
+    pd.read_csv(io.StringIO(CSV)).to_parquet(path)
+
+
+def test_column_that_stands_twice_in_parquet_is_refused(tmp_path: Path) -> None:
+    column = pyarrow.array(["x"])
+    table = pyarrow.Table.from_arrays([column] * 4, names=["model_a", "model_b", "winner", "winner"])
+    parquet.write_table(table, tmp_path / "p")
+    with pytest.raises(VotesError, match="column 'winner' stands twice"):
+        read_votes_file(tmp_path / "p")
 
 
 def test_pipe_is_read(tmp_path: Path) -> None:

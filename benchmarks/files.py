@@ -4,7 +4,7 @@ Files are made anew with the columns of LMArena's releases and simulated votes. 
 start to end, imports included; all rows are run in turn, several times over, so that a busy machine slows them
 alike, and medians are shown. Ours is the whole command with intervals and ranks, its votes grouped by voter; evalica's
 is its point fit of what pandas reads; DuckDB's is one count of the votes by models and outcome, which is the limit.
-The ratio is that of the wall times to evalica's. Parquet files in a row, that do not fit into memory, are for ours alone.
+The ratio is that of the wall times to evalica's. Parquet files that do not fit into memory are for ours alone.
 """
 
 import argparse

@@ -26,12 +26,13 @@ DOCUMENTS = 20_000  # documents to learn from
 SPECIAL = (DOCUMENT_END, "<|user|>", "<|assistant|>", REPLY_END, PAD)
 
 # The template itself breaks up control tokens in a message's text, so that no prompt or reply can pose as another
-# role, whoever renders it: TRL, transformers, vLLM or the arena.
+# role, whoever renders it: TRL, transformers, vLLM or the arena. It is plain Jinja, as llama.cpp and others know no
+# more; the loss is on the replies without a mark in the template, as prompt and completion come apart.
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"
     "{%- set text = message['content'] | replace('<|', '< |') -%}"
     "{%- if message['role'] == 'assistant' -%}"
-    "<|assistant|>{% generation %}{{ text }}<|end|>{% endgeneration %}"
+    "<|assistant|>{{ text }}<|end|>"
     "{%- else -%}<|user|>{{ text }}<|end|>{%- endif -%}"
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}<|assistant|>{%- endif -%}"

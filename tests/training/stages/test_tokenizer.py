@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.paths import CHECKPOINTS
 from training.recipe import Recipe
 from training.stages.tokenizer import CHAT_TEMPLATE, DOCUMENT_END, PAD, REPLY_END, SPECIAL, train_tokenizer
 
@@ -93,13 +95,17 @@ def test_a_message_reaches_the_model_whole_but_for_its_control_tokens(tokenizer:
     assert rendered == "".join(f"{ROLES[m['role']]}{broken_up(m['content'])}{REPLY_END}" for m in chat)
 
 
-@given(CHATS)
-@settings(max_examples=200)
-def test_the_mask_covers_what_the_assistant_says_and_its_end_and_nothing_else(tokenizer: Any, chat: Any) -> None:
-    rendered = tokenizer.apply_chat_template(chat, return_dict=True, return_assistant_tokens_mask=True)
-    said = [broken_up(m["content"]) + REPLY_END for m in chat if m["role"] == "assistant"]
-    masked = [token for token, mask in zip(rendered["input_ids"], rendered["assistant_masks"], strict=True) if mask]
-    assert tokenizer.decode(masked) == "".join(said)
+@given(CHATS, st.booleans())
+def test_plain_jinja_renders_what_transformers_does(tokenizer: Any, chat: Any, asks: bool) -> None:
+    plain = jinja2.Environment(autoescape=False).from_string(CHAT_TEMPLATE)
+    expected = tokenizer.apply_chat_template(chat, add_generation_prompt=asks, tokenize=False)
+    assert plain.render(messages=chat, add_generation_prompt=asks) == expected
+
+
+def test_templates_that_ship_are_the_plain_one() -> None:
+    shipped = sorted(CHECKPOINTS.glob("*/*/chat_template.jinja"))
+    assert shipped
+    assert {path.read_text(encoding="utf-8") for path in shipped} == {CHAT_TEMPLATE}
 
 
 @given(TEXTS, TEXTS)

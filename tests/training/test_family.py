@@ -194,7 +194,7 @@ def test_a_chat_model_knows_its_format_both_its_ends_and_its_padding(tiny_family
 
 def test_the_reward_models_recorded_figures_are_those_of_its_weights(tiny_family: Path) -> None:
     model, tokenizer = load(tiny_family / "reward")
-    _, test = read_pairs(tiny_family / "pairs")
+    test = read_pairs(tiny_family / "pairs").test
     recorded = record_of(tiny_family / "reward")["heldout"]
     if recorded["heldout_pairs"] == len(test):
         measured = measure_pairs(model, tokenizer, test)
@@ -206,7 +206,8 @@ def test_the_reward_models_recorded_figures_are_those_of_its_weights(tiny_family
 
 
 def test_pairs_ask_training_prompts_to_train_and_held_out_ones_to_test(tiny_family: Path, tiny_corpus: Corpus) -> None:
-    train, test = read_pairs(tiny_family / "pairs")
+    found = read_pairs(tiny_family / "pairs")
+    train, test = found.train, found.test
     recipe = recipe_of(tiny_family / "pairs")
     trained_on = {e.prompt for e in draw_prompts(tiny_corpus, Random(f"{recipe.seed}/pairs"), recipe.pairs.prompts)}
     held_out = {e.prompt for e in tiny_corpus.heldout()}

@@ -3,31 +3,97 @@
     {"prompt": [{"role": "user", ...}], "chosen": [{"role": "assistant", ...}], "rejected": [...], "margin": 0.0, ...}
 
 ``python -m ratings.export`` writes it from votes; stages/pairs.py by synthetic voters, with ``"source": "synthetic"``.
+Files that others made may hold pairs in any form of pair_rows.py, and one file does where there is no folder. Pairs
+that say nothing, as both replies are the same or both orders are there, are left out and counted.
 """
 
+import gzip
 import json
 import math
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.words import plural
+from training.data.pair_rows import PairRow, read_pair
+from training.data.pair_rows import PairsError as PairsError
+
 FILES = ("train.jsonl", "test.jsonl")
-ROLES = ("system", "user", "assistant")
-MESSAGES = ("prompt", "chosen", "rejected")
+SAME = "two equal replies"
+BOTH_WAYS = "preferred both ways"
+TESTED = 10
+"""Of a single file one prompt in so many is for the test."""
+
+_MARKS = ("noise_free", "degenerate", "near_miss")
 
 
-class PairsError(ValueError):
-    """A file of pairs that cannot be used; the message names the file, the line and the remedy."""
+@dataclass
+class Pairs:
+    """Pairs to train on and to test with, and what was found in their files."""
+
+    train: list[dict[str, Any]]
+    test: list[dict[str, Any]]
+    files: list[Path]
+    read: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Pairs left out, by reason."""
+    mended: Counter[str] = field(default_factory=Counter)
+    """Pairs that were read in another form than the one that is written here."""
+    repeated: int = 0
+    """Pairs that stand more than once; they count as often."""
+
+    def describe(self) -> str:
+        """Return what was found in one line, "" where there is nothing to tell."""
+        said = []
+        if self.left_out:
+            reasons = ", ".join(f"{n:,} {reason}" for reason, n in self.left_out.items())
+            said.append(f"{self.left_out.total():,} of {plural(self.read, 'pair', commas=True)} left out: {reasons}")
+        said += [f"{n:,} {how}" for how, n in self.mended.items()]
+        if self.repeated:
+            said.append(f"{self.repeated:,} stand there more than once")
+        return "; ".join(said)
 
 
-def read_pairs(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows of train.jsonl and test.jsonl: their messages, margin and marks, without other keys.
+def read_pairs(path: Path) -> Pairs:
+    """Return the pairs of a folder with train.jsonl and test.jsonl, or of one file, split by prompt.
+
+    Rows have their messages, margin and marks, without other keys.
 
     Raises:
-        PairsError: a file is missing or empty, a line is not JSON, a row has an empty or missing side, or only some
-            rows have a margin (TRL's collator looks at the first row alone).
+        PairsError: a file is missing or empty, a line is not JSON, a row has an empty or missing side, only some
+            rows have a margin (TRL's collator looks at the first row alone), or no pair is left.
     """
-    train, test = (_read_file(folder / name) for name in FILES)
-    return train, test
+    if path.is_file():
+        rows = [_read_row(row, where) for where, row in _rows(path)]
+        _check_margins(path, [row for row, _ in rows])
+        found = Pairs([], [], [path])
+        kept = _keep(path, rows, found)
+        found.test = [row for row in kept if _is_tested(row)]
+        found.train = [row for row in kept if not _is_tested(row)]
+        if not found.train or not found.test:
+            raise PairsError(
+                f"{path}: {plural(len(kept), 'pair')} on too few prompts to keep one in {TESTED} for a test; give a "
+                f"folder with {' and '.join(FILES)}, or more pairs"
+            )
+        return found
+    found = Pairs([], [], [path / name for name in FILES])
+    for name, kept in zip(FILES, (found.train, found.test), strict=True):
+        if not (path / name).is_file():
+            raise PairsError(f"{path / name} is missing: python -m ratings.export --db FILE --out {path} writes it")
+        rows = [_read_row(row, where) for where, row in _rows(path / name)]
+        _check_margins(path / name, [row for row, _ in rows])
+        kept += _keep(path / name, rows, found)
+    return found
+
+
+def note_pairs(pairs: Pairs) -> None:
+    """Print what was found in the files, where there is something to tell."""
+    if said := pairs.describe():
+        print(f"pairs: {said}", file=sys.stderr)
 
 
 def write_pairs(folder: Path, train: list[dict[str, Any]], test: list[dict[str, Any]]) -> None:
@@ -37,47 +103,84 @@ def write_pairs(folder: Path, train: list[dict[str, Any]], test: list[dict[str, 
         (folder / name).write_text(lines, encoding="utf-8")
 
 
-def _read_file(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        raise PairsError(f"{path} is missing: python -m ratings.export --db FILE --out {path.parent} writes it")
-    rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+def _rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the place and value of each row of a JSON Lines, JSON or Parquet file."""
+    if path.suffix == ".parquet":
+        import pyarrow
+        from pyarrow import parquet
+
         try:
-            row = json.loads(line)
-        except ValueError:
-            raise PairsError(f"{path}, line {number}: not JSON: {line[:60]!r}") from None
-        pair: dict[str, Any] = {key: _messages(row, key, f"{path}, line {number}") for key in MESSAGES}
-        if "margin" in row:
-            pair["margin"] = _number(row["margin"], f"{path}, line {number}")
-        for mark in ("noise_free", "degenerate", "near_miss"):
-            if isinstance(row.get(mark), bool):
-                pair[mark] = row[mark]
-        rows.append(pair)
+            rows = parquet.read_table(path).to_pylist()
+        except (pyarrow.ArrowException, OSError, ValueError) as problem:
+            raise PairsError(f"{path}: broken Parquet: {str(problem).splitlines()[0]}") from None
+        yield from ((f"{path}, row {number}", row) for number, row in enumerate(rows, start=1))
+        return
+    content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as problem:
+            raise PairsError(f"{path}: broken gzip: {problem}") from None
+    if content.lstrip()[:1] == b"[":
+        yield from ((f"{path}, row {number}", row) for number, row in enumerate(_json(content, str(path)), start=1))
+        return
+    for number, line in enumerate(content.splitlines(), start=1):
+        yield f"{path}, line {number}", _json(line, f"{path}, line {number}")
+
+
+def _json(text: bytes, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise PairsError(f"{where}: not JSON: {text[:60]!r}") from None
+
+
+def _read_row(row: Any, where: str) -> tuple[dict[str, Any], PairRow]:
+    pair = read_pair(row, where)
+    kept: dict[str, Any] = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
+    if row.get("margin") is not None:
+        kept["margin"] = _number(row["margin"], where)
+    return kept | {mark: row[mark] for mark in _MARKS if isinstance(row.get(mark), bool)}, pair
+
+
+def _check_margins(path: Path, rows: list[dict[str, Any]]) -> None:
     if not rows:
         raise PairsError(f"{path} is empty: collect more votes, or export with another split")
     if 0 < sum("margin" in row for row in rows) < len(rows):
         raise PairsError(f"{path}: some rows have a margin and some have none: give it to all or to none")
-    return rows
+
+
+def _keep(path: Path, rows: list[tuple[dict[str, Any], PairRow]], found: Pairs) -> list[dict[str, Any]]:
+    """Return the rows that say something, and count what was found."""
+    seen = Counter(_identity(pair.prompt, pair.chosen, pair.rejected) for _, pair in rows)
+    kept = []
+    for row, pair in rows:
+        found.read += 1
+        if pair.mended:
+            found.mended[pair.mended] += 1
+        if pair.chosen == pair.rejected:
+            found.left_out[SAME] += 1
+        elif _identity(pair.prompt, pair.rejected, pair.chosen) in seen:
+            found.left_out[BOTH_WAYS] += 1
+        else:
+            kept.append(row)
+    found.repeated += sum(n for n in seen.values() if n > 1)
+    if not kept:
+        raise PairsError(f"{path}: no pair is left: {found.describe()}; give pairs of different replies")
+    return kept
+
+
+def _identity(*parts: Any) -> str:
+    return json.dumps(parts, sort_keys=True)
+
+
+def _is_tested(row: dict[str, Any]) -> bool:
+    """Return whether a pair's prompt, or its replies where it has none, is one of those for the test."""
+    about = row["prompt"] or sorted(_identity(row[side]) for side in ("chosen", "rejected"))
+    return zlib.crc32(_identity(about).encode()) % TESTED == 0
 
 
 def _number(value: Any, where: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise PairsError(f"{where}: margin is not a number, got {value!r}")
     return float(value)
-
-
-def _messages(row: Any, key: str, where: str) -> list[dict[str, str]]:
-    messages = row.get(key) if isinstance(row, dict) else None
-    if not isinstance(messages, list) or not messages:
-        raise PairsError(f"{where}: {key!r} is not a list of messages, got {messages!r}")
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(content, str) or not content.strip():
-            raise PairsError(f"{where}: {key!r} has an empty message: remove the row")
-        if not content.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in content):
-            raise PairsError(f"{where}: {key!r} holds half of a surrogate pair, which is not text: correct the row")
-        if message.get("role") not in ROLES:
-            raise PairsError(f"{where}: {key!r} has the role {message.get('role')!r}, not one of {', '.join(ROLES)}")
-    if (messages[-1]["role"] == "assistant") != (key != "prompt"):
-        raise PairsError(f"{where}: {key!r} ends with a turn of {messages[-1]['role']!r}")
-    return [{"role": message["role"], "content": message["content"]} for message in messages]

@@ -39,6 +39,14 @@ def score_conversations(
     return scores
 
 
+def fits_context(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
+    """Return whether both sides of a pair have at most so many tokens; trainers drop or cut longer ones silently."""
+    texts = [
+        tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False) for side in ("chosen", "rejected")
+    ]
+    return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])
+
+
 def score_gaps(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", rows: list[dict[str, Any]]
 ) -> list[float]:

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
-from training.data.preferences import read_pairs
+from training.data.preferences import PairsError, note_pairs, read_pairs
+from training.evaluate.rewards import fits_context
 from training.recipe import Recipe
 from training.runs.checkpoint import CheckpointError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+
+NO_PROMPT = "without a prompt"
+TOO_LONG = "too long"
 
 TRAINERS = {"dpo": (DPOConfig, DPOTrainer)}
 
@@ -37,13 +41,36 @@ def make_preference_trainer(
     algorithm = recipe.rl.algorithm
     if pairs is None:
         raise CheckpointError(f"rl.algorithm {algorithm} learns from preference pairs: pass --pairs with their folder")
-    train, _ = read_pairs(pairs)
-    rows = [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in train]
+    found = read_pairs(pairs)
+    context = recipe.model.context
+    fitting = [[_sides(row) for row in rows if row["prompt"]] for rows in (found.train, found.test)]
+    found.left_out[NO_PROMPT] += len(found.train) + len(found.test) - sum(map(len, fitting))
+    kept = [[row for row in rows if fits_context(row, tokenizer, context)] for rows in fitting]
+    found.left_out[TOO_LONG] += sum(map(len, fitting)) - sum(map(len, kept))
+    found.left_out = +found.left_out  # without zeros
+    note_pairs(found)
+    if not all(kept):
+        raise PairsError(f"{pairs}: no pair with a prompt fits the context of {context} tokens: shorten the replies")
     config, trainer = TRAINERS[algorithm]
     return trainer(
         model=policy,
         processing_class=tokenizer,
-        args=config(**arguments, max_length=recipe.model.context),
-        train_dataset=Dataset.from_list(rows),
+        args=config(**arguments, max_length=context),
+        train_dataset=Dataset.from_list(kept[0]),
+        eval_dataset=Dataset.from_list(kept[1]),
         **parts,
     )
+
+
+def measure_preference(trainer: Any) -> dict[str, float]:
+    """Return how the policy at the end of training orders the test pairs by its implicit reward (their equation 6)."""
+    figures = trainer.evaluate()
+    return {
+        "pair_accuracy": round(float(figures["eval_rewards/accuracies"]), 4),
+        "pair_loss": round(float(figures["eval_loss"]), 4),
+        "heldout_pairs": float(len(trainer.eval_dataset)),
+    }
+
+
+def _sides(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in ("prompt", "chosen", "rejected")}

@@ -17,8 +17,8 @@ from datasets import Dataset
 from trl import RewardConfig, RewardTrainer
 
 from common.weights import hash_files
-from training.data.preferences import FILES, PairsError, read_pairs
-from training.evaluate.rewards import is_made, measure_pairs, score_gaps
+from training.data.preferences import PairsError, note_pairs, read_pairs
+from training.evaluate.rewards import fits_context, is_made, measure_pairs, score_gaps
 from training.runs import distributed
 from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
 from training.runs.batching import deal, rows_at_once
@@ -48,13 +48,15 @@ def run_reward(job: Job) -> dict[str, float]:
     assert job.pairs is not None
     require_stage(job.parent, job.stage.parent)
     recipe, settings = job.recipe, job.recipe.reward
-    train, test = read_pairs(job.pairs)
+    pairs = read_pairs(job.pairs)
+    train, test = pairs.train, pairs.test
+    note_pairs(pairs)
     tokenizer = load_tokenizer(job.parent)
     model = load_reward_model(job.parent, to_train=True)
     model.config.pad_token_id = tokenizer.pad_token_id
     context = model.config.max_position_embeddings
-    fitting = [row for row in train if _fits(row, tokenizer, context)]
-    measured = [row for row in test if _fits(row, tokenizer, context)]
+    fitting = [row for row in train if fits_context(row, tokenizer, context)]
+    measured = [row for row in test if fits_context(row, tokenizer, context)]
     if not fitting or not measured:
         raise PairsError(f"{job.pairs}: no pair fits the model's context of {context} tokens: shorten the replies")
     fitting, calibrating = split_calibration(fitting)
@@ -88,12 +90,17 @@ def run_reward(job: Job) -> dict[str, float]:
     heldout = measure_pairs(model, tokenizer, measured) | {
         "temperature": round(temperature, 4),
         "pairs": float(len(fitting)),
+        "left_out": float(pairs.left_out.total()),
         "too_long": float(len(train) + len(test) - len(fitting) - len(calibrating) - len(measured)),
     }
 
-    files = [job.pairs / name for name in FILES]
     write_stage(
-        job, saver(model, tokenizer), fingerprint=hash_files(files), tokens=tokens, heldout=heldout, history=history
+        job,
+        saver(model, tokenizer),
+        fingerprint=hash_files(pairs.files),
+        tokens=tokens,
+        heldout=heldout,
+        history=history,
     )
     return heldout
 
@@ -118,7 +125,8 @@ def order_pairs(rows: list[dict[str, Any]], settings: Reward, rng: Random) -> li
 
 def split_calibration(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Split pairs into those to train on and those to fit the temperature on, by a hash of the prompt."""
-    kept = [zlib.crc32(row["prompt"][-1]["content"].encode()) % CALIBRATION == 0 for row in rows]
+    about = [(row["prompt"] or row["chosen"])[-1]["content"] for row in rows]
+    kept = [zlib.crc32(text.encode()) % CALIBRATION == 0 for text in about]
     if not CALIBRATION_PAIRS <= sum(kept) < len(rows):
         return rows, []
     return (
@@ -156,9 +164,3 @@ def _sides(row: dict[str, Any]) -> dict[str, Any]:
 def _length(row: dict[str, Any]) -> int:
     prompt, *sides = (sum(len(message["content"]) for message in row[key]) for key in ("prompt", *SIDES))
     return prompt + max(sides)
-
-
-def _fits(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
-    sides = (row["prompt"] + row[side] for side in SIDES)
-    texts = [tokenizer.apply_chat_template(side, tokenize=False) for side in sides]
-    return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])

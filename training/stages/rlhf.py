@@ -63,12 +63,14 @@ def run_rlhf(job: Job) -> dict[str, float]:
     trainer = _make_trainer(job, policy, judge, tokenizer, corpus, folder)
     history = train_quietly(trainer, job)
     tokens = int(trainer.state.num_input_tokens_seen)
+    by_pairs = preference.measure_preference(trainer) if settings.algorithm in preference.TRAINERS else {}
     if not distributed.is_first():
         return {}
     bench = PolicyBench(recipe, job.parent, judge, tokenizer, corpus)
     best, judged = choose_snapshot(bench, folder, settings.steps, settings.snapshots)
     policy = bench.load(folder / f"checkpoint-{best}")
     figures, heldout = _report(bench, policy, best)
+    heldout |= by_pairs
 
     def save(target: Path) -> None:
         saver(policy, tokenizer)(target)

@@ -1,10 +1,14 @@
 """Pair files: what is read, and how a broken one is named."""
 
+import gzip
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from training.data.preferences import PairsError, read_pairs, write_pairs
 
@@ -28,19 +32,21 @@ def test_what_was_written_is_read_back_the_same(tmp_path: Path) -> None:
     train = [pair("What is \N{SNOWMAN}?", 'It is "cold".\nVery.', "\u2028 a line", margin=0.5), pair(margin=0.0)]
     test = [pair("Another?")]
     write_pairs(tmp_path, train, test)
-    assert read_pairs(tmp_path) == (train, test)
+    found = read_pairs(tmp_path)
+    assert (found.train, found.test) == (train, test)
 
 
 def test_keys_that_training_does_not_use_are_left_behind(tmp_path: Path) -> None:
     write_pairs(tmp_path, [pair(margin=1, battle_id="b", round=2, source="human")], [pair(source="synthetic")])
-    assert read_pairs(tmp_path) == ([pair(margin=1.0)], [pair()])
+    found = read_pairs(tmp_path)
+    assert (found.train, found.test) == ([pair(margin=1.0)], [pair()])
 
 
 def test_a_conversation_of_several_turns_is_kept_whole(tmp_path: Path) -> None:
     row = pair()
     row["prompt"] += [{"role": "assistant", "content": "Hi."}, {"role": "user", "content": "Again?"}]
     write_pairs(tmp_path, [row], [row])
-    assert read_pairs(tmp_path)[0] == [row]
+    assert read_pairs(tmp_path).train == [row]
 
 
 @pytest.mark.parametrize("name", ["train.jsonl", "test.jsonl"])
@@ -65,13 +71,13 @@ def test_an_empty_file_is_named(make_pairs_folder: Any, name: str) -> None:
     [
         ('{"prompt": [', "not JSON"),
         ("\N{SNOWMAN} no json", "not JSON"),
-        ("[1, 2]", "'prompt' is not a list of messages"),
-        ("null", "'prompt' is not a list of messages"),
-        (without("prompt"), "'prompt' is not a list of messages"),
-        (without("chosen"), "'chosen' is not a list of messages"),
-        (without("rejected"), "'rejected' is not a list of messages"),
-        (pair() | {"chosen": "Hi."}, "'chosen' is not a list of messages"),
-        (pair() | {"rejected": []}, "'rejected' is not a list of messages"),
+        ("[1, 2]", "is no pair"),
+        ("null", "is no pair"),
+        (without("chosen"), "'chosen' is not a text or a list of messages"),
+        (without("rejected"), "'rejected' is not a text or a list of messages"),
+        (pair() | {"rejected": []}, "'rejected' is not a text or a list of messages"),
+        (pair() | {"chosen": " "}, "'chosen' is not a text or a list of messages"),
+        (pair() | {"chosen": [{"role": "user", "content": "x"}]}, "'chosen' ends with a turn of 'user'"),
         (pair() | {"rejected": ["No."]}, "'rejected' has an empty message"),
         (pair(prompt=" "), "'prompt' has an empty message"),
         (pair(chosen=""), "'chosen' has an empty message"),
@@ -80,7 +86,6 @@ def test_an_empty_file_is_named(make_pairs_folder: Any, name: str) -> None:
         (pair() | {"chosen": [{"role": "assistant", "content": 3}]}, "'chosen' has an empty message"),
         (pair(margin="much"), "margin is not a number"),
         (pair(margin=True), "margin is not a number"),
-        (pair(margin=None), "margin is not a number"),
     ],
 )
 @pytest.mark.parametrize("name", ["train.jsonl", "test.jsonl"])
@@ -103,3 +108,82 @@ def test_a_margin_on_some_rows_only_is_refused(make_pairs_folder: Any) -> None:
 def test_a_margin_of_nothing_counts_as_a_margin(make_pairs_folder: Any) -> None:
     with pytest.raises(PairsError, match="some rows have a margin"):
         read_pairs(make_pairs_folder([pair(margin=0), pair()], [pair()]))
+
+
+def texts(chosen: str, rejected: str, prompt: str | None = None) -> dict[str, Any]:
+    return {"chosen": chosen, "rejected": rejected} | ({} if prompt is None else {"prompt": prompt})
+
+
+WHOLE = {side: pair()["prompt"] + pair()[side] for side in ("chosen", "rejected")}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        texts("Hi.", "No.", "Hello!"),
+        pair() | {"chosen": "Hi."},
+        pair() | {"prompt": "Hello!"},
+        pair() | WHOLE,
+        WHOLE,
+        {side: f"\n\nHuman: Hello!\n\nAssistant: {said}" for side, said in (("chosen", "Hi."), ("rejected", "No."))},
+        texts("Hi.", "No.", "\n\nHuman: Hello!\n\nAssistant:"),
+    ],
+)
+def test_every_published_form_is_the_same_pair(make_pairs_folder: Any, row: dict[str, Any]) -> None:
+    found = read_pairs(make_pairs_folder([row], [row]))
+    assert found.train == found.test == [pair()]
+
+
+def test_texts_without_a_prompt_are_replies_to_nothing(make_pairs_folder: Any) -> None:
+    found = read_pairs(make_pairs_folder([texts("Hi.", "No.")], [pair()]))
+    assert found.train == [pair() | {"prompt": []}]
+
+
+def test_conversations_that_part_early_share_what_both_open_with(make_pairs_folder: Any) -> None:
+    opening = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    sides = {
+        side: [*opening, {"role": "user", "content": said}, {"role": "assistant", "content": said}]
+        for side, said in (("chosen", "c"), ("rejected", "d"))
+    }
+    (row,) = read_pairs(make_pairs_folder([sides], [pair()])).train
+    assert row["prompt"] == opening[:1]
+    assert row["chosen"] == sides["chosen"][1:]
+
+
+def test_pairs_that_say_nothing_are_left_out_and_counted(make_pairs_folder: Any) -> None:
+    both = [pair("Again?", "x", "y"), pair("Again?", "y", "x")]
+    found = read_pairs(make_pairs_folder([pair(), pair(), pair(rejected="Hi."), *both], [pair() | WHOLE]))
+    assert found.train == [pair(), pair()]
+    assert found.describe() == (
+        "3 of 6 pairs left out: 1 two equal replies, 2 preferred both ways; 1 repeat the prompt in their replies; "
+        "2 stand there more than once"
+    )
+
+
+def test_folder_of_equal_replies_alone_is_refused_with_their_number(make_pairs_folder: Any) -> None:
+    with pytest.raises(PairsError, match=r"train\.jsonl: no pair is left: 1 of 1 pair left out: 1 two equal replies"):
+        read_pairs(make_pairs_folder([pair(rejected="Hi.")], [pair()]))
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet", "jsonl.gz"])
+def test_one_file_is_split_by_its_prompts(tmp_path: Path, kind: str) -> None:
+    rows = [pair(f"prompt {number % 40}", rejected=f"no {number}") for number in range(80)]
+    path = tmp_path / f"pairs.{kind}"
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    if kind == "parquet":
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif kind == "json":
+        path.write_text(json.dumps(rows))
+    else:
+        path.write_bytes(gzip.compress(lines.encode()) if kind.endswith("gz") else lines.encode())
+    found = read_pairs(path)
+    asked = [{row["prompt"][0]["content"] for row in part} for part in (found.train, found.test)]
+    assert len(found.train) + len(found.test) == 80
+    assert asked[0] and asked[1] and not asked[0] & asked[1]
+    assert found.files == [path]
+
+
+def test_one_file_on_one_prompt_cannot_be_split(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text(json.dumps(pair()))
+    with pytest.raises(PairsError, match="on too few prompts"):
+        read_pairs(tmp_path / "p.jsonl")

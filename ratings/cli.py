@@ -68,6 +68,16 @@ def add_ledger(container: Container, *, required: bool = False) -> None:
     )
 
 
+def add_cluster(container: Container) -> None:
+    """Add the option that says which votes are taken together."""
+    container.add_argument(
+        "--cluster",
+        choices=get_args(Cluster),
+        help="which votes lean the same way and are taken together: those of one voter, those about one prompt, "
+        "or none (default voter, where the votes say who cast them)",
+    )
+
+
 def _add_files(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("votes and results")
     add_source(group)
@@ -132,14 +142,10 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--interval",
         choices=get_args(Interval),
-        help="from counts; with votes that belong together; from resampled counts; or right at every look, "
-        "for a board that is watched (default sandwich)",
+        help="by voter where the votes tell enough of them, else from counts; from counts; with votes that belong "
+        "together; from resampled counts; or right at every look, for a board that is watched (default auto)",
     )
-    group.add_argument(
-        "--cluster",
-        choices=get_args(Cluster),
-        help="with --interval clustered: the votes of one voter, or those about one prompt (default voter)",
-    )
+    add_cluster(group)
     group.add_argument(
         "--confidence",
         type=float,
@@ -189,7 +195,7 @@ def read_request(options: argparse.Namespace) -> "Request":
         ties=options.ties or "half",
         both_bad=options.both_bad,
         prior=None if options.prior is None else Prior(options.prior),
-        interval=options.interval or "sandwich",
+        interval=options.interval or "auto",
         cluster=options.cluster or "voter",
         confidence=options.confidence,
         anchor=None if options.anchor is None else _anchor(options.anchor),

@@ -6,14 +6,16 @@ others measured from their own mean, so no interval has zero width.
 
 - sandwich: from counts (sandwich.py).
 - clustered: votes of one voter or on one prompt belong together (clustered.py); its t quantile is
-  already in the covariance.
+  already in the covariance, and a voter with many votes counts for a twentieth of all at most.
+- auto: clustered where the votes tell enough voters (grouping.py), with every vote counting alike, so that strengths
+  are those of the sandwich, which it is otherwise.
 - bootstrap: percentiles of resampled counts (bootstrap.py); ranks from their covariance.
-- sequence: right at all looks at once (confidence_sequence.py). Its ranks come from the joint sequences of
-  all differences, and a model below the warm-up has no bounds yet.
+- sequence: right at all looks at once (confidence_sequence.py), by the covariance that auto takes. Its ranks
+  come from the joint sequences of all differences, and a model below the warm-up has no bounds yet.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,18 +23,20 @@ from numpy.typing import NDArray
 
 from common.words import plural
 from ratings.board.settings import Settings
-from ratings.choices import Interval
-from ratings.errors import SettingsError, VotesError
+from ratings.choices import Cluster, Interval
+from ratings.errors import SettingsError, TooFewClustersError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import fit_with
 from ratings.intervals.bootstrap import REPLICATES, bootstrap
-from ratings.intervals.clustered import clustered
-from ratings.intervals.confidence_sequence import WARM_UP, effective_votes, sequence
+from ratings.intervals.clustered import Clustered, clustered
+from ratings.intervals.confidence_sequence import FEWEST_VOTERS, WARM_UP, is_early, sequence
 from ratings.intervals.differences import Differences, differences, sequence_differences
+from ratings.intervals.grouping import Grouping, codes_of, group, remark_on_largest
 from ratings.intervals.ranks import simultaneous_ranks
 from ratings.intervals.sandwich import NO_SPREAD, centre_on, covariance, has_spread, intervals
+from ratings.votes.clusters import ClusterSizes
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes
 
@@ -66,6 +70,10 @@ class Estimate:
     notes: tuple[str, ...] = ()
     multiplier: float | None = None
     """Standard errors that the intervals of all differences at once reach; None where that differs by pair."""
+    settings: Settings = field(default_factory=Settings)
+    """The choices as they were carried out, with the kind of interval that these are."""
+    voters: float | None = None
+    """Effective number of the clusters behind a sequence; None where every vote is independent."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,6 +90,9 @@ class _Spread(NamedTuple):
     bounds: Callable[[NDArray[np.bool_]], tuple[Floats, Floats]] | None = None
     """The (S,) bounds of the models shown, where they are not those of the covariance."""
     notes: tuple[str, ...] = ()
+    interval: Interval = "sandwich"
+    cluster: Cluster = "none"
+    voters: float | None = None
 
 
 class _Given(NamedTuple):
@@ -92,6 +103,19 @@ class _Given(NamedTuple):
     votes: Votes | None
     progress: Progress | None
     start: Mapping[str, float] | None
+    voters: ClusterSizes | None
+
+    def grouping(self) -> Grouping:
+        """Return how the votes are grouped where that is not asked for."""
+        are_simulated = self.counts.simulated >= self.counts.used
+        return group(self.votes, self.settings.cluster, sizes=self.voters, are_simulated=are_simulated)
+
+    @property
+    def weights(self) -> Floats | None:
+        """Return what the votes weigh by the chance of their pair, where that was asked for."""
+        if self.counts.weights is None or self.votes is None or self.votes.probability is None:
+            return None
+        return np.asarray(1 / self.votes.probability)
 
 
 def estimate(
@@ -101,29 +125,34 @@ def estimate(
     votes: Votes | None = None,
     progress: Progress | None = None,
     start: Mapping[str, float] | None = None,
+    voters: ClusterSizes | None = None,
 ) -> Estimate:
     """Return strengths, intervals and ranks of the models that can be rated together.
 
-    `votes` are those that were counted, which only clustered intervals need; `progress` is called with the
+    `votes` are those that were counted, which intervals by cluster need; `voters` is how they are spread over
+    the voters where no more is known. `progress` is called with the
     number of bootstrap replicates done. A fit by half a win each is quicker from a `start` close to its
     end: strengths by name, in nats. Raises SettingsError, VotesError where the votes do not record
     who cast them, TooFewClustersError and NotConvergedError.
     """
-    found = _SPREADS[settings.interval](_Given(counts, settings, votes, progress, start))
+    found = _SPREADS[settings.interval](_Given(counts, settings, votes, progress, start, voters))
+    settings = replace(settings, interval=found.interval, cluster=found.cluster)
     return _finish(found, found.fit.strengths, found.fit.left_out, settings)
 
 
 def with_covariates_equal(fitted: CovariateFit, settings: Settings) -> Estimate:
     """Return the strengths of a fit with covariates, with sandwich intervals and ranks."""
     found = _Spread(fitted.without, fitted.has_spread, fitted.covariance)
-    return _finish(found, fitted.strengths, fitted.left_out, replace(settings, interval="sandwich"))
+    plain = replace(settings, interval="sandwich", cluster="none")
+    return _finish(found, fitted.strengths, fitted.left_out, plain)
 
 
-def pairwise(found: Estimate, order: NDArray[np.int64], settings: Settings) -> Differences:
-    """Return all differences among the models shown, taken in this (S,) order, by the settings' kind of interval."""
+def pairwise(found: Estimate, order: NDArray[np.int64]) -> Differences:
+    """Return all differences among the models shown, taken in this (S,) order, by the estimate's kind of interval."""
+    settings = found.settings
     strengths, joint = found.strengths[order], found.covariance[np.ix_(order, order)]
     if settings.interval == "sequence":
-        return sequence_differences(strengths, joint, settings.confidence)
+        return sequence_differences(strengths, joint, settings.confidence, found.voters)
     rng = np.random.default_rng(settings.seed)
     return differences(
         strengths, joint, settings.confidence, rng=rng, draws=settings.draws, multiplier=found.multiplier
@@ -138,10 +167,10 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
         status[model] = NO_SPREAD
     multiplier = None
     if settings.interval == "sequence":
-        lower, upper = _watched(strengths, np.diag(joint), settings.confidence)
+        lower, upper = _watched(strengths, np.diag(joint), settings.confidence, found.voters)
         for model in rated[kept][np.isnan(lower)]:
             status[model] = TOO_EARLY
-        ahead = sequence_differences(strengths, joint, settings.confidence).joint_lower > 0
+        ahead = sequence_differences(strengths, joint, settings.confidence, found.voters).joint_lower > 0
         best, worst = 1 + ahead.sum(axis=0), len(strengths) - ahead.sum(axis=1)
     else:
         bounds = found.bounds(kept) if found.bounds else None
@@ -153,7 +182,7 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
     if too_early := int(np.isnan(lower).sum()):
         notes += (
             f"{too_early} of {plural(len(lower), 'model')} {'has' if too_early == 1 else 'have'} no interval yet: "
-            f"it holds from {WARM_UP:.0f} votes' worth on",
+            f"it holds from {WARM_UP:.0f} votes' worth on{_of_voters(found.voters)}",
         )
     return Estimate(
         fit=found.fit,
@@ -168,13 +197,19 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
         left_out=left_out,
         notes=notes,
         multiplier=multiplier,
+        settings=settings,
+        voters=found.voters,
     )
 
 
-def _watched(strengths: Floats, variance: Floats, confidence: float) -> tuple[Floats, Floats]:
-    lower, upper = sequence(strengths, variance, confidence=confidence)
-    is_early = effective_votes(variance) < WARM_UP
-    return np.where(is_early, np.nan, lower), np.where(is_early, np.nan, upper)
+def _watched(strengths: Floats, variance: Floats, confidence: float, voters: float | None) -> tuple[Floats, Floats]:
+    lower, upper = sequence(strengths, variance, confidence=confidence, voters=voters)
+    early = is_early(variance, voters)
+    return np.where(early, np.nan, lower), np.where(early, np.nan, upper)
+
+
+def _of_voters(voters: float | None) -> str:
+    return "" if voters is None else f", from {FEWEST_VOTERS:.0f} voters' or more"
 
 
 def _sandwich(given: _Given) -> _Spread:
@@ -184,38 +219,99 @@ def _sandwich(given: _Given) -> _Spread:
 
 
 def _clustered(given: _Given) -> _Spread:
-    counts, settings, votes = given.counts, given.settings, given.votes
+    settings, votes = given.settings, given.votes
     if votes is None:
         raise SettingsError("clustered intervals need the votes themselves and not their counts")
-    codes = votes.voter if settings.cluster == "voter" else votes.prompt
-    if codes is None:
-        what = "who cast them" if settings.cluster == "voter" else "which prompt they are about"
-        raise VotesError(f"these votes do not record {what}, so they cannot be clustered; choose another interval")
+    cluster: Cluster = "voter" if settings.cluster == "none" else settings.cluster
+    codes = codes_of(votes, cluster)
     result = clustered(
         votes,
         codes,
         ties=settings.ties,
         both_bad=settings.both_bad,
         prior=settings.prior,
-        weights=None if counts.weights is None or votes.probability is None else 1 / votes.probability,
+        weights=given.weights,
     )
-    notes = []
-    if result.is_few:
-        notes.append(
-            f"the {result.clusters} {settings.cluster}s are worth {result.effective:.0f} of equal weight: so few that "
-            "the intervals may be somewhat too narrow"
-        )
+    notes = _on_few(result, cluster)
     if result.capped:
-        notes.append(
-            f"{result.capped} of {result.clusters} {settings.cluster}s count for {result.cap:.0f} votes at most"
+        notes += (f"{result.capped} of {result.clusters} {cluster}s count for {result.cap:.0f} votes at most",)
+    widened = result.widened(settings.confidence)
+    return _Spread(result.fit, result.has_spread, widened, None, notes, "clustered", cluster)
+
+
+def _auto(given: _Given) -> _Spread:
+    """Return the clustered spread with every vote counting alike, or the sandwich, and why."""
+    grouping, result = _grouped(given)
+    if result is None:
+        return _sandwich(given)._replace(notes=_on_grouping(grouping))
+    widened = result.widened(given.settings.confidence)
+    notes = _on_grouping(grouping) + _on_few(result, grouping.cluster) + _on_lone(result, grouping.cluster)
+    return _Spread(result.fit, result.has_spread, widened, None, notes, "auto", grouping.cluster)
+
+
+def _sequence(given: _Given) -> _Spread:
+    """Return the spread behind a sequence; too few voters leave every model without bounds."""
+    grouping, result = _grouped(given)
+    if result is None:
+        plain = _sandwich(given)
+        voters = float(FEWEST_VOTERS - 1) if grouping.is_too_few else None
+        return plain._replace(notes=_on_grouping(grouping), interval="sequence", voters=voters)
+    notes = _on_grouping(grouping) + _on_lone(result, grouping.cluster)
+    return _Spread(
+        result.fit, result.has_spread, result.covariance, None, notes, "sequence", grouping.cluster, result.effective
+    )
+
+
+def _grouped(given: _Given) -> tuple[Grouping, Clustered | None]:
+    """Return how the votes are grouped and what follows; None where every vote is taken as independent."""
+    grouping, settings = given.grouping(), given.settings
+    if grouping.codes is None or given.votes is None:
+        return grouping, None
+    try:
+        result = clustered(
+            given.votes,
+            grouping.codes,
+            counts=given.counts,
+            ties=settings.ties,
+            both_bad=settings.both_bad,
+            prior=settings.prior,
+            weights=given.weights,
+            cap=np.inf,
+            split_lone=True,
+            start=given.start,
         )
-    return _Spread(result.fit, result.has_spread, result.widened(settings.confidence), notes=tuple(notes))
+    except TooFewClustersError:
+        words = f"every vote taken as independent: too few {grouping.cluster}s voted on the models that are rated"
+        return replace(grouping, cluster="none", codes=None, words=words, is_too_few=True), None
+    return grouping, result
+
+
+def _on_grouping(grouping: Grouping) -> tuple[str, ...]:
+    remark = remark_on_largest(grouping.sizes, grouping.cluster)
+    return (f"intervals: {grouping.words}", *([remark] if remark else []))
+
+
+def _on_few(result: Clustered, cluster: Cluster) -> tuple[str, ...]:
+    if not result.is_few:
+        return ()
+    return (
+        f"the {result.clusters} {cluster}s are worth {result.effective:.0f} of equal weight: so few that "
+        "the intervals may be somewhat too narrow",
+    )
+
+
+def _on_lone(result: Clustered, cluster: Cluster) -> tuple[str, ...]:
+    shown = [result.fit.models[result.fit.rated[model]] for model in result.lone if result.has_spread[model]]
+    if not shown or result.fit.prior:
+        return ()
+    names = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
+    return (f"{names}: known from one {cluster} alone, whose votes are taken as independent",)
 
 
 def _bootstrap(given: _Given) -> _Spread:
     settings = given.settings
     result = fit(given.counts, ties=settings.ties, both_bad=settings.both_bad, prior=settings.prior, start=given.start)
-    plain = _Spread(result, has_spread(result), covariance(result))
+    plain = _Spread(result, has_spread(result), covariance(result), interval="bootstrap")
     if len(result.rated) == 0:
         return plain
     # Ten replicates in each tail at least, for the percentiles.
@@ -230,12 +326,13 @@ def _bootstrap(given: _Given) -> _Spread:
 
     lost = drawn.drawn - len(drawn.strengths)
     notes = (f"{lost} of {drawn.drawn} bootstrap replicates had no strengths and were left out",) if lost else ()
-    return _Spread(result, plain.has_spread, drawn.covariance(), bounds, notes)
+    return _Spread(result, plain.has_spread, drawn.covariance(), bounds, notes, "bootstrap")
 
 
 _SPREADS: dict[Interval, Callable[[_Given], _Spread]] = {
+    "auto": _auto,
     "sandwich": _sandwich,
     "clustered": _clustered,
     "bootstrap": _bootstrap,
-    "sequence": _sandwich,
+    "sequence": _sequence,
 }

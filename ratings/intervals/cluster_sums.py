@@ -86,15 +86,6 @@ def cluster_sums(
     return ClusterSums(inside, weight, information if contrast is not None else weight, is_shared)
 
 
-def effective_number(weights: NDArray[Any]) -> float:
-    """Return how many clusters of equal weight are worth as much as those of these weights; 0 for none.
-
-    (sum of weights)^2 / (sum of squared weights), Kish's effective sample size.
-    """
-    total = float(weights.sum())
-    return total**2 / float((weights.astype(np.float64) ** 2).sum()) if total > 0 else 0.0
-
-
 class _Scores(NamedTuple):
     """The scores of the votes that entered the fit; those that did not have no row."""
 

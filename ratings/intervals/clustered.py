@@ -25,7 +25,7 @@ Under Davidson's model the score has one more entry, of log nu, and the rest is 
 
 A model that a single cluster voted on has a score of zero by the fit itself, not because it is well
 known; `has_spread` is False for it, as its interval would have no width. With `split_lone` the votes on such a
-model are taken as independent instead, as there is nothing to learn from about how they belong together.
+model are taken as independent instead, as there is nothing to learn about how they belong together.
 """
 
 from collections.abc import Mapping
@@ -40,10 +40,11 @@ from ratings.fit.newton import flat_direction
 from ratings.fit.prior import Prior, prior_derivatives
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import fit_with
-from ratings.intervals.cluster_sums import cluster_sums, effective_number
+from ratings.intervals.cluster_sums import cluster_sums
 from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import BothBad, Ties
 from ratings.scale import quantile
+from ratings.votes.clusters import effective_number
 from ratings.votes.counts import Counts, count, weighted_counts
 from ratings.votes.votes import Votes
 
@@ -72,7 +73,7 @@ class Clustered:
     has_spread: NDArray[np.bool_]
     """(R,) whether a model has an interval: two clusters or more voted on it, and not all for ties."""
     lone: NDArray[np.int64]
-    """Which of the R models a single cluster voted on."""
+    """Which of the R models a single cluster voted on, or clusters whose votes cancel out in each."""
     clusters: int
     """J, of the votes that entered the fit."""
     effective: float
@@ -128,16 +129,15 @@ def clustered(
             f"{number} clusters voted on the rated models; at least {MIN_CLUSTERS} are needed for clustered "
             "intervals, so collect votes from more of them or choose another interval"
         )
-    effective, lone = effective_number(sums.weight), np.flatnonzero(~sums.is_shared)
+    effective, size = effective_number(sums.weight), len(result.rated)
+    # The fit scales the weights to a mean of 1 over its votes, so the scores have to.
+    scale = (result.data.used / float(sums.weight.sum())) ** 2 * number / (number - 1)
+    products, has_spread = scale * sums.products, sums.is_shared & _shows(sums.products, result)
+    lone = np.flatnonzero(~has_spread)
     if split_lone and len(lone):
         alone = _split(votes, clusters, result.rated[lone])
         sums = cluster_sums(votes, alone, result, ties=ties, both_bad=both_bad, weights=weigh)
-    # The fit scales the weights to a mean of 1 over its votes, so the scores have to.
-    scale = result.data.used / float(sums.weight.sum())
-    products = sums.products * scale**2 * number / (number - 1)
-    size = len(result.rated)
-    shows = np.diag(products)[:size] > _ROUNDING * np.diag(result.hessian)[:size]
-    has_spread = (sums.is_shared | split_lone) & shows
+        products, has_spread = scale * sums.products, _shows(sums.products, result)
     if prior:
         products[:size, :size] += prior_derivatives(prior, result.strengths)[1]
         has_spread[:] = True
@@ -155,11 +155,6 @@ def clustered(
     )
 
 
-def effective_clusters(clusters: NDArray[Any]) -> float:
-    """Return how many clusters of equally many votes are worth as much as (n,) these codes; see `widened`."""
-    return effective_number(np.bincount(clusters))
-
-
 def cap_factors(clusters: NDArray[Any], cap: float, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (n,) factors of the (n,) weights, up to 1, so that those of no cluster sum to more than `cap`."""
     totals = np.bincount(clusters, weights)
@@ -175,6 +170,12 @@ def _weights(
     given = np.ones(len(clusters)) if weights is None else weights / weights.mean()
     factors = cap_factors(clusters, cap, given)
     return given * factors, len(np.unique(clusters[factors < 1]))
+
+
+def _shows(products: NDArray[np.float64], result: Fit) -> NDArray[np.bool_]:
+    """Return (R,) whether the scores of a model are more than rounding."""
+    size = len(result.rated)
+    return np.asarray(np.diag(products)[:size] > _ROUNDING * np.diag(result.hessian)[:size])
 
 
 def _split(votes: Votes, clusters: NDArray[Any], models: NDArray[np.int64]) -> NDArray[np.int64]:

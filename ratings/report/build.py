@@ -72,7 +72,7 @@ class _Maker:
     def rated(self) -> Report:
         """Return the report of a fit with intervals."""
         source, request, settings = self.source, self.request, self.settings
-        found = estimate(source.counts, settings, votes=source.votes, progress=self.progress)
+        found = estimate(source.counts, settings, votes=source.votes, progress=self.progress, voters=source.voters)
         board = rated_board(found, source.counts, settings, self.created)
         self.notes.extend(found.notes)
         styled = self.attempt("style", self.style) if request.style else None
@@ -81,7 +81,7 @@ class _Maker:
             board=board,
             counts=source.counts,
             fit=found.fit,
-            differences=pairwise(found, _order(found, board), settings) if len(found.shown) else None,
+            differences=pairwise(found, _order(found, board)) if len(found.shown) else None,
             components=self.components(),
             categories=self.categories(),
             position=self.attempt("position bias", lambda: self.position(found))
@@ -143,13 +143,17 @@ class _Maker:
                 return elo_board(votes, counts, self.settings, self.created)
             settings = self.settings
             found = estimate(counts, settings, votes=votes, progress=self.progress)
-            self.notes.extend(f"{what}: {note}" for note in found.notes)
+            self.notes.extend(f"{what}: {note}" for note in found.notes if self.is_news(note))
             if settings.anchor and settings.anchor[0] not in found.names:
                 self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")
                 settings = replace(settings, anchor=None)
             return rated_board(found, counts, settings, self.created)
 
         return self.attempt(what, make)
+
+    def is_news(self, note: str) -> bool:
+        """Return whether a note on a board beside the main one tells more than the main one's own notes."""
+        return note not in self.notes and not note.startswith("intervals: votes grouped")
 
     def position(self, found: Estimate) -> CovariateFit:
         """Return the fit with the side held equal."""
@@ -211,7 +215,7 @@ def _choose(counts: Counts, settings: Settings, notes: list[str]) -> TieChoice |
 
 def _able(choice: TieChoice, settings: Settings, notes: list[str]) -> Ties:
     """Return the best treatment of ties that has the kind of interval asked for."""
-    if choice.ties != "davidson" or settings.interval not in ("clustered", "bootstrap"):
+    if choice.ties != "davidson" or settings.interval != "bootstrap":
         return choice.ties
     able: Ties = next((score.ties for score in choice.scores if score.ties != "davidson"), "half")
     notes.append(f"davidson predicts held-out votes best but has no {settings.interval} interval; {able} is shown")

@@ -113,7 +113,6 @@ def test_weights_of_the_draw_enter_scores_and_hessian_on_one_scale() -> None:
 def test_scores_of_a_loss_to_the_field_are_those_of_the_formula() -> None:
     """Two clusters: one loses models 0 and 1 to the field together, the other plays an ordinary vote."""
     strengths = np.array([0.4, 0.1, -0.5])
-    q = 1 / (1 + np.exp(-strengths))
     both_bad = np.zeros((3, 3))
     both_bad[0, 1] = both_bad[1, 0] = 1
     votes = Votes(("a", "b", "c"), np.array([0, 0]), np.array([1, 2]), np.array([3, 0], dtype=np.int8), 2)

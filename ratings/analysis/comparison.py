@@ -5,8 +5,9 @@ The answer may be asked for after every vote, because the difference comes with 
 need not have met; battles with others link them, as long as one fit rates both.
 
 Votes are grouped by who cast them where they say so (grouping.py), as the votes of one voter lean the same way. Then
-the variance is the clustered one, and the effective number of voters is that of this very difference: each
-weighs what his or her votes tell about it. With too few of them it is too early for an answer.
+the variance is the clustered one, or that of independent votes where it happens to be larger, and the effective
+number of voters is that of this very difference: each weighs what his or her votes tell about it. With too few of them
+it is too early for an answer.
 
 Votes to go are those after which the sequence would leave zero out if the present estimate were the
 truth. With x more votes between the two the variance of their difference is, by the Sherman-Morrison
@@ -229,15 +230,15 @@ def _spread(
         products, voters = sums.products * number / (number - 1), effective_number(sums.information)
         told = max(float(sums.information.sum()), 1e-300)
     elif grouping.is_too_few and grouping.sizes:
-        voters = float(np.nanmin([grouping.sizes.number, grouping.sizes.effective, FEWEST_VOTERS - 1]))
+        voters = min(grouping.sizes.effective, FEWEST_VOTERS - 1)
     probability = win_probability(result.strengths)
     information = float(probability[i, j] * probability[j, i])
     plain = float(contrast @ result.score_products() @ contrast)
     variance = float(contrast @ products @ contrast)
-    # Where no voter's votes say more than they would by chance, they are no surer than independent ones.
-    has_none = (voters is not None and voters < FEWEST_VOTERS) or variance <= 1e-12 * distance
+    if plain > variance:  # a voter's votes are never taken for surer than independent ones
+        products, variance = result.score_products(), plain
     return _Spread(
-        variance=plain if has_none else variance,
+        variance=variance,
         scale=distance,
         voters=voters,
         used=result.used,

@@ -74,6 +74,8 @@ class Estimate:
     """The choices as they were carried out, with the kind of interval that these are."""
     voters: float | None = None
     """Effective number of the clusters behind a sequence; None where every vote is independent."""
+    independent: Floats | None = None
+    """(S, S) covariance if every vote were independent, which a clustered sequence never falls below."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,6 +95,7 @@ class _Spread(NamedTuple):
     interval: Interval = "sandwich"
     cluster: Cluster = "none"
     voters: float | None = None
+    independent: Floats | None = None
 
 
 class _Given(NamedTuple):
@@ -152,7 +155,8 @@ def pairwise(found: Estimate, order: NDArray[np.int64]) -> Differences:
     settings = found.settings
     strengths, joint = found.strengths[order], found.covariance[np.ix_(order, order)]
     if settings.interval == "sequence":
-        return sequence_differences(strengths, joint, settings.confidence, found.voters)
+        plain = None if found.independent is None else found.independent[np.ix_(order, order)]
+        return sequence_differences(strengths, joint, settings.confidence, found.voters, plain)
     rng = np.random.default_rng(settings.seed)
     return differences(
         strengths, joint, settings.confidence, rng=rng, draws=settings.draws, multiplier=found.multiplier
@@ -161,16 +165,17 @@ def pairwise(found: Estimate, order: NDArray[np.int64]) -> Differences:
 
 def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], settings: Settings) -> Estimate:
     kept, rated = found.has_spread, found.fit.rated
+    independent = None if found.independent is None else centre_on(kept, strengths, found.independent)[1]
     strengths, joint = centre_on(kept, strengths, found.covariance)
     status = list(found.fit.status)
     for model in rated[~kept]:
         status[model] = NO_SPREAD
     multiplier = None
     if settings.interval == "sequence":
-        lower, upper = _watched(strengths, np.diag(joint), settings.confidence, found.voters)
+        lower, upper = _watched(strengths, joint, independent, settings.confidence, found.voters)
         for model in rated[kept][np.isnan(lower)]:
             status[model] = TOO_EARLY
-        ahead = sequence_differences(strengths, joint, settings.confidence, found.voters).joint_lower > 0
+        ahead = sequence_differences(strengths, joint, settings.confidence, found.voters, independent).joint_lower > 0
         best, worst = 1 + ahead.sum(axis=0), len(strengths) - ahead.sum(axis=1)
     else:
         bounds = found.bounds(kept) if found.bounds else None
@@ -199,17 +204,21 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
         multiplier=multiplier,
         settings=settings,
         voters=found.voters,
+        independent=independent,
     )
 
 
-def _watched(strengths: Floats, variance: Floats, confidence: float, voters: float | None) -> tuple[Floats, Floats]:
+def _watched(
+    strengths: Floats, joint: Floats, independent: Floats | None, confidence: float, voters: float | None
+) -> tuple[Floats, Floats]:
+    variance = np.diag(joint) if independent is None else np.maximum(np.diag(joint), np.diag(independent))
     lower, upper = sequence(strengths, variance, confidence=confidence, voters=voters)
     early = is_early(variance, voters)
     return np.where(early, np.nan, lower), np.where(early, np.nan, upper)
 
 
 def _of_voters(voters: float | None) -> str:
-    return "" if voters is None else f", from {FEWEST_VOTERS:.0f} voters' or more"
+    return "" if voters is None else f", cast by {FEWEST_VOTERS:.0f} voters or more"
 
 
 def _sandwich(given: _Given) -> _Spread:
@@ -232,7 +241,12 @@ def _clustered(given: _Given) -> _Spread:
         prior=settings.prior,
         weights=given.weights,
     )
-    notes = _on_few(result, cluster)
+    notes: tuple[str, ...] = ()
+    if result.is_few:
+        notes += (
+            f"the {result.clusters} {cluster}s are worth {result.effective:.0f} of equal weight: so few that "
+            "the intervals may be somewhat too narrow",
+        )
     if result.capped:
         notes += (f"{result.capped} of {result.clusters} {cluster}s count for {result.cap:.0f} votes at most",)
     widened = result.widened(settings.confidence)
@@ -245,7 +259,10 @@ def _auto(given: _Given) -> _Spread:
     if result is None:
         return _sandwich(given)._replace(notes=_on_grouping(grouping))
     widened = result.widened(given.settings.confidence)
-    notes = _on_grouping(grouping) + _on_few(result, grouping.cluster) + _on_lone(result, grouping.cluster)
+    few = ""
+    if result.is_few:
+        few = f", worth {result.effective:.0f} of equal weight: so few that these may be somewhat too narrow"
+    notes = _on_grouping(grouping, few) + _on_lone(result, grouping.cluster)
     return _Spread(result.fit, result.has_spread, widened, None, notes, "auto", grouping.cluster)
 
 
@@ -258,7 +275,14 @@ def _sequence(given: _Given) -> _Spread:
         return plain._replace(notes=_on_grouping(grouping), interval="sequence", voters=voters)
     notes = _on_grouping(grouping) + _on_lone(result, grouping.cluster)
     return _Spread(
-        result.fit, result.has_spread, result.covariance, None, notes, "sequence", grouping.cluster, result.effective
+        fit=result.fit,
+        has_spread=result.has_spread,
+        covariance=result.covariance,
+        notes=notes,
+        interval="sequence",
+        cluster=grouping.cluster,
+        voters=result.effective,
+        independent=covariance(result.fit),
     )
 
 
@@ -286,18 +310,9 @@ def _grouped(given: _Given) -> tuple[Grouping, Clustered | None]:
     return grouping, result
 
 
-def _on_grouping(grouping: Grouping) -> tuple[str, ...]:
+def _on_grouping(grouping: Grouping, few: str = "") -> tuple[str, ...]:
     remark = remark_on_largest(grouping.sizes, grouping.cluster)
-    return (f"intervals: {grouping.words}", *([remark] if remark else []))
-
-
-def _on_few(result: Clustered, cluster: Cluster) -> tuple[str, ...]:
-    if not result.is_few:
-        return ()
-    return (
-        f"the {result.clusters} {cluster}s are worth {result.effective:.0f} of equal weight: so few that "
-        "the intervals may be somewhat too narrow",
-    )
+    return (f"intervals: {grouping.words}{few}", *([remark] if remark else []))
 
 
 def _on_lone(result: Clustered, cluster: Cluster) -> tuple[str, ...]:

@@ -94,17 +94,24 @@ def differences(
 
 
 def sequence_differences(
-    strengths: NDArray[np.float64], covariance: NDArray[np.float64], confidence: float, voters: float | None = None
+    strengths: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    confidence: float,
+    voters: float | None = None,
+    independent: NDArray[np.float64] | None = None,
 ) -> Differences:
     """Return all pairwise differences with confidence sequences, which may be looked at any time.
 
-    Of (R,) strengths with their (R, R) covariance, in nats, clustered by so many effective `voters` or None. The joint
+    Of (R,) strengths with their (R, R) covariance, in nats, clustered by so many effective `voters` or None; where the
+    variance is larger by the covariance of `independent` votes, that is taken. The joint
     intervals are those of all pairs and all looks at once, by Bonferroni. A pair for which it is too early
     (confidence_sequence.py) has NaN for bounds. Raises SettingsError for a confidence outside (0, 1).
     """
     quantile(confidence)  # refuses what is no confidence
     estimate = strengths[:, None] - strengths[None, :]
     variance = difference_variance(covariance)
+    if independent is not None:
+        variance = np.maximum(variance, difference_variance(independent))
     has_none = variance <= 1e-12 * np.add.outer(np.diag(covariance), np.diag(covariance))
     some = np.where(has_none, 1.0, variance)
     is_told = ~has_none & ~is_early(some, voters)

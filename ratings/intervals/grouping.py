@@ -63,7 +63,7 @@ def group(
     if are_simulated and cluster == "voter":
         words = f"every vote taken as independent: {'a program' if sizes.number == 1 else who} cast them"
         return Grouping("none", None, sizes, words)
-    worth = "" if not sizes.effective < sizes.number - 0.5 else f", worth {sizes.effective:.0f} of equal weight,"
+    worth = "" if sizes.effective > sizes.number - 0.5 else f", worth {sizes.effective:.0f} of equal weight,"
     words = (
         f"every vote taken as independent: {who}{worth} {'is' if sizes.number == 1 and not worth else 'are'} "
         f"too few to group by; it takes {FEWEST}"
@@ -83,7 +83,7 @@ def codes_of(votes: Votes, cluster: Cluster) -> NDArray[Any]:
 
 def remark_on_largest(sizes: ClusterSizes | None, cluster: Cluster) -> str:
     """Return a sentence where one of several voters cast a large share of the votes, else nothing."""
-    if sizes is None or cluster == "prompt" or sizes.number < 2 or not sizes.largest >= LARGE_SHARE:
+    if sizes is None or cluster == "prompt" or sizes.number < 2 or sizes.largest < LARGE_SHARE:
         return ""
     return f"one voter cast {100 * sizes.largest:.0f}% of the votes"
 

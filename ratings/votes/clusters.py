@@ -16,9 +16,9 @@ class ClusterSizes:
 
     number: int
     effective: float
-    """How many that cast equally many votes would be worth as much; NaN where only the number is known."""
+    """How many that cast equally many votes would be worth as much."""
     largest: float
-    """Share of the votes that the most diligent one cast; NaN where it is not known."""
+    """Share of the votes that the most diligent one cast."""
 
     @property
     def is_enough(self) -> bool:

@@ -20,7 +20,7 @@ def test_ledger_and_file_tell_the_same_answer(
     path = tmp_path / "votes.csv"
     path.write_text("model_a,model_b,winner\n" + "".join(",".join(row) + "\n" for row in votes))
     for source in (["--db", str(make_ledger(votes))], ["--votes", str(path)]):
-        assert main(["sft", "base", *source]) == 0
+        assert main(["sft", "base", "--cluster", "none", *source]) == 0
         said = capsys.readouterr().out
         assert "sft against base: +" in said
         assert "Rests on 170 votes, 170 of them between the two." in said

@@ -116,7 +116,7 @@ def test_an_error_that_nobody_thought_of_is_for_the_log_too(
     def fail() -> None:
         raise sqlite3.OperationalError("disk I/O error in /secret/arena.db")
 
-    monkeypatch.setattr(tab.counts, "refresh", fail)
+    monkeypatch.setattr(tab.counts, "refresh_board", fail)
     assert "/secret" not in shown_by(tab)
     assert "cannot be read right now" in shown_by(tab)
     assert "disk I/O error" in caplog.text

@@ -92,7 +92,8 @@ class _Spread(NamedTuple):
     bounds: Callable[[NDArray[np.bool_]], tuple[Floats, Floats]] | None = None
     """The (S,) bounds of the models shown, where they are not those of the covariance."""
     notes: tuple[str, ...] = ()
-    interval: Interval = "sandwich"
+    interval: Interval | None = None
+    """The kind found, where that is not the one asked for."""
     cluster: Cluster = "none"
     voters: float | None = None
     independent: Floats | None = None
@@ -139,7 +140,7 @@ def estimate(
     who cast them, TooFewClustersError and NotConvergedError.
     """
     found = _SPREADS[settings.interval](_Given(counts, settings, votes, progress, start, voters))
-    settings = replace(settings, interval=found.interval, cluster=found.cluster)
+    settings = replace(settings, interval=found.interval or settings.interval, cluster=found.cluster)
     return _finish(found, found.fit.strengths, found.fit.left_out, settings)
 
 
@@ -250,20 +251,20 @@ def _clustered(given: _Given) -> _Spread:
     if result.capped:
         notes += (f"{result.capped} of {result.clusters} {cluster}s count for {result.cap:.0f} votes at most",)
     widened = result.widened(settings.confidence)
-    return _Spread(result.fit, result.has_spread, widened, None, notes, "clustered", cluster)
+    return _Spread(result.fit, result.has_spread, widened, notes=notes, cluster=cluster)
 
 
 def _auto(given: _Given) -> _Spread:
     """Return the clustered spread with every vote counting alike, or the sandwich, and why."""
     grouping, result = _grouped(given)
     if result is None:
-        return _sandwich(given)._replace(notes=_on_grouping(grouping))
+        return _sandwich(given)._replace(notes=_on_grouping(grouping), interval="sandwich")
     widened = result.widened(given.settings.confidence)
     few = ""
     if result.is_few:
         few = f", worth {result.effective:.0f} of equal weight: so few that these may be somewhat too narrow"
     notes = _on_grouping(grouping, few) + _on_lone(result, grouping.cluster)
-    return _Spread(result.fit, result.has_spread, widened, None, notes, "auto", grouping.cluster)
+    return _Spread(result.fit, result.has_spread, widened, notes=notes, cluster=grouping.cluster)
 
 
 def _sequence(given: _Given) -> _Spread:
@@ -272,14 +273,13 @@ def _sequence(given: _Given) -> _Spread:
     if result is None:
         plain = _sandwich(given)
         voters = float(FEWEST_VOTERS - 1) if grouping.is_too_few else None
-        return plain._replace(notes=_on_grouping(grouping), interval="sequence", voters=voters)
+        return plain._replace(notes=_on_grouping(grouping), voters=voters)
     notes = _on_grouping(grouping) + _on_lone(result, grouping.cluster)
     return _Spread(
         fit=result.fit,
         has_spread=result.has_spread,
         covariance=result.covariance,
         notes=notes,
-        interval="sequence",
         cluster=grouping.cluster,
         voters=result.effective,
         independent=covariance(result.fit),
@@ -326,7 +326,7 @@ def _on_lone(result: Clustered, cluster: Cluster) -> tuple[str, ...]:
 def _bootstrap(given: _Given) -> _Spread:
     settings = given.settings
     result = fit(given.counts, ties=settings.ties, both_bad=settings.both_bad, prior=settings.prior, start=given.start)
-    plain = _Spread(result, has_spread(result), covariance(result), interval="bootstrap")
+    plain = _Spread(result, has_spread(result), covariance(result))
     if len(result.rated) == 0:
         return plain
     # Ten replicates in each tail at least, for the percentiles.
@@ -341,7 +341,7 @@ def _bootstrap(given: _Given) -> _Spread:
 
     lost = drawn.drawn - len(drawn.strengths)
     notes = (f"{lost} of {drawn.drawn} bootstrap replicates had no strengths and were left out",) if lost else ()
-    return _Spread(result, plain.has_spread, drawn.covariance(), bounds, notes, "bootstrap")
+    return _Spread(result, plain.has_spread, drawn.covariance(), bounds, notes)
 
 
 _SPREADS: dict[Interval, Callable[[_Given], _Spread]] = {

@@ -108,6 +108,7 @@ TESTED_IN = {
     "ratings/fit/protocol.py": "tests/ratings/fit/test_ties.py",
     "ratings/ledger/access.py": "tests/ratings/ledger/test_reader.py",
     "ratings/ledger/groups.py": "tests/ratings/ledger/test_vote_counts.py",
+    "ratings/ledger/live_voters.py": "tests/ratings/ledger/test_live.py",
     "ratings/ledger/set_aside.py": "tests/arena/ledger/test_set_aside.py",
     **{
         f"ratings/report/html/{name}.py": "tests/ratings/report/html/test_sections.py"
@@ -121,6 +122,7 @@ TESTED_IN = {
     },
     "ratings/report/publish.py": "tests/ratings/test_compute.py",
     "ratings/scale.py": "tests/ratings/test_compute.py",
+    "ratings/votes/clusters.py": "tests/ratings/intervals/test_grouping.py",
     "ratings/votes/collect.py": "tests/ratings/ledger/test_reader.py",
     **{
         f"ratings/votes/{name}.py": "tests/ratings/votes/test_files.py"

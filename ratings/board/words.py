@@ -1,7 +1,7 @@
 """A board's settings in words, as they stand on the page and in leaderboard.json.
 
-Two snapshots are compared by them (analysis/changes.py). So they hold what was chosen and nothing that
-changes with the votes, and what was written once stays as it is.
+Two snapshots are compared by them (analysis/changes.py). So they hold what was chosen, with the kind of interval that
+the votes allowed, and nothing else that changes with the votes, and what was written once stays as it is.
 """
 
 from ratings.board.settings import Settings

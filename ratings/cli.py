@@ -24,8 +24,8 @@ examples:
         the board of all votes so far
   python -m ratings.compute --db data/arena.db --out boards --models models.yaml --by day
         a page with the gain of each step of training and the ratings over time
-  python -m ratings.compute --votes votes.csv --interval clustered --cluster voter
-        intervals that know that a voter's votes lean the same way
+  python -m ratings.compute --votes votes.csv --interval clustered --cluster prompt
+        intervals that know that the votes on one prompt lean the same way
   python -m ratings.compute --db data/arena.db --choose --category all --style
         ties as they predict best, a board for each category, and one with style held equal
   python -m ratings.compute --db data/arena.db --interval sequence --confidence 0.9

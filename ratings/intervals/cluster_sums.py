@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ratings.fit.both_bad import centred
 from ratings.fit.protocol import Fit
 from ratings.outcomes import BothBad, Ties
+from ratings.votes.clusters import tally
 from ratings.votes.shares import BAD, TIED, shares
 from ratings.votes.votes import Votes
 
@@ -115,7 +116,7 @@ class _Table:
         outcome = self.votes.outcome[chosen]
         left, right = self.place[self.votes.a[chosen]], self.place[self.votes.b[chosen]]
         entered = (left >= 0) & (right >= 0) & (np.isfinite(self.share) | self.is_lost)[outcome]
-        vote = np.arange(len(self.votes.outcome), dtype=np.intp)[chosen][entered]
+        vote = np.flatnonzero(entered) if isinstance(chosen, slice) else chosen[entered]
         left, right, outcome = left[entered], right[entered], outcome[entered]
         strengths, log_nu = self.result.strengths, self.result.log_nu
         ahead = strengths[left] - strengths[right]
@@ -149,7 +150,7 @@ def _parts(clusters: NDArray[Any], number: int) -> Iterator[tuple[int, int, NDAr
         if len(clusters):
             yield 0, number, slice(None)
         return
-    cast = np.cumsum(np.bincount(clusters, minlength=number))
+    cast = np.cumsum(tally(clusters))
     low = 0
     while low < number:
         before = cast[low - 1] if low else 0

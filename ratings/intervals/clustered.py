@@ -44,7 +44,7 @@ from ratings.intervals.cluster_sums import cluster_sums
 from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import BothBad, Ties
 from ratings.scale import quantile
-from ratings.votes.clusters import effective_number
+from ratings.votes.clusters import effective_number, tally
 from ratings.votes.counts import Counts, count, weighted_counts
 from ratings.votes.votes import Votes
 
@@ -165,7 +165,7 @@ def _weights(
     clusters: NDArray[Any], cap: float, weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64] | None, int]:
     """Return what the votes weigh after the cap, None where each weighs 1, and how many clusters it touched."""
-    if weights is None and np.bincount(clusters).max(initial=0) <= cap:
+    if weights is None and tally(clusters).max(initial=0) <= cap:
         return None, 0
     given = np.ones(len(clusters)) if weights is None else weights / weights.mean()
     factors = cap_factors(clusters, cap, given)
@@ -183,6 +183,7 @@ def _split(votes: Votes, clusters: NDArray[Any], models: NDArray[np.int64]) -> N
     is_lone = np.zeros(len(votes.models), dtype=bool)
     is_lone[models] = True
     apart = np.flatnonzero(is_lone[votes.a] | is_lone[votes.b])
-    codes = clusters.astype(np.int64)
-    codes[apart] = codes.max(initial=0) + 1 + np.arange(len(apart))
+    first = int(clusters.max(initial=0)) + 1
+    codes = clusters.astype(np.int64 if first + len(apart) > np.iinfo(clusters.dtype).max else clusters.dtype)
+    codes[apart] = first + np.arange(len(apart))
     return codes

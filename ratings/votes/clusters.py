@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 FEWEST = 10
 """Effective clusters from which on votes are grouped unless told otherwise."""
 
+_BLOCK = 2**24
+
 
 @dataclass(frozen=True)
 class ClusterSizes:
@@ -28,8 +30,16 @@ class ClusterSizes:
 
 def sizes_of(codes: NDArray[Any]) -> ClusterSizes:
     """Return how (n,) codes from 0 are spread; n is not zero."""
-    cast = np.bincount(codes)
+    cast = tally(codes)
     return ClusterSizes(int((cast > 0).sum()), effective_number(cast), float(cast.max() / cast.sum()))
+
+
+def tally(codes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return how often each of (n,) codes from 0 occurs, without a copy of them all."""
+    total = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+    for start in range(0, len(codes), _BLOCK):  # numpy widens what it counts
+        total += np.bincount(codes[start : start + _BLOCK], minlength=len(total))
+    return total
 
 
 def effective_number(weights: NDArray[Any]) -> float:

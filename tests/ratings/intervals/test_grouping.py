@@ -5,7 +5,7 @@ import pytest
 
 from ratings.errors import VotesError
 from ratings.intervals.grouping import codes_of, group, remark_on_largest
-from ratings.votes.clusters import ClusterSizes, sizes_of
+from ratings.votes.clusters import ClusterSizes, sizes_of, tally
 from ratings.votes.votes import Votes
 
 
@@ -45,6 +45,13 @@ def test_silence_of_the_votes_and_the_wish_of_the_asker_are_told_apart() -> None
     assert group(None, "voter", sizes=ClusterSizes(3, 3.0, 0.4)).is_too_few
     with pytest.raises(VotesError, match="which prompt they are about"):
         codes_of(votes, "prompt")
+
+
+def test_tally_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = np.random.default_rng(1).integers(0, 30, 500).astype(np.int32)
+    monkeypatch.setattr("ratings.votes.clusters._BLOCK", 64)
+    assert tally(codes).tolist() == np.bincount(codes).tolist()
+    assert tally(codes[:0]).tolist() == []
 
 
 def test_large_share_of_one_voter_is_remarked_without_a_name() -> None:

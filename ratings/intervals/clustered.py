@@ -21,6 +21,7 @@ doi:10.1016/j.jeconom.2019.02.001). Three rules see to that:
   one. `widened` puts that into the covariance, and whatever is made of it by normal intervals is wide
   enough. Below FEW_CLUSTERS effective ones `is_few` asks for a warning beside the figures.
 
+With a prior only the products of different votes of a cluster are taken from M, and the rest as prior.py has it.
 Under Davidson's model the score has one more entry, of log nu, and the rest is the same.
 
 A model that a single cluster voted on has a score of zero by the fit itself, not because it is well
@@ -37,7 +38,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import TooFewClustersError
 from ratings.fit.newton import flat_direction
-from ratings.fit.prior import Prior, prior_derivatives
+from ratings.fit.prior import Prior
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import fit_with
 from ratings.intervals.cluster_sums import cluster_sums
@@ -134,12 +135,13 @@ def clustered(
     scale = (result.data.used / float(sums.weight.sum())) ** 2 * number / (number - 1)
     products, has_spread = scale * sums.products, sums.is_shared & _shows(sums.products, result)
     lone = np.flatnonzero(~has_spread)
-    if split_lone and len(lone):
+    if (split_lone or prior) and len(lone):
         alone = _split(votes, clusters, result.rated[lone])
         sums = cluster_sums(votes, alone, result, ties=ties, both_bad=both_bad, weights=weigh)
         products, has_spread = scale * sums.products, _shows(sums.products, result)
     if prior:
-        products[:size, :size] += prior_derivatives(prior, result.strengths)[1]
+        each = cluster_sums(votes, np.arange(votes.used), result, ties=ties, both_bad=both_bad, weights=weigh)
+        products = _with_prior(result, products - scale * (number - 1) / number * each.products)
         has_spread[:] = True
     joint = sandwich(result.hessian, products, flat_direction(size, len(result.hessian)))
     return Clustered(
@@ -170,6 +172,16 @@ def _weights(
     given = np.ones(len(clusters)) if weights is None else weights / weights.mean()
     factors = cap_factors(clusters, cap, given)
     return given * factors, len(np.unique(clusters[factors < 1]))
+
+
+def _with_prior(result: Fit, together: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return M of a fit with a prior from what the votes of a cluster add by belonging together, both (p, p).
+
+    A prior is for models with few votes, whose own spread comes out too small; so the spread of single votes is the
+    expected one (prior.py), and only their products with each other are those observed.
+    """
+    values, vectors = np.linalg.eigh(result.score_products() + together)
+    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
 
 
 def _shows(products: NDArray[np.float64], result: Fit) -> NDArray[np.bool_]:

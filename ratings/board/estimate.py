@@ -30,7 +30,7 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import fit_with
 from ratings.intervals.bootstrap import REPLICATES, bootstrap
-from ratings.intervals.clustered import Clustered, clustered
+from ratings.intervals.clustered import MIN_CLUSTERS, Clustered, clustered
 from ratings.intervals.confidence_sequence import FEWEST_VOTERS, WARM_UP, is_early, sequence
 from ratings.intervals.differences import Differences, differences, sequence_differences
 from ratings.intervals.grouping import Grouping, codes_of, group, remark_on_largest
@@ -263,7 +263,7 @@ def _auto(given: _Given) -> _Spread:
     few = ""
     if result.is_few:
         few = f", worth {result.effective:.0f} of equal weight: so few that these may be somewhat too narrow"
-    notes = _on_grouping(grouping, few) + _on_lone(result, grouping.cluster)
+    notes = _on_grouping(grouping, few) + _on_little_known(result, grouping.cluster)
     return _Spread(result.fit, result.has_spread, widened, notes=notes, cluster=grouping.cluster)
 
 
@@ -274,7 +274,7 @@ def _sequence(given: _Given) -> _Spread:
         plain = _sandwich(given)
         voters = float(FEWEST_VOTERS - 1) if grouping.is_too_few else None
         return plain._replace(notes=_on_grouping(grouping), voters=voters)
-    notes = _on_grouping(grouping) + _on_lone(result, grouping.cluster)
+    notes = _on_grouping(grouping) + _on_little_known(result, grouping.cluster)
     return _Spread(
         fit=result.fit,
         has_spread=result.has_spread,
@@ -301,7 +301,7 @@ def _grouped(given: _Given) -> tuple[Grouping, Clustered | None]:
             prior=settings.prior,
             weights=given.weights,
             cap=np.inf,
-            split_lone=True,
+            split_few=True,
             start=given.start,
         )
     except TooFewClustersError:
@@ -315,12 +315,12 @@ def _on_grouping(grouping: Grouping, few: str = "") -> tuple[str, ...]:
     return (f"intervals: {grouping.words}{few}", *([remark] if remark else []))
 
 
-def _on_lone(result: Clustered, cluster: Cluster) -> tuple[str, ...]:
-    shown = [result.fit.models[result.fit.rated[model]] for model in result.lone if result.has_spread[model]]
+def _on_little_known(result: Clustered, cluster: Cluster) -> tuple[str, ...]:
+    shown = [result.fit.models[result.fit.rated[model]] for model in result.few if result.has_spread[model]]
     if not shown or result.fit.prior:
         return ()
     names = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
-    return (f"{names}: known from one {cluster} alone, whose votes are taken as independent",)
+    return (f"{names}: known from fewer than {MIN_CLUSTERS} {cluster}s, whose votes are taken as independent",)
 
 
 def _bootstrap(given: _Given) -> _Spread:

@@ -23,6 +23,9 @@ from ratings.votes.clusters import tally
 from ratings.votes.shares import BAD, TIED, shares
 from ratings.votes.votes import Votes
 
+SURELY_MANY = 50.0
+"""Effective clusters on a model from which on nobody asks how many they are."""
+
 PART = 2_000_000
 """Votes whose scores are worked out at a time."""
 
@@ -41,8 +44,9 @@ class ClusterSums:
     """(J,) what the votes of each cluster that entered the fit weigh together; zero for none."""
     information: Floats
     """(J,) what they tell about `contrast`; of all models alike without one."""
-    is_shared: NDArray[np.bool_]
-    """(R,) whether two clusters or more voted on a model."""
+    voters: Floats
+    """(R,) effective number of the clusters that voted on a model, by what their votes on it weigh; or, where it is
+    surely above SURELY_MANY, a number below it."""
 
 
 def cluster_sums(
@@ -65,7 +69,10 @@ def cluster_sums(
     table = _Table(votes, result, ties, both_bad)
     inside = np.zeros((columns, columns))
     weight, information = np.zeros(number), np.zeros(number)
-    reference, is_shared = np.full(size, -1, dtype=np.int64), np.zeros(size, dtype=bool)
+    # No cluster has more votes on a model than it has at all.
+    surely = result.data.votes.sum(axis=1) / max(int(tally(clusters).max(initial=0)), 1)
+    watched = (surely < SURELY_MANY) | (weights is not None)
+    on_model, squares = np.zeros(size), np.zeros(size)
     for low, high, chosen in _parts(clusters, number):
         scores = table.scores(chosen)
         who = clusters[scores.vote].astype(np.int64) - low
@@ -75,16 +82,16 @@ def cluster_sums(
             reach = (contrast[scores.left] - contrast[scores.right]) ** 2 * scores.variance * weigh
             information[low:high] += np.bincount(who, reach, high - low)
         inside += _squared(who, scores, weigh, high - low, columns)
-        for side in (scores.left, scores.right):
-            is_new = reference[side] < 0
-            reference[side[is_new]] = who[is_new] + low
-            is_shared[side[reference[side] != who + low]] = True
+        if watched.any():
+            squares += _squared_weights(who, scores, weigh, high - low, watched)
+            on_model += sum(np.bincount(side, weigh, size) for side in (scores.left, scores.right))
     if both_bad == "loss-to-the-field":
         # What a loss takes from the two goes to the field, of which every model is an equal part.
         inside[:size, :size] = centred(inside[:size, :size])
         inside[:size, size:] -= inside[:size, size:].mean(axis=0) if size else 0.0
         inside[size:, :size] = inside[:size, size:].T
-    return ClusterSums(inside, weight, information if contrast is not None else weight, is_shared)
+    voters = np.where(watched, on_model**2 / np.where(squares > 0, squares, 1.0), surely)
+    return ClusterSums(inside, weight, information if contrast is not None else weight, voters)
 
 
 class _Scores(NamedTuple):
@@ -172,9 +179,27 @@ def _squared(who: NDArray[np.int64], scores: _Scores, weigh: Floats, number: int
             np.add.at(sums, who * columns + place, value)
         dense = sums.reshape(number, columns)
         return np.asarray(dense.T @ dense)
+    summed = _sparse(who, places, values, (number, columns))
+    return np.asarray((summed.T @ summed).toarray())
+
+
+def _squared_weights(
+    who: NDArray[np.int64], scores: _Scores, weigh: Floats, number: int, watched: NDArray[np.bool_]
+) -> Floats:
+    """Return (R,) the sum over the clusters of the square of what their votes on each `watched` model weigh."""
+    sides = [(side, watched[side]) for side in (scores.left, scores.right)]
+    rows = np.concatenate([who[on] for _, on in sides])
+    places, values = [side[on] for side, on in sides], [weigh[on] for _, on in sides]
+    summed = _sparse(rows, places, values, (number, len(watched)))
+    return np.bincount(summed.indices, summed.data**2, len(watched)).astype(np.float64)
+
+
+def _sparse(
+    who: NDArray[np.int64], places: list[NDArray[np.intp]], values: list[Floats], shape: tuple[int, int]
+) -> Any:
     from scipy.sparse import csr_array
 
-    rows = np.concatenate([who] * len(places)).astype(np.int32)
     where = np.concatenate(places).astype(np.int32)
-    summed = csr_array((np.concatenate(values), (rows, where)), shape=(number, columns))
-    return np.asarray((summed.T @ summed).toarray())
+    rows = who.astype(np.int32)
+    rows = rows if len(rows) == len(where) else np.concatenate([rows] * len(places))
+    return csr_array((np.concatenate(values), (rows, where)), shape=shape)

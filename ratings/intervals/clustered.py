@@ -25,8 +25,9 @@ With a prior only the products of different votes of a cluster are taken from M,
 Under Davidson's model the score has one more entry, of log nu, and the rest is the same.
 
 A model that a single cluster voted on has a score of zero by the fit itself, not because it is well
-known; `has_spread` is False for it, as its interval would have no width. With `split_lone` the votes on such a
-model are taken as independent instead, as there is nothing to learn about how they belong together.
+known; `has_spread` is False for it, as its interval would have no width. With two or three clusters the scores still
+nearly cancel. With `split_few` the votes on models with fewer than MIN_CLUSTERS effective clusters are
+taken as independent instead, as there is nothing to learn about how they belong together.
 """
 
 from collections.abc import Mapping
@@ -73,8 +74,10 @@ class Clustered:
     """M, with J / (J - 1); (p, p), as the Hessian of the fit is."""
     has_spread: NDArray[np.bool_]
     """(R,) whether a model has an interval: two clusters or more voted on it, and not all for ties."""
-    lone: NDArray[np.int64]
-    """Which of the R models a single cluster voted on, or clusters whose votes cancel out in each."""
+    few: NDArray[np.int64]
+    """Which of the R models fewer than MIN_CLUSTERS effective clusters voted on, or none that shows a spread."""
+    voters: NDArray[np.float64]
+    """(R,) effective number of the clusters that voted on a model."""
     clusters: int
     """J, of the votes that entered the fit."""
     effective: float
@@ -107,7 +110,7 @@ def clustered(
     prior: Prior | None = None,
     weights: NDArray[np.float64] | None = None,
     cap: float | None = None,
-    split_lone: bool = False,
+    split_few: bool = False,
     start: Mapping[str, float] | None = None,
 ) -> Clustered:
     """Return strengths and covariance of `votes` where `clusters` is (n,), a code from 0 for each vote.
@@ -133,10 +136,10 @@ def clustered(
     effective, size = effective_number(sums.weight), len(result.rated)
     # The fit scales the weights to a mean of 1 over its votes, so the scores have to.
     scale = (result.data.used / float(sums.weight.sum())) ** 2 * number / (number - 1)
-    products, has_spread = scale * sums.products, sums.is_shared & _shows(sums.products, result)
-    lone = np.flatnonzero(~has_spread)
-    if (split_lone or prior) and len(lone):
-        alone = _split(votes, clusters, result.rated[lone])
+    products, has_spread = scale * sums.products, (sums.voters > 1 + 1e-9) & _shows(sums.products, result)
+    few, voters = np.flatnonzero(~has_spread | (sums.voters < MIN_CLUSTERS)), sums.voters
+    if (split_few or prior) and len(few):
+        alone = _split(votes, clusters, result.rated[few])
         sums = cluster_sums(votes, alone, result, ties=ties, both_bad=both_bad, weights=weigh)
         products, has_spread = scale * sums.products, _shows(sums.products, result)
     if prior:
@@ -149,7 +152,8 @@ def clustered(
         covariance=joint[:size, :size],
         products=products,
         has_spread=has_spread,
-        lone=lone,
+        few=few,
+        voters=voters,
         clusters=number,
         effective=effective,
         cap=cap,

@@ -87,7 +87,7 @@ def test_model_that_one_voter_knows_keeps_its_rating_and_is_named() -> None:
     votes = replace(votes, a=a, b=b, outcome=outcome, voter=np.append(votes.voter, [0] * 20), read=len(a))
     board = board_of(votes)
     assert all(row.rating is not None for row in board.rows)
-    assert "d: known from one voter alone, whose votes are taken as independent" in board.notes
+    assert "d: known from fewer than 10 voters, whose votes are taken as independent" in board.notes
 
 
 def test_clustered_that_is_asked_for_still_caps_a_voter() -> None:

@@ -119,7 +119,7 @@ def test_scores_of_a_loss_to_the_field_are_those_of_the_formula() -> None:
     told = cluster_sums(votes, np.array([0, 1]), _at(votes, strengths), ties="half", both_bad="loss-to-the-field")
     vote = np.array([1.0, 0.0, -1.0]) / (1 + np.exp(0.9))
     assert told.products == pytest.approx(field_score_products(both_bad, strengths) + np.outer(vote, vote))
-    assert told.is_shared.tolist() == [True, False, False]
+    assert told.voters == pytest.approx([2, 1, 1])
 
 
 def _at(votes: Votes, strengths: NDArray[np.float64]) -> BradleyTerryFit:
@@ -191,8 +191,8 @@ def test_parts_of_any_size_and_narrow_codes_add_up_to_the_same(
 
 def test_lone_model_split_up_has_about_the_plain_spread() -> None:
     votes, voter = single_voter_model()
-    told = clustered(votes, voter, split_lone=True)
-    assert told.lone.tolist() == [5]
+    told = clustered(votes, voter, split_few=True)
+    assert told.few.tolist() == [5]
     assert told.has_spread.all()
     plain = difference_variance(covariance(fit(count(votes))))
     assert difference_variance(told.covariance)[5, 0] == pytest.approx(plain[5, 0], rel=0.3)

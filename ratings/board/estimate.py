@@ -72,8 +72,8 @@ class Estimate:
     """Standard errors that the intervals of all differences at once reach; None where that differs by pair."""
     settings: Settings = field(default_factory=Settings)
     """The choices as they were carried out, with the kind of interval that these are."""
-    voters: float | None = None
-    """Effective number of the clusters behind a sequence; None where every vote is independent."""
+    voters: Floats | None = None
+    """(S,) effective number of the clusters behind a sequence; None where every vote is independent."""
     independent: Floats | None = None
     """(S, S) covariance if every vote were independent, which a clustered sequence never falls below."""
 
@@ -95,7 +95,7 @@ class _Spread(NamedTuple):
     interval: Interval | None = None
     """The kind found, where that is not the one asked for."""
     cluster: Cluster = "none"
-    voters: float | None = None
+    voters: Floats | None = None
     independent: Floats | None = None
 
 
@@ -157,7 +157,8 @@ def pairwise(found: Estimate, order: NDArray[np.int64]) -> Differences:
     strengths, joint = found.strengths[order], found.covariance[np.ix_(order, order)]
     if settings.interval == "sequence":
         plain = None if found.independent is None else found.independent[np.ix_(order, order)]
-        return sequence_differences(strengths, joint, settings.confidence, found.voters, plain)
+        voters = None if found.voters is None else found.voters[order]
+        return sequence_differences(strengths, joint, settings.confidence, voters, plain)
     rng = np.random.default_rng(settings.seed)
     return differences(
         strengths, joint, settings.confidence, rng=rng, draws=settings.draws, multiplier=found.multiplier
@@ -171,12 +172,13 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
     status = list(found.fit.status)
     for model in rated[~kept]:
         status[model] = NO_SPREAD
+    voters = None if found.voters is None else found.voters[kept]
     multiplier = None
     if settings.interval == "sequence":
-        lower, upper = _watched(strengths, joint, independent, settings.confidence, found.voters)
+        lower, upper = _watched(strengths, joint, independent, settings.confidence, voters)
         for model in rated[kept][np.isnan(lower)]:
             status[model] = TOO_EARLY
-        ahead = sequence_differences(strengths, joint, settings.confidence, found.voters, independent).joint_lower > 0
+        ahead = sequence_differences(strengths, joint, settings.confidence, voters, independent).joint_lower > 0
         best, worst = 1 + ahead.sum(axis=0), len(strengths) - ahead.sum(axis=1)
     else:
         bounds = found.bounds(kept) if found.bounds else None
@@ -188,7 +190,7 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
     if too_early := int(np.isnan(lower).sum()):
         notes += (
             f"{too_early} of {plural(len(lower), 'model')} {'has' if too_early == 1 else 'have'} no interval yet: "
-            f"it holds from {WARM_UP:.0f} votes' worth on{_of_voters(found.voters)}",
+            f"it holds from {WARM_UP:.0f} votes' worth on{_of_voters(voters)}",
         )
     return Estimate(
         fit=found.fit,
@@ -204,13 +206,13 @@ def _finish(found: _Spread, strengths: Floats, left_out: dict[str, int], setting
         notes=notes,
         multiplier=multiplier,
         settings=settings,
-        voters=found.voters,
+        voters=voters,
         independent=independent,
     )
 
 
 def _watched(
-    strengths: Floats, joint: Floats, independent: Floats | None, confidence: float, voters: float | None
+    strengths: Floats, joint: Floats, independent: Floats | None, confidence: float, voters: Floats | None
 ) -> tuple[Floats, Floats]:
     variance = np.diag(joint) if independent is None else np.maximum(np.diag(joint), np.diag(independent))
     lower, upper = sequence(strengths, variance, confidence=confidence, voters=voters)
@@ -218,7 +220,7 @@ def _watched(
     return np.where(early, np.nan, lower), np.where(early, np.nan, upper)
 
 
-def _of_voters(voters: float | None) -> str:
+def _of_voters(voters: Floats | None) -> str:
     return "" if voters is None else f", cast by {FEWEST_VOTERS:.0f} voters or more"
 
 
@@ -272,16 +274,16 @@ def _sequence(given: _Given) -> _Spread:
     grouping, result = _grouped(given)
     if result is None:
         plain = _sandwich(given)
-        voters = float(FEWEST_VOTERS - 1) if grouping.is_too_few else None
+        voters = np.full(len(plain.has_spread), FEWEST_VOTERS - 1) if grouping.is_too_few else None
         return plain._replace(notes=_on_grouping(grouping), voters=voters)
-    notes = _on_grouping(grouping) + _on_little_known(result, grouping.cluster)
+    notes = _on_grouping(grouping)
     return _Spread(
         fit=result.fit,
         has_spread=result.has_spread,
         covariance=result.covariance,
         notes=notes,
         cluster=grouping.cluster,
-        voters=result.effective,
+        voters=np.minimum(result.voters, result.effective),
         independent=covariance(result.fit),
     )
 

@@ -52,13 +52,17 @@ FEWEST_VOTERS = 10.0
 
 
 def multiplier(
-    votes: NDArray[np.float64], *, confidence: float, horizon: float = HORIZON, voters: float | None = None
+    votes: NDArray[np.float64],
+    *,
+    confidence: float,
+    horizon: float = HORIZON,
+    voters: NDArray[np.float64] | float | None = None,
 ) -> NDArray[np.float64]:
     """Return how many standard errors the interval reaches to each side after this many effective votes.
 
     Of the shape of `votes`, which are positive. `voters` is the effective number of those behind a clustered
-    variance, above one; None where every vote is independent. Raises SettingsError for a confidence outside (0, 1)
-    or a horizon that is not a positive number.
+    variance, above one, for all or of the same shape; None where every vote is independent. Raises SettingsError
+    for a confidence outside (0, 1) or a horizon that is not a positive number.
     """
     quantile(confidence)  # refuses what is no confidence
     if not 0 < horizon < math.inf:
@@ -75,9 +79,10 @@ def multiplier(
     return np.asarray(-stdtrit(voters - 1, ndtr(-normal)))
 
 
-def is_early(variance: NDArray[np.float64], voters: float | None = None) -> NDArray[np.bool_]:
+def is_early(variance: NDArray[np.float64], voters: NDArray[np.float64] | float | None = None) -> NDArray[np.bool_]:
     """Return whether the sequence does not hold yet at these variances and effective number of voters."""
-    return np.asarray((effective_votes(variance) < WARM_UP) | (voters is not None and voters < FEWEST_VOTERS))
+    early = effective_votes(variance) < WARM_UP
+    return np.asarray(early if voters is None else early | (np.asarray(voters) < FEWEST_VOTERS))
 
 
 def effective_votes(variance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,7 +96,7 @@ def sequence(
     *,
     confidence: float,
     horizon: float = HORIZON,
-    voters: float | None = None,
+    voters: NDArray[np.float64] | float | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return lower and upper bounds in nats, for strengths or differences of any shape.
 
@@ -100,6 +105,6 @@ def sequence(
     """
     votes = effective_votes(variance)
     # With one effective voter there are no degrees of freedom; such a sequence is early anyway.
-    several = None if voters is None else max(voters, 1.5)
+    several = None if voters is None else np.maximum(voters, 1.5)
     reach = multiplier(votes, confidence=confidence, horizon=horizon, voters=several) * np.sqrt(variance)
     return estimates - reach, estimates + reach

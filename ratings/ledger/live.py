@@ -43,6 +43,7 @@ class LiveCounts:
         self._lock = threading.Lock()
         self._seen: tuple[tuple[int, int], Mark, Counts] | None = None
         self._voters: LiveVoters | None = None
+        self._sizes: tuple[int, ClusterSizes | None] | None = None
 
     def refresh(self) -> Counts:
         """Return what `reader.read_ledger` does, with the same errors; the same object where nothing has changed."""
@@ -56,7 +57,7 @@ class LiveCounts:
             ledger.execute("BEGIN")
             counts = self._count(ledger)
             if self._voters is None:
-                sizes = voters_of(ledger)
+                sizes = self._spread(ledger, counts.used)
                 if sizes is None or not sizes.is_enough:
                     return LiveBoard(counts, None, sizes)
             kept = self._voters or LiveVoters()
@@ -64,6 +65,14 @@ class LiveCounts:
             self._voters = kept if self._seen else None
             votes = kept.votes(counts)
             return LiveBoard(counts, votes, None)
+
+    def _spread(self, ledger: sqlite3.Connection, used: int) -> ClusterSizes | None:
+        """Return how the votes are spread over the voters, as it was where they are many and few have come since."""
+        if self._sizes and self._sizes[0] <= used < self._sizes[0] + used // 200:
+            return self._sizes[1]
+        sizes = voters_of(ledger)
+        self._sizes = (used, sizes)
+        return sizes
 
     def _count(self, ledger: sqlite3.Connection) -> Counts:
         about = self.path.stat()

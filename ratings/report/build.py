@@ -75,6 +75,8 @@ class _Maker:
         found = estimate(source.counts, settings, votes=source.votes, progress=self.progress, voters=source.voters)
         board = rated_board(found, source.counts, settings, self.created)
         self.notes.extend(found.notes)
+        if found.settings.cluster != "none" and (beside := self.independent_parts()):
+            self.notes.append(f"{beside}: every vote taken as independent")
         styled = self.attempt("style", self.style) if request.style else None
         voters = self.attempt("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
         return Report(
@@ -96,6 +98,11 @@ class _Maker:
             else None,
             voters=voters or (),
         )
+
+    def independent_parts(self) -> str:
+        """Return the parts asked for whose intervals do not group votes, whatever the board does."""
+        parts = {"style": self.request.style, f"by {self.request.by}": self.request.by}
+        return ", ".join(name for name, asked in parts.items() if asked)
 
     def attempt(self, what: str, make: Callable[[], Made]) -> Made | None:
         """Return what `make` does, or None and note why it cannot be made."""
@@ -142,7 +149,8 @@ class _Maker:
             if self.request.method == "elo":
                 return elo_board(votes, counts, self.settings, self.created)
             settings = self.settings
-            found = estimate(counts, settings, votes=votes, progress=self.progress)
+            voters = None if votes else self.source.voters
+            found = estimate(counts, settings, votes=votes, progress=self.progress, voters=voters)
             self.notes.extend(f"{what}: {note}" for note in found.notes if self.is_news(note))
             if settings.anchor and settings.anchor[0] not in found.names:
                 self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")

@@ -128,3 +128,13 @@ def test_every_output_says_which_votes_were_taken_together(tmp_path: Path, capsy
 @pytest.mark.parametrize(("option", "kind"), [("none", "sandwich"), ("prompt", "sandwich"), ("voter", "clustered")])
 def test_cluster_chooses_what_the_automatic_interval_groups_by(option: str, kind: str) -> None:
     assert str(board_of(drawn([10] * 50), cluster=option).words()["interval"]).startswith(kind)
+
+
+def test_sequence_waits_for_voters_of_each_model() -> None:
+    votes = drawn([20] * 60)
+    assert votes.voter is not None
+    rare = (votes.a == 3) | (votes.b == 3)
+    votes = keep(votes, ~rare | (votes.voter < 5))
+    rows = {row.model: row for row in board_of(votes, interval="sequence").rows}
+    assert rows["d"].lower is None
+    assert all(rows[name].lower is not None for name in "abc")

@@ -98,6 +98,7 @@ TESTED_IN = {
     "ratings/api/vote_set.py": "tests/ratings/test_api.py",
     "ratings/board/estimate.py": "tests/ratings/board/test_leaderboard.py",
     "ratings/board/settings.py": "tests/ratings/test_compute_refusals.py",
+    "ratings/board/spreads.py": "tests/ratings/board/test_grouped.py",
     "ratings/board/words.py": "tests/ratings/report/test_snapshots.py",
     "ratings/choices.py": "tests/ratings/test_compute_refusals.py",
     "ratings/cli.py": "tests/ratings/test_compute.py",

@@ -42,7 +42,7 @@ from ratings.fit.newton import flat_direction
 from ratings.fit.prior import Prior
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import fit_with
-from ratings.intervals.cluster_sums import cluster_sums
+from ratings.intervals.cluster_sums import ClusterSums, cluster_sums
 from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import BothBad, Ties
 from ratings.scale import quantile
@@ -70,8 +70,6 @@ class Clustered:
     """The fit of the votes as weighted by the cap: its wins and ties are sums of weights."""
     covariance: NDArray[np.float64]
     """(R, R) nats squared, with J / (J - 1) and without the t correction."""
-    products: NDArray[np.float64]
-    """M, with J / (J - 1); (p, p), as the Hessian of the fit is."""
     has_spread: NDArray[np.bool_]
     """(R,) whether a model has an interval: two clusters or more voted on it, and not all for ties."""
     few: NDArray[np.int64]
@@ -126,36 +124,36 @@ def clustered(
     counts = count(votes) if counts is None else counts
     counts = replace(counts, weights=None, squared_weights=None) if weigh is None else weighted_counts(votes, weigh)
     result = fit_with(counts, ties, both_bad=both_bad, prior=prior, start=start)
-    sums = cluster_sums(votes, clusters, result, ties=ties, both_bad=both_bad, weights=weigh)
-    number = int((sums.weight > 0).sum())
+
+    def sums(codes: NDArray[Any]) -> ClusterSums:
+        return cluster_sums(votes, codes, result, ties=ties, both_bad=both_bad, weights=weigh)
+
+    found = sums(clusters)
+    number, size = int((found.weight > 0).sum()), len(result.rated)
     if number < MIN_CLUSTERS:
         raise TooFewClustersError(
             f"{number} clusters voted on the rated models; at least {MIN_CLUSTERS} are needed for clustered "
             "intervals, so collect votes from more of them or choose another interval"
         )
-    effective, size = effective_number(sums.weight), len(result.rated)
     # The fit scales the weights to a mean of 1 over its votes, so the scores have to.
-    scale = (result.data.used / float(sums.weight.sum())) ** 2 * number / (number - 1)
-    products, has_spread = scale * sums.products, (sums.voters > 1 + 1e-9) & _shows(sums.products, result)
-    few, voters = np.flatnonzero(~has_spread | (sums.voters < MIN_CLUSTERS)), sums.voters
+    scale = (result.data.used / float(found.weight.sum())) ** 2
+    products, has_spread = found.products, (found.voters > 1 + 1e-9) & _shows(found.products, result)
+    few = np.flatnonzero(~has_spread | (found.voters < MIN_CLUSTERS))
     if (split_few or prior) and len(few):
-        alone = _split(votes, clusters, result.rated[few])
-        sums = cluster_sums(votes, alone, result, ties=ties, both_bad=both_bad, weights=weigh)
-        products, has_spread = scale * sums.products, _shows(sums.products, result)
+        products = sums(_split(votes, clusters, result.rated[few])).products
+        has_spread = _shows(products, result)
+    products = products * scale * number / (number - 1)
     if prior:
-        each = cluster_sums(votes, np.arange(votes.used), result, ties=ties, both_bad=both_bad, weights=weigh)
-        products = _with_prior(result, products - scale * (number - 1) / number * each.products)
+        products = _with_prior(result, products - scale * sums(np.arange(votes.used)).products)
         has_spread[:] = True
-    joint = sandwich(result.hessian, products, flat_direction(size, len(result.hessian)))
     return Clustered(
         fit=result,
-        covariance=joint[:size, :size],
-        products=products,
+        covariance=sandwich(result.hessian, products, flat_direction(size, len(result.hessian)))[:size, :size],
         has_spread=has_spread,
         few=few,
-        voters=voters,
+        voters=found.voters,
         clusters=number,
-        effective=effective,
+        effective=effective_number(found.weight),
         cap=cap,
         capped=capped,
     )

@@ -94,7 +94,7 @@ def _wanting(result: Comparison) -> str:
     if not result.lacks_voters:
         return "the interval holds from some more votes on"
     return (
-        f"what is known of the two comes from too few voters, and it takes {FEWEST_VOTERS:.0f} who tell equally much "
+        f"it takes {FEWEST_VOTERS:.0f} voters who tell about equally much of the two "
         "(--cluster none takes every vote as independent)"
     )
 

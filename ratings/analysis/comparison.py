@@ -138,7 +138,7 @@ def compare(
         pair_votes=to_go(abs(estimate), spread.with_pair),
         arena_votes=to_go(abs(estimate), spread.with_arena),
         fewest_votes=to_go(abs(estimate) + error, spread.with_pair),
-        grouping=grouping.words,
+        grouping=grouping.shortage or grouping.words,
         voters=spread.voters,
     )
 

@@ -27,7 +27,7 @@ from ratings.fit.ties import fit_with
 from ratings.intervals.bootstrap import REPLICATES, bootstrap
 from ratings.intervals.clustered import MIN_CLUSTERS, Clustered, clustered
 from ratings.intervals.confidence_sequence import FEWEST_VOTERS
-from ratings.intervals.grouping import Grouping, codes_of, group, remark_on_largest
+from ratings.intervals.grouping import Grouping, codes_of, group, remark_on_largest, too_few
 from ratings.intervals.sandwich import covariance, has_spread
 from ratings.votes.clusters import ClusterSizes
 from ratings.votes.counts import Counts
@@ -127,7 +127,7 @@ def _sequence(given: Given) -> Spread:
     if result is None:
         plain = _sandwich(given)
         voters = np.full(len(plain.has_spread), FEWEST_VOTERS - 1) if grouping.is_too_few else None
-        return plain._replace(notes=_on_grouping(grouping), voters=voters)
+        return plain._replace(notes=_on_grouping(grouping, words=grouping.shortage), voters=voters)
     notes = _on_grouping(grouping)
     return Spread(
         fit=result.fit,
@@ -159,14 +159,13 @@ def _grouped(given: Given) -> tuple[Grouping, Clustered | None]:
             start=given.start,
         )
     except TooFewClustersError:
-        words = f"every vote taken as independent: too few {grouping.cluster}s voted on the models that are rated"
-        return replace(grouping, cluster="none", codes=None, words=words, is_too_few=True), None
+        return too_few(f"the {grouping.cluster}s who voted on the rated models", None), None
     return grouping, result
 
 
-def _on_grouping(grouping: Grouping, few: str = "") -> tuple[str, ...]:
+def _on_grouping(grouping: Grouping, few: str = "", words: str = "") -> tuple[str, ...]:
     remark = remark_on_largest(grouping.sizes, grouping.cluster)
-    return (f"intervals: {grouping.words}{few}", *([remark] if remark else []))
+    return (f"intervals: {words or grouping.words}{few}", *([remark] if remark else []))
 
 
 def _on_little_known(result: Clustered, cluster: Cluster) -> tuple[str, ...]:

@@ -38,8 +38,13 @@ class Grouping:
     """None where the votes do not say."""
     words: str
     """What was done and why, such as "votes grouped by 40 voters"."""
-    is_too_few: bool = False
-    """Whether the votes say who cast them, but these are too few to tell how their votes belong together."""
+    shortage: str = ""
+    """What is wanting where the votes say who cast them, but too few did to tell how their votes belong together."""
+
+    @property
+    def is_too_few(self) -> bool:
+        """Return whether there are too few clusters to group by."""
+        return bool(self.shortage)
 
 
 def group(
@@ -63,12 +68,16 @@ def group(
     if are_simulated and cluster == "voter":
         words = f"every vote taken as independent: {'a program' if sizes.number == 1 else who} cast them"
         return Grouping("none", None, sizes, words)
-    worth = "" if sizes.effective > sizes.number - 0.5 else f", worth {sizes.effective:.0f} of equal weight,"
-    words = (
-        f"every vote taken as independent: {who}{worth} {'is' if sizes.number == 1 and not worth else 'are'} "
-        f"too few to group by; it takes {FEWEST}"
-    )
-    return Grouping("none", None, sizes, words, is_too_few=True)
+    return too_few(who, sizes)
+
+
+def too_few(who: str, sizes: ClusterSizes | None) -> Grouping:
+    """Return that nothing is grouped, as there are only these, such as "9 voters"."""
+    is_uneven = sizes is not None and sizes.effective < sizes.number - 0.5
+    worth = f", worth {sizes.effective:.0f} of equal weight," if sizes and is_uneven else ""
+    verb = "is" if who.startswith("1 ") and not worth else "are"
+    shortage = f"{who}{worth} {verb} too few to group by; it takes {FEWEST}"
+    return Grouping("none", None, sizes, f"every vote taken as independent: {shortage}", shortage)
 
 
 def codes_of(votes: Votes, cluster: Cluster) -> NDArray[Any]:

@@ -55,7 +55,7 @@ def test_contradiction_is_one_line_that_names_both_before_anything_is_read(
     ("options", "message"),
     [
         ("--png", "give --out"),
-        ("--cluster voter --interval sandwich", "--cluster and --interval sandwich contradict each other"),
+        ("--cluster voter --interval sandwich", "--interval sandwich and --cluster voter contradict each other"),
         ("--elo-shuffles 1", "at least 2"),
         ("--anchor base", "--anchor is 'base'"),
         ("--anchor base=high", "--anchor is 'base=high'"),

@@ -7,7 +7,9 @@ all voters take turns. The models are equals, so the truth is zero whatever the 
     board      intervals of 20 models as a board has them by default, once, after all votes: the share that holds
     sequence   --interval sequence of 5 models at LOOKS looks: the share of models that no look misses
     compare    python -m ratings.compare of 2 models after every STEP votes, stopped at the first answer: the share of
-               streams that never get one, which would be false; fewer streams, as each takes many looks
+               streams that never get one, which would be false
+
+Where there are many looks there are fewer streams.
 
     python -m benchmarks.coverage --only tastes [--resume FILE]     writes this section alone into the page
 """
@@ -31,7 +33,7 @@ VOTES = 3_000
 LOOKS = 60
 STEP = 20
 STREAMS = 300
-"""Streams of a cell of compare, however many repetitions the others have."""
+"""Streams of a cell with many looks, however many repetitions the others have."""
 
 HEADING = "## Voters with tastes of their own"
 
@@ -140,7 +142,7 @@ def run_taste_cell(cell: TasteCell, repetitions: int, seed: int) -> TasteResult:
     """Return what a cell measures; the draws depend on the seed and the cell's votes, not on how they are grouped."""
     name = repr((cell.method, cell.taste, cell.each, cell.order))
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    streams = min(repetitions, STREAMS) if cell.method == "compare" else repetitions
+    streams = repetitions if cell.method == "board" else min(repetitions, STREAMS)
     measured = np.array([MEASURES[cell.method](cell, rng) for _ in range(streams)])
     points = measured[:, 1][np.isfinite(measured[:, 1])]
     return TasteResult(float(measured[:, 0].mean()), streams, float(points.mean()) if len(points) else None)

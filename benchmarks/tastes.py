@@ -157,7 +157,8 @@ def taste_section(results: dict[TasteCell, TasteResult]) -> list[str]:
     """Return the section of docs/coverage.md."""
     assert __doc__ is not None
     start, end = __doc__.index("Every voter"), __doc__.index("\n\n    python -m")
-    lines = [HEADING, "", "```", *__doc__[start:end].splitlines(), "```", ""]
+    told = __doc__[start:end].replace("LOOKS", str(LOOKS)).replace("STEP", str(STEP))
+    lines = [HEADING, "", "```", *told.splitlines(), "```", ""]
     lines += [
         "| method | taste | votes each | order | grouped by | right | width | streams | to reach | |",
         "|---|---|---|---|---|---|---|---|---|---|",

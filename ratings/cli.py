@@ -25,8 +25,8 @@ examples:
         the board of all votes so far
   python -m ratings.compute --db data/arena.db --out boards --models models.yaml --by day
         a page with the gain of each step of training and the ratings over time
-  python -m ratings.compute --votes votes.csv --interval clustered --cluster voter
-        intervals that know that a voter's votes lean the same way
+  python -m ratings.compute --votes votes.csv --interval clustered --cluster prompt
+        intervals that know that the votes on one prompt lean the same way
   python -m ratings.compute --db data/arena.db --choose --category all --style
         ties as they predict best, a board for each category, and one with style held equal
   python -m ratings.compute --db data/arena.db --interval sequence --confidence 0.9
@@ -85,6 +85,16 @@ def add_ledger(container: Container, *, required: bool = False) -> None:
     """Add the option that names the arena's ledger."""
     container.add_argument(
         "--db", type=Path, required=required, metavar="FILE", help="the arena's ledger, a SQLite file"
+    )
+
+
+def add_cluster(container: Container) -> None:
+    """Add the option that says which votes are taken together."""
+    container.add_argument(
+        "--cluster",
+        choices=get_args(Cluster),
+        help="which votes lean the same way and are taken together: those of one voter, those about one prompt, "
+        "or none (default voter, where the votes say who cast them)",
     )
 
 
@@ -152,14 +162,10 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--interval",
         choices=get_args(Interval),
-        help="from counts; with votes that belong together; from resampled counts; or right at every look, "
-        "for a board that is watched (default sandwich)",
+        help="by voter where the votes tell enough of them, else from counts; from counts; with votes that belong "
+        "together; from resampled counts; or right at every look, for a board that is watched (default auto)",
     )
-    group.add_argument(
-        "--cluster",
-        choices=get_args(Cluster),
-        help="with --interval clustered: the votes of one voter, or those about one prompt (default voter)",
-    )
+    add_cluster(group)
     group.add_argument(
         "--confidence",
         type=float,
@@ -209,7 +215,7 @@ def read_request(options: argparse.Namespace) -> "Request":
         ties=options.ties or "half",
         both_bad=options.both_bad,
         prior=None if options.prior is None else Prior(options.prior),
-        interval=options.interval or "sandwich",
+        interval=options.interval or "auto",
         cluster=options.cluster or "voter",
         confidence=options.confidence,
         anchor=None if options.anchor is None else _anchor(options.anchor),

@@ -16,14 +16,17 @@ _HALF = {"--choose", "--ties davidson", "--ties drop"}
 _CONTRADICTIONS: tuple[tuple[str, set[str], str], ...] = (
     (
         "--method elo",
-        {*_HALF, "--prior", "--weights", "--interval", "--style", "--by", "--models", "--voters"}
+        {*_HALF, "--prior", "--weights", "--interval", "--cluster", "--style", "--by", "--models", "--voters"}
         | {"--fragility", "--position"},
         _NO_INTERVALS,
     ),
     ("--method elo", {"--both-bad loss-to-the-field"}, _NO_WIN),
     ("--choose", {"--ties", "--ties davidson"}, "one chooses the treatment of ties and the other names it"),
     ("--method davidson", {"--ties half", "--ties drop"}, "Davidson's model has a treatment of ties of its own"),
-    ("--ties davidson", {"--interval clustered", "--interval bootstrap"}, "Davidson's model has no such interval"),
+    ("--ties davidson", {"--interval bootstrap"}, "Davidson's model has no such interval"),
+    ("--interval sandwich", {"--cluster voter", "--cluster prompt"}, "the sandwich takes every vote as independent"),
+    ("--interval bootstrap", {"--cluster voter", "--cluster prompt"}, "the bootstrap takes every vote as independent"),
+    ("--cluster none", {"--interval clustered"}, "clustered intervals need something to group the votes by"),
     ("--fragility", {"--ties davidson", "--prior", "--weights"}, _PLAIN),
     ("--voters", {"--ties davidson", "--ties drop", "--prior", "--weights"}, _PLAIN),
     (
@@ -44,8 +47,6 @@ def check_contradictions(options: argparse.Namespace) -> None:
                 raise SettingsError(f"{given[one]} and {given[other]} contradict each other: {why}; leave one out")
     if options.png and not options.out:
         raise SettingsError("--png needs a folder to write to; give --out DIR")
-    if options.cluster and options.interval != "clustered":
-        raise SettingsError("--cluster is for --interval clustered; give both or neither")
     if options.elo_shuffles and options.elo_shuffles < 2:
         raise SettingsError(f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2")
 

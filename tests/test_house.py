@@ -98,6 +98,7 @@ TESTED_IN = {
     "ratings/api/vote_set.py": "tests/ratings/test_api.py",
     "ratings/board/estimate.py": "tests/ratings/board/test_leaderboard.py",
     "ratings/board/settings.py": "tests/ratings/test_compute_refusals.py",
+    "ratings/board/spreads.py": "tests/ratings/board/test_grouped.py",
     "ratings/board/words.py": "tests/ratings/report/test_snapshots.py",
     "ratings/choices.py": "tests/ratings/test_compute_refusals.py",
     "ratings/cli.py": "tests/ratings/test_compute.py",
@@ -108,6 +109,7 @@ TESTED_IN = {
     "ratings/fit/protocol.py": "tests/ratings/fit/test_ties.py",
     "ratings/ledger/access.py": "tests/ratings/ledger/test_reader.py",
     "ratings/ledger/groups.py": "tests/ratings/ledger/test_vote_counts.py",
+    "ratings/ledger/live_voters.py": "tests/ratings/ledger/test_live.py",
     "ratings/ledger/set_aside.py": "tests/arena/ledger/test_set_aside.py",
     **{
         f"ratings/report/html/{name}.py": "tests/ratings/report/html/test_sections.py"
@@ -121,6 +123,7 @@ TESTED_IN = {
     },
     "ratings/report/publish.py": "tests/ratings/test_compute.py",
     "ratings/scale.py": "tests/ratings/test_compute.py",
+    "ratings/votes/clusters.py": "tests/ratings/intervals/test_grouping.py",
     "ratings/votes/collect.py": "tests/ratings/ledger/test_reader.py",
     **{
         f"ratings/files/{name}.py": "tests/ratings/files/test_two_readers.py"
@@ -135,6 +138,7 @@ TESTED_IN = {
         f"ratings/votes/{name}.py": "tests/ratings/files/test_what_people_have.py"
         for name in ("counts", "lookalikes", "votes")
     },
+    "training/data/pair_rows.py": "tests/training/data/test_preferences.py",
     **{
         f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
         for name in ("list", "number", "passage", "word")

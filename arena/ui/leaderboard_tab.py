@@ -26,7 +26,7 @@ BOARD = Markup(
     '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
     "<caption>{models}, best first</caption>"
     "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    '<p class="hint">{summary}</p>'
+    '<p class="hint">{summary}</p><p class="hint">{notes}</p>'
 )
 HEAD_CELL = Markup('<th scope="col">{}</th>')
 ROW = Markup("<tr>{}</tr>")
@@ -52,7 +52,9 @@ class LeaderboardTab:
         """Fit the votes of the ledger and show the board, or say why there is none yet."""
         try:
             now = datetime.datetime.now(datetime.UTC)
-            board = self.last = build(self.counts.refresh(), "bradley-terry", now=now, earlier=self.last)
+            counts, votes, voters = self.counts.refresh_board()
+            board = build(counts, "bradley-terry", now=now, earlier=self.last, votes=votes, voters=voters)
+            self.last = board
         except NoVotesError:
             return {self.board: NO_VOTES, self.plot: gr.Plot(visible=False)}
         except RatingsError as error:
@@ -75,6 +77,7 @@ def board_html(board: Leaderboard, elo: dict[str, float]) -> Markup:
         head=Markup().join(HEAD_CELL.format(name) for column in COLUMNS for name in _heads(column)),
         body=Markup().join(ROW.format(_cells(row, elo)) for row in board.rows),
         summary=board.summary(),
+        notes=". ".join(note[:1].upper() + note[1:] for note in board.notes),
     )
 
 

@@ -136,8 +136,9 @@ def rate(
 
     How sure they are:
 
-    - interval: from counts, by cluster, by bootstrap, or right at every look (default "sandwich").
-    - cluster: which votes belong together, with interval "clustered" (default "voter").
+    - interval: "sandwich" from counts, "clustered", "bootstrap", or "sequence", right at every look (default "auto":
+      by voter where the votes tell enough of them, else from counts).
+    - cluster: which votes are taken together, "voter", "prompt" or "none" (default "voter").
     - confidence: of each interval on its own, and of all rank intervals together.
     - seed: of all that is drawn.
 

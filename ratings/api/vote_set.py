@@ -110,12 +110,12 @@ def _read_path(path: Path, naming: "Naming") -> VoteSet:
     if _is_ledger(path):
         read_ledger_source(path, Needs())  # what is wrong with it is reported now
         return VoteSet(str(path), partial(read_ledger_source, path))
-    held = read_file_source(path, Needs(), naming).votes
+    most = Needs(votes=True, voters=True)
+    held = read_file_source(path, most, naming).votes
     assert held is not None
-    known = Needs().details
 
     def source(needs: "Needs") -> "Source":
-        is_more = needs.left_out or needs.styles or not needs.details <= known
+        is_more = needs.left_out or needs.styles or not needs.details <= most.details
         return read_file_source(path, needs, naming) if is_more else _source_of(held, str(path), needs)
 
     return VoteSet(str(path), source)

@@ -26,6 +26,7 @@ from ratings.fit.elo import elo
 from ratings.fit.existence import NO_VOTES, ONLY_DROPPED, RATED
 from ratings.intervals.differences import anchor_shift
 from ratings.scale import POINTS_PER_NAT, to_points
+from ratings.votes.clusters import ClusterSizes
 from ratings.votes.counts import Counts, count
 from ratings.votes.shares import BAD, LOST, TIED, WON
 from ratings.votes.votes import Votes
@@ -58,6 +59,8 @@ class Leaderboard:
     """Whether each vote weighs 1 / (chance of its pair)."""
     held_equal: tuple[str, ...] = ()
     """Covariates beside the models, such as the length of the replies."""
+    notes: tuple[str, ...] = ()
+    """Sentences on its intervals: which votes they take together, and why."""
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of leaderboard.json: text, ints, finite floats and nulls only."""
@@ -104,16 +107,19 @@ def build(
     *,
     now: datetime,
     earlier: Leaderboard | None = None,
+    votes: Votes | None = None,
+    voters: ClusterSizes | None = None,
 ) -> Leaderboard:
     """Return the board of `source` by one of METHODS, stamped with `now`.
 
     Elo depends on the order of the votes, so it takes `Votes`, as do clustered intervals; all else takes
-    either. From an `earlier` board a fit by half a win each starts closer to its end, which is all it is for.
+    either. Beside counts may stand the `votes` that were counted, or how they are spread over the `voters`. From an
+    `earlier` board a fit by half a win each starts closer to its end, which is all it is for.
     Raises NoVotesError, TooFewModelsError, SettingsError, or NotConvergedError. A model that
     cannot be rated is no error: the status of its row explains why.
     """
     settings = with_method(settings or Settings(), method)
-    votes = source if isinstance(source, Votes) else None
+    votes = source if isinstance(source, Votes) else votes
     counts = count(source) if isinstance(source, Votes) else source
     check_enough(counts)
     created = now.isoformat(timespec="seconds")
@@ -121,7 +127,8 @@ def build(
         return elo_board(votes, counts, settings, created)
     rows = earlier.rows if earlier else ()
     start = {row.model: row.rating / POINTS_PER_NAT for row in rows if row.rating is not None}
-    return rated_board(estimate(counts, settings, votes=votes, start=start), counts, settings, created)
+    found = estimate(counts, settings, votes=votes, start=start, voters=voters)
+    return rated_board(found, counts, settings, created)
 
 
 def with_method(settings: Settings, method: str) -> Settings:
@@ -154,7 +161,9 @@ def rated_board(found: Estimate, counts: Counts, settings: Settings, created: st
     numbers[found.shown, :3] = to_points(np.stack([found.strengths, found.lower, found.upper], axis=1)) + shift
     numbers[found.shown, 3:] = np.stack([found.best, found.worst], axis=1)
     method = "davidson" if settings.ties == "davidson" else "bradley-terry"
-    return _board(method, created, settings, counts, found.left_out, list(found.status), numbers)
+    carried_out = replace(settings, interval=found.settings.interval, cluster=found.settings.cluster)
+    board = _board(method, created, carried_out, counts, found.left_out, list(found.status), numbers)
+    return replace(board, notes=found.notes)
 
 
 def elo_board(votes: Votes | None, counts: Counts, settings: Settings, created: str) -> Leaderboard:

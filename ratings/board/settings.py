@@ -25,9 +25,9 @@ class Settings:
     both_bad: BothBad = "tie"
     """Whether "both are bad" counts as a tie, is dropped, or is lost by both to the field."""
     prior: Prior | None = None
-    interval: Interval = "sandwich"
+    interval: Interval = "auto"
     cluster: Cluster = "voter"
-    """Of clustered intervals."""
+    """What automatic, clustered and sequence intervals group the votes by."""
     confidence: float = 0.95
     """Level of each interval on its own, and of all rank intervals together."""
     anchor: tuple[str, float] | None = None
@@ -50,8 +50,8 @@ class Settings:
             raise SettingsError(f"interval is {self.interval!r}; choose one of {', '.join(get_args(Interval))}")
         if self.cluster not in get_args(Cluster):
             raise SettingsError(f"cluster is {self.cluster!r}; choose one of {', '.join(get_args(Cluster))}")
-        if self.ties == "davidson" and self.interval in ("clustered", "bootstrap"):
-            raise SettingsError(f"Davidson's model has no {self.interval} interval; choose sandwich or sequence")
+        if self.ties == "davidson" and self.interval == "bootstrap":
+            raise SettingsError("Davidson's model has no bootstrap interval; choose another, such as sandwich")
         if self.anchor and not isfinite(self.anchor[1]):
             raise SettingsError(f"anchor is {self.anchor[1]} points; give a finite number, such as 1000")
         if self.seed < 0:

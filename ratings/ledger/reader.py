@@ -68,10 +68,11 @@ def read_ledger_by_category(path: Path, roster: tuple[str, ...] = (), *, weights
         return counted | {ALL: count_set_aside(counted[ALL], ledger)}
 
 
-def read_ledger_votes(path: Path, *, details: bool = True, keep_left_out: bool = False) -> Votes:
+def read_ledger_votes(path: Path, *, details: bool | tuple[str, ...] = True, keep_left_out: bool = False) -> Votes:
     """Return the votes of the ledger at `path` in the order they were stored.
 
-    Without `details` only sides and outcomes are read, which is faster. With `keep_left_out` the
+    Without `details` only sides and outcomes are read, which is faster; a tuple names the columns to read beside
+    them. With `keep_left_out` the
     rows left out are listed. Raises VotesError where the file is no ledger and UnknownOutcomeError
     for an unknown outcome.
     """
@@ -145,7 +146,9 @@ def read_mark(ledger: sqlite3.Connection) -> Mark | None:
     return None if (row := ledger.execute(query).fetchone()) is None else Mark(*row)
 
 
-def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[RawVotes, NDArray[np.int64]]:
+def _read_rows(
+    path: Path, ledger: sqlite3.Connection, details: bool | tuple[str, ...]
+) -> tuple[RawVotes, NDArray[np.int64]]:
     """Return all votes in the order of their rowids, and (n,) these."""
     names, voters, categories = numbering(), numbering(), numbering()
     optional: dict[str, Read] = {
@@ -154,7 +157,8 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
         "probability": number_or_nan,
         "created": cache(moment),
     }
-    more = [name for name in columns_of(ledger, "votes") if details and name in optional]
+    wanted = optional.keys() & details if isinstance(details, tuple) else optional if details else ()
+    more = [name for name in columns_of(ledger, "votes") if name in wanted]
     query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', CODE_SQL, *more])} FROM votes ORDER BY rowid"
     reads: list[Read] = [None, names, names, None, *(optional[name] for name in more)]
     rowid, a, b, codes, *rest = fetch(ledger.execute(query), reads)

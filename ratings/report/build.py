@@ -72,16 +72,18 @@ class _Maker:
     def rated(self) -> Report:
         """Return the report of a fit with intervals."""
         source, request, settings = self.source, self.request, self.settings
-        found = estimate(source.counts, settings, votes=source.votes, progress=self.progress)
+        found = estimate(source.counts, settings, votes=source.votes, progress=self.progress, voters=source.voters)
         board = rated_board(found, source.counts, settings, self.created)
         self.notes.extend(found.notes)
+        if found.settings.cluster != "none" and (beside := self.independent_parts()):
+            self.notes.append(f"{beside}: every vote taken as independent")
         styled = self.attempt("style", self.style) if request.style else None
         voters = self.attempt("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
         return Report(
             board=board,
             counts=source.counts,
             fit=found.fit,
-            differences=pairwise(found, _order(found, board), settings) if len(found.shown) else None,
+            differences=pairwise(found, _order(found, board)) if len(found.shown) else None,
             components=self.components(),
             categories=self.categories(),
             position=self.attempt("position bias", lambda: self.position(found))
@@ -96,6 +98,11 @@ class _Maker:
             else None,
             voters=voters or (),
         )
+
+    def independent_parts(self) -> str:
+        """Return the parts asked for whose intervals do not group votes, whatever the board does."""
+        parts = {"style": self.request.style, f"by {self.request.by}": self.request.by}
+        return ", ".join(name for name, asked in parts.items() if asked)
 
     def attempt(self, what: str, make: Callable[[], Made]) -> Made | None:
         """Return what `make` does, or None and note why it cannot be made."""
@@ -142,14 +149,19 @@ class _Maker:
             if self.request.method == "elo":
                 return elo_board(votes, counts, self.settings, self.created)
             settings = self.settings
-            found = estimate(counts, settings, votes=votes, progress=self.progress)
-            self.notes.extend(f"{what}: {note}" for note in found.notes)
+            voters = None if votes else self.source.voters
+            found = estimate(counts, settings, votes=votes, progress=self.progress, voters=voters)
+            self.notes.extend(f"{what}: {note}" for note in found.notes if self.is_news(note))
             if settings.anchor and settings.anchor[0] not in found.names:
                 self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")
                 settings = replace(settings, anchor=None)
             return rated_board(found, counts, settings, self.created)
 
         return self.attempt(what, make)
+
+    def is_news(self, note: str) -> bool:
+        """Return whether a note on a board beside the main one tells more than the main one's own notes."""
+        return note not in self.notes and not note.startswith("intervals: votes grouped")
 
     def position(self, found: Estimate) -> CovariateFit:
         """Return the fit with the side held equal."""
@@ -211,7 +223,7 @@ def _choose(counts: Counts, settings: Settings, notes: list[str]) -> TieChoice |
 
 def _able(choice: TieChoice, settings: Settings, notes: list[str]) -> Ties:
     """Return the best treatment of ties that has the kind of interval asked for."""
-    if choice.ties != "davidson" or settings.interval not in ("clustered", "bootstrap"):
+    if choice.ties != "davidson" or settings.interval != "bootstrap":
         return choice.ties
     able: Ties = next((score.ties for score in choice.scores if score.ties != "davidson"), "half")
     notes.append(f"davidson predicts held-out votes best but has no {settings.interval} interval; {able} is shown")

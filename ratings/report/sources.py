@@ -1,7 +1,8 @@
 """What is read for what is asked: the counts alone, or the votes themselves and what stands beside them.
 
 A ledger is aggregated where it lies, and its votes are read one by one only where something depends on
-more than their counts. A file is always read vote by vote.
+more than their counts. Intervals do where enough voters cast them to be grouped by, which is asked first. A
+file is always read vote by vote.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.choices import Cluster
 from ratings.errors import VotesError
 from ratings.files.naming import Naming
 from ratings.files.read import read_votes_file
@@ -21,6 +23,8 @@ from ratings.ledger.reader import (
     read_ledger_styles,
     read_ledger_votes,
 )
+from ratings.ledger.voters import read_ledger_voters
+from ratings.votes.clusters import ClusterSizes
 from ratings.votes.counts import ALL, Counts, count, count_by_category, weighted_counts
 from ratings.votes.votes import Votes
 
@@ -33,6 +37,8 @@ class Needs:
 
     votes: bool = False
     """The votes in their order, with who cast them and when."""
+    voters: bool = False
+    """Who cast the votes, where enough did to group them by (intervals/grouping.py)."""
     weights: bool = False
     categories: bool = False
     prompts: bool = False
@@ -47,7 +53,8 @@ class Needs:
     def details(self) -> frozenset[str]:
         """Return which details of the votes are read of a file."""
         asked = {"prompt": self.prompts, "time": self.times, "probability": self.weights, "category": self.categories}
-        return frozenset({"battle", "voter", *(what for what, is_asked in asked.items() if is_asked)})
+        asked["voter"] = self.votes or self.voters
+        return frozenset({"battle", *(what for what, is_asked in asked.items() if is_asked)})
 
     @property
     def has_votes(self) -> bool:
@@ -67,16 +74,27 @@ class Source:
     """(n, 4) counts of `markdown.FEATURES` of the replies on side A and on side B."""
     no_styles: str = ""
     """Why there are none, where they were asked for."""
+    voters: ClusterSizes | None = None
+    """How the votes are spread over those who cast them, where that is known and the votes were not read for it."""
+
+
+def comparison_needs(cluster: Cluster) -> Needs:
+    """Return what a comparison of two models asks for that groups votes by `cluster`."""
+    return Needs(voters=cluster == "voter", prompts=cluster == "prompt")
 
 
 def read_ledger_source(path: Path, needs: Needs) -> Source:
     """Return what is needed of the ledger at `path`; raises as `reader.read_ledger` does."""
     by_category = read_ledger_by_category(path, weights=needs.weights) if needs.categories else {}
-    if not needs.has_votes:
+    voters = None
+    if not needs.has_votes and needs.voters:
+        voters = read_ledger_voters(path)
+    if not needs.has_votes and not (voters and voters.is_enough):
         counts = by_category.pop(ALL) if by_category else read_ledger(path, weights=needs.weights)
-        return Source(counts, by_category=by_category)
+        return Source(counts, by_category=by_category, voters=voters)
     by_category.pop(ALL, None)
-    votes = read_ledger_votes(path, keep_left_out=needs.left_out)
+    more = True if needs.has_votes or needs.weights or needs.categories else ("visitor",)
+    votes = read_ledger_votes(path, details=more, keep_left_out=needs.left_out)
     # Whatever is read after the votes may know some more of them, at the end.
     if needs.prompts:
         votes = replace(votes, prompt=read_ledger_prompts(path)[: votes.used])

@@ -89,7 +89,9 @@ def test_options_of_rate_are_those_of_the_command() -> None:
 
 
 def test_options_of_the_other_functions_have_the_defaults_of_the_modules() -> None:
-    assert defaults(ratings.compare_models) == defaults(compare.compare)
+    own = defaults(compare.compare)
+    assert (own.pop("votes"), own.pop("voters")) == (None, None)
+    assert defaults(ratings.compare_models) == own
     assert defaults(ratings.next_battles) == {
         "newcomers": (),
         "confidence": 0.95,
@@ -231,7 +233,7 @@ def test_nobody_to_rate_is_an_error() -> None:
 
 
 def test_what_rows_cannot_say_is_noted_or_refused() -> None:
-    assert "style: rows: holds no replies to measure" in ratings.rate(ROWS, style=True).notes[0]
+    assert "style: rows: holds no replies to measure" in ratings.rate(ROWS, style=True).notes[1]
     with pytest.raises(ratings.VotesError, match="rows: the votes do not record with what chance"):
         ratings.rate(ROWS, weights=True)
 

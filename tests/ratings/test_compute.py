@@ -74,7 +74,7 @@ def test_votes_file_is_rated_like_the_ledger(
     make_ledger: MakeLedger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "votes.csv"
-    path.write_text("model_a,model_b,winner\n" + "".join(f"{a},{b},{o}\n" for a, b, o in VOTES))
+    path.write_text("model_a,model_b,winner,judge\n" + "".join(f"{a},{b},{o},v\n" for a, b, o in VOTES))
     printed = []
     for source in (["--votes", str(path)], ["--db", str(make_ledger(VOTES))]):
         assert main(source) == 0

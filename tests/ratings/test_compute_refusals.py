@@ -28,7 +28,7 @@ CONTRADICTIONS = [
     "--choose --method davidson",
     "--method davidson --ties half",
     "--method davidson --interval bootstrap",
-    "--ties davidson --interval clustered",
+    "--ties davidson --interval bootstrap",
     "--ties davidson --fragility",
     "--ties drop --voters",
     "--prior 100 --voters",
@@ -55,7 +55,7 @@ def test_contradiction_is_one_line_that_names_both_before_anything_is_read(
     ("options", "message"),
     [
         ("--png", "give --out"),
-        ("--cluster voter", "--interval clustered"),
+        ("--cluster voter --interval sandwich", "--interval sandwich and --cluster voter contradict each other"),
         ("--elo-shuffles 1", "at least 2"),
         ("--anchor base", "--anchor is 'base'"),
         ("--anchor base=high", "--anchor is 'base=high'"),

@@ -41,9 +41,8 @@ def score_conversations(
 
 def fits_context(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
     """Return whether both sides of a pair have at most so many tokens; trainers drop or cut longer ones silently."""
-    texts = [
-        tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False) for side in ("chosen", "rejected")
-    ]
+    sides = [row["prompt"] + row[side] for side in ("chosen", "rejected")]
+    texts = [tokenizer.apply_chat_template(side, tokenize=False) for side in sides]
     return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])
 
 

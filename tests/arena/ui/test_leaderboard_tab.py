@@ -116,7 +116,26 @@ def test_an_error_that_nobody_thought_of_is_for_the_log_too(
     def fail() -> None:
         raise sqlite3.OperationalError("disk I/O error in /secret/arena.db")
 
-    monkeypatch.setattr(tab.counts, "refresh", fail)
+    monkeypatch.setattr(tab.counts, "refresh_board", fail)
     assert "/secret" not in shown_by(tab)
     assert "cannot be read right now" in shown_by(tab)
     assert "disk I/O error" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("voters", "said"),
+    [
+        (12, "Intervals: votes grouped by 12 voters"),
+        (3, "Intervals: every vote taken as independent: 3 voters are too few"),
+    ],
+)
+def test_the_tab_says_which_votes_its_intervals_take_together(tmp_path: Path, voters: int, said: str) -> None:
+    db = tmp_path / "arena.db"
+    Store(db).close()
+    with sqlite3.connect(db) as connection:
+        for number in range(120):
+            outcome = ("model_a", "model_b", "model_a")[number % 3]
+            row = (f"b{number}", "2030", f"v{number % voters}", "alder", "birch", outcome, 1.0, "human", "")
+            connection.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.close()
+    assert said in shown_by(open_tab(db))

@@ -98,7 +98,7 @@ def test_parts_are_what_their_modules_say(source: Source, full: Report) -> None:
     direct = attribute(
         counts.models,
         result.strengths,
-        covariance(result),
+        clustered(votes, votes.voter, cap=np.inf).widened(0.95),
         parents=LINEAGE.parents,
         stages=LINEAGE.stages,
         tags=LINEAGE.tags,
@@ -133,7 +133,9 @@ def test_category_has_the_board_of_its_own_votes(source: Source, full: Report, f
     counted = read_ledger_by_category(full_ledger)
     assert set(full.categories) == {"facts", "stories"}
     for name, board in full.categories.items():
-        assert board == build(counted[name], "bradley-terry", now=NOW)
+        plain = build(counted[name], "bradley-terry", Settings(interval="sandwich"), now=NOW)
+        assert [row.rating for row in board.rows] == [pytest.approx(row.rating) for row in plain.rows]
+        assert board.settings.cluster == "voter"
     one = report_of(source, Request(categories=("stories",)))
     assert one.categories == {"stories": full.categories["stories"]}
     elo = report_of(source, Request(method="elo", categories=("stories",))).categories["stories"]
@@ -147,7 +149,9 @@ def test_differences_stand_in_the_order_of_the_board(source: Source, full: Repor
     names = [row.model for row in full.board.rows]
     result = fit(source.counts)
     order = np.array([source.counts.models.index(name) for name in names])
-    joint = covariance(result)[np.ix_(order, order)]
+    voter = votes_of(source).voter
+    assert voter is not None
+    joint = clustered(votes_of(source), voter, cap=np.inf).widened(0.95)[np.ix_(order, order)]
     direct = differences(result.strengths[order], joint, 0.95, rng=np.random.default_rng(0))
     assert full.differences is not None
     np.testing.assert_allclose(full.differences.upper, direct.upper)
@@ -286,7 +290,8 @@ def test_choice_is_the_modules_own_and_is_followed(source: Source) -> None:
     report = report_of(source, Request(choose=True))
     choice = choose_ties(source.counts, np.random.default_rng(0))
     assert report.tie_choice == choice
-    assert report.board == build(source.counts, "bradley-terry", Settings(ties=choice.ties), now=NOW)
+    direct = build(source.counts, "bradley-terry", Settings(ties=choice.ties), now=NOW, votes=source.votes)
+    assert report.board == direct
     assert f"ties: {choice.ties} predicts held-out votes best" in report_text(report)
 
 
@@ -297,7 +302,8 @@ def test_choice_without_the_interval_asked_for_falls_to_the_next_and_says_so(
     choice = TieChoice("davidson", scores, (), 100, 5)
     monkeypatch.setattr(pipeline, "choose_ties", lambda *_, **__: choice)
     assert report_of(source, Request(choose=True)).board.method == "davidson"
-    report = report_of(source, Request(choose=True), interval="clustered")
+    assert report_of(source, Request(choose=True), interval="clustered").board.method == "davidson"
+    report = report_of(source, Request(choose=True), interval="bootstrap")
     assert report.board.settings.ties == "drop"
     assert any("davidson predicts held-out votes best" in note for note in report.notes)
 

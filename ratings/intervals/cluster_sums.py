@@ -1,7 +1,7 @@
 """The scores of all votes, summed within each voter and then squared: M of clustered.py, at any number of votes.
 
 With G the (J, p) matrix of the clusters' summed scores, M = G^T G. G itself is never held as a whole: clusters are
-taken in parts of some PART votes each, and of each part G is dense where its clusters voted on most models and sparse
+taken in parts of many votes each, and of each part G is dense where its clusters voted on most models and sparse
 where they did not. So a million votes take a fraction of a second, and memory does not grow with the votes.
 
 A vote moves the score of its left model by (y - p) and that of its right model by the opposite. A loss to the field
@@ -26,8 +26,11 @@ from ratings.votes.votes import Votes
 SURELY_MANY = 50.0
 """Effective clusters on a model from which on nobody asks how many they are."""
 
-PART = 2_000_000
-"""Votes whose scores are worked out at a time."""
+PART = 250_000
+"""Votes whose scores are worked out at a time, or MOST_PARTS-th of all where those are more."""
+
+MOST_PARTS = 64
+"""Each part costs one look at the clusters of all votes."""
 
 _DENSE = 8  # cells of a dense G for each vote: with more of them most would be zero
 
@@ -152,8 +155,9 @@ class _Table:
 
 
 def _parts(clusters: NDArray[Any], number: int) -> Iterator[tuple[int, int, NDArray[np.intp] | slice]]:
-    """Yield clusters from and up to, and their votes, in parts of about PART votes."""
-    if len(clusters) <= PART:
+    """Yield clusters from and up to, and their votes, in parts of about as many votes."""
+    part = max(PART, len(clusters) // MOST_PARTS)
+    if len(clusters) <= part:
         if len(clusters):
             yield 0, number, slice(None)
         return
@@ -161,7 +165,7 @@ def _parts(clusters: NDArray[Any], number: int) -> Iterator[tuple[int, int, NDAr
     low = 0
     while low < number:
         before = cast[low - 1] if low else 0
-        high = max(int(np.searchsorted(cast, before + PART, side="right")), low + 1)
+        high = max(int(np.searchsorted(cast, before + part, side="right")), low + 1)
         yield low, high, np.flatnonzero((clusters >= low) & (clusters < high))
         low = high
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from arena.ledger.claim import Claim, ClaimError
-from arena.server.options import Parser
 from arena.server.stopping import Stopping
+from common.options import Parser
 from common.words import plural
 
 PAGES = 2000  # copied between two updates of the progress bar

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from common.options import Parser
 from ratings.choices import Cluster, Interval, Method, Period
 from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
@@ -35,14 +36,15 @@ examples:
 exit status:
   0  the board was printed and, with --out, written
   2  it was not: one line on the standard error names the problem and the way out; earlier snapshots stand
+  70, 130  a fault of this program (ARENA_TRACEBACK=1 shows where), or Ctrl-C
 """
 
 Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command line, whose help is the manual page."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="python -m ratings.compute",
         usage="python -m ratings.compute (--db FILE | --votes FILE...) [--out DIR] [options]",
         description=_DESCRIPTION,

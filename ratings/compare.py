@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import get_args
 
+from common.edge import run_command
+from common.options import Parser
 from common.words import plural
 from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Comparison, compare
 from ratings.cli import add_source
@@ -21,27 +23,25 @@ from ratings.wording import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
-    try:
-        if options.votes:
-            naming = read_naming(options.columns, options.outcomes)
-            counts = count(read_votes_file(*options.votes, naming=naming, details=frozenset({"battle", "voter"})))
-        else:
-            counts = read_ledger(options.db)
-        result = compare(
-            counts,
-            options.first,
-            options.second,
-            confidence=options.confidence,
-            horizon=options.horizon,
-            both_bad=options.both_bad,
-        )
-    except RatingsError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
-    print(describe(result, options.confidence))
-    return 0
+    """Run the command and return its exit status: 0, or another with one line on stderr (common/edge.py)."""
+    return run_command(lambda: _run(_parser().parse_args(argv)), (RatingsError,))
+
+
+def _run(options: argparse.Namespace) -> list[str]:
+    if options.votes:
+        naming = read_naming(options.columns, options.outcomes)
+        counts = count(read_votes_file(*options.votes, naming=naming, details=frozenset({"battle", "voter"})))
+    else:
+        counts = read_ledger(options.db)
+    result = compare(
+        counts,
+        options.first,
+        options.second,
+        confidence=options.confidence,
+        horizon=options.horizon,
+        both_bad=options.both_bad,
+    )
+    return [describe(result, options.confidence)]
 
 
 def describe(result: Comparison, confidence: float) -> str:
@@ -96,8 +96,8 @@ def _about(votes: float) -> str:
     return f"{math.ceil(votes / unit) * unit:,}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m ratings.compare",
         description="Report which of two models is better so far, and how many more votes would decide it. "
         "The answer may be asked for after every vote.",

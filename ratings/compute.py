@@ -5,7 +5,6 @@ exit status 2. The options stand in cli.py.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from common.edge import run_command
 from ratings.cli import parser, read_request
 from ratings.errors import RatingsError
 
@@ -22,19 +22,8 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = parser().parse_args(argv)
-    try:
-        lines = _run(options, datetime.now(UTC))
-    except RatingsError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
-    try:
-        print(*lines, sep="\n", flush=True)
-    except BrokenPipeError:
-        # The reader has seen enough; Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    """Run the command and return its exit status: 0, or another with one line on stderr (common/edge.py)."""
+    return run_command(lambda: _run(parser().parse_args(argv), datetime.now(UTC)), (RatingsError,))
 
 
 def _run(options: argparse.Namespace, now: datetime) -> list[str]:

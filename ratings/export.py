@@ -19,7 +19,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, assert_never
 
+from common.edge import run_command
 from common.files import write_files
+from common.options import Parser
 from common.prompts import prompt_key
 from common.words import plural
 from ratings.cli import add_ledger
@@ -37,29 +39,30 @@ SAME_TEXT = "both replies the same"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
-    try:
-        pairs, no_pairs = preference_pairs(read_preferences(options.db), options.round)
-        if not pairs:
-            raise ExportError(f"{options.db}: no preference pairs: {_listed(no_pairs) or 'no votes'}")
-        with open_ledger(options.db) as ledger:
-            no_pairs.update(reason for _, reason in read_set_aside(ledger))
-        train, test = split(pairs, options.test_share)
-        paths = _write(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
-    except RatingsError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
+    """Run the command and return its exit status: 0, or another with one line on stderr (common/edge.py)."""
+    return run_command(lambda: _run(_parser().parse_args(argv)), (RatingsError,))
+
+
+def _run(options: argparse.Namespace) -> list[str]:
+    """Write the pairs and return the lines to print."""
+    pairs, no_pairs = preference_pairs(read_preferences(options.db), options.round)
+    if not pairs:
+        raise ExportError(f"{options.db}: no preference pairs: {_listed(no_pairs) or 'no votes'}")
+    with open_ledger(options.db) as ledger:
+        no_pairs.update(reason for _, reason in read_set_aside(ledger))
+    train, test = split(pairs, options.test_share)
+    paths = _write(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
+    lines = []
     for path, rows in zip(paths, (train, test), strict=True):
         prompts = len({_prompt_key(row) for row in rows})
-        print(f"wrote {path}: {plural(len(rows), 'pair')} on {plural(prompts, 'prompt')}")
+        lines.append(f"wrote {path}: {plural(len(rows), 'pair')} on {plural(prompts, 'prompt')}")
     simulated = sum(row["source"] == "simulated" for row in pairs)
     total = len(pairs) + sum(no_pairs.values())
-    print(
+    lines.append(
         f"{plural(total, 'vote')} read: {plural(len(pairs), 'pair')} ({simulated} simulated), "
         f"{sum(no_pairs.values())} without a pair{f' ({_listed(no_pairs)})' if no_pairs else ''}"
     )
-    return 0
+    return lines
 
 
 def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
@@ -155,10 +158,8 @@ def _listed(reasons: Counter[str]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in reasons.items())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ratings.export", description="Write preference pairs from the votes of the arena."
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="python -m ratings.export", description="Write preference pairs from the votes of the arena.")
     add_ledger(parser, required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets train.jsonl and test.jsonl")
     parser.add_argument("--format", choices=["trl"], default="trl", help="of the rows (default %(default)s)")

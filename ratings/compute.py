@@ -29,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, now: datetime) -> list[str]:
     """Make the report, write it where that is asked for, and return the lines to print."""
     request = read_request(options)
+    if options.out:
+        from ratings.report.publish import check_root
+
+        check_root(options.out, png=options.png)
     from ratings.report.build import make_report
     from ratings.report.text import report_text
 

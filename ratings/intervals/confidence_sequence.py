@@ -35,6 +35,9 @@ HORIZON = 1000.0
 WARM_UP = 50.0
 """Effective votes from which on the sequence is to be trusted."""
 
+LEAST_HORIZON, MOST_HORIZON = 1, 1e12
+"""No interval can be narrowest before the first vote, and no arena will see more."""
+
 
 def multiplier(votes: NDArray[np.float64], *, confidence: float, horizon: float = HORIZON) -> NDArray[np.float64]:
     """Return how many standard errors the interval reaches to each side after this many effective votes.
@@ -43,8 +46,11 @@ def multiplier(votes: NDArray[np.float64], *, confidence: float, horizon: float 
     or a horizon that is not a positive number.
     """
     quantile(confidence)  # refuses what is no confidence
-    if not 0 < horizon < math.inf:
-        raise SettingsError(f"horizon is {horizon}; give a positive number of votes, such as {HORIZON:.0f}")
+    if not LEAST_HORIZON <= horizon <= MOST_HORIZON:
+        raise SettingsError(
+            f"horizon is {horizon}; give a number of votes from {LEAST_HORIZON:g} to {MOST_HORIZON:g}, such as "
+            f"{HORIZON:.0f}"
+        )
     alpha = 1 - confidence
     # The formula for the best rho needs -2 log alpha > 1 to make sense; it does not matter much.
     spread = max(-2 * math.log(alpha), 1.0)

@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace) -> list[str]:
         horizon=options.horizon,
         both_bad=options.both_bad,
     )
-    return [describe(result, options.confidence)]
+    return [describe(result, options.confidence), *(f"note: {note}" for note in counts.notes)]
 
 
 def describe(result: Comparison, confidence: float) -> str:

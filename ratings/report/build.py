@@ -40,7 +40,7 @@ def make_report(source: Source, request: Request, *, now: datetime, progress: Pr
     where there is no board to make, and SettingsError for a category that no vote belongs to.
     """
     check_enough(source.counts)
-    notes: list[str] = list(source.votes.notes) if source.votes else []
+    notes = list(dict.fromkeys([*source.counts.notes, *(source.votes.notes if source.votes else ())]))
     settings = with_method(request.settings, request.method)
     choice = _choose(source.counts, settings, notes) if request.choose else None
     if choice:

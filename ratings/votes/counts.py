@@ -44,6 +44,8 @@ class Counts:
     """(n_pairs, O) sum of 1 / (chance of the pair when it was drawn), where asked for."""
     squared_weights: NDArray[np.float64] | None = None
     """(n_pairs, O) sum of the squares of the same weights."""
+    notes: tuple[str, ...] = ()
+    """What a reader of any figure made from them should know of how they were read."""
 
     @property
     def used(self) -> int:
@@ -74,6 +76,7 @@ class Groups(NamedTuple):
     weights: NDArray[np.float64] | None = None
     """(m, O) sum of 1 / probability."""
     squared_weights: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def count(votes: Votes) -> Counts:
@@ -174,6 +177,7 @@ def merge(first: Counts, second: Counts) -> Counts:
         simulated=first.simulated + second.simulated,
         weights=added(first.weights, second.weights),
         squared_weights=added(first.squared_weights, second.squared_weights),
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
     )
 
 
@@ -231,6 +235,7 @@ def count_groups(groups: Groups, roster: tuple[str, ...] = (), chosen: NDArray[n
         simulated=int(votes[use & groups.is_simulated, : len(OUTCOMES)].sum()),
         weights=None if groups.weights is None else summed(groups.weights),
         squared_weights=None if groups.squared_weights is None else summed(groups.squared_weights),
+        notes=groups.notes,
     )
 
 

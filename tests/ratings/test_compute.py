@@ -18,7 +18,6 @@ from ratings.compute import main
 from ratings.fit.bradley_terry import fit
 from ratings.fit.prior import Prior
 from ratings.ledger.reader import read_ledger
-from ratings.report import snapshots
 from ratings.report.folder import list_snapshots
 from ratings.report.sources import Needs, read_ledger_source
 from ratings.scale import POINTS_PER_NAT

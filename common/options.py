@@ -12,5 +12,5 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and exit with status 2."""
-        print(f"error: {one_line(message)}", file=sys.stderr)
+        print(f"error: {one_line(' '.join(message.split()))}", file=sys.stderr)
         raise SystemExit(2)

@@ -70,9 +70,9 @@ def read_groups(
     for part in sums[:2]:
         spread.append(np.zeros(votes.shape))
         spread[-1][cells] = part
-    return Groups(
-        [*keys_of(names), None], keys_of(categories), category, a, b, codes & SIMULATED > 0, votes, *spread
-    )._replace(notes=notes)
+    sums_of = spread or (None, None)
+    named = ([*keys_of(names), None], keys_of(categories))
+    return Groups(*named, category, a, b, codes & SIMULATED > 0, votes, *sums_of, notes)
 
 
 def _read_kept(ledger: sqlite3.Connection) -> Groups:

@@ -21,7 +21,7 @@ _COUNTED = (
 _IS_ODD = " OR ".join(
     [f"typeof({cell}) != 'integer' OR {cell} < 0" for cell in _CELLS]
     + [f"typeof({name}) != 'text'" for name in _KEY]
-    + ["source NOT IN ('human', 'simulated')"]
+    + ["source NOT IN ('human', 'simulated')", f"{' + '.join(_CELLS)} = 0"]
 )
 
 MEND = "starting the arena, or python -m arena.voters list, mends them"

@@ -11,6 +11,7 @@ from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
 from ratings.files.naming import ROLES
 from ratings.outcomes import BothBad, Ties
+from ratings.which import add_which, read_which
 
 if TYPE_CHECKING:
     from ratings.report.request import Request
@@ -52,7 +53,7 @@ def parser() -> Parser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=100),
         allow_abbrev=False,
     )
-    for add in (_add_files, _add_method, _add_intervals, _add_parts):
+    for add in (_add_files, add_which, _add_method, _add_intervals, _add_parts):
         add(made)
     return made
 
@@ -215,6 +216,7 @@ def read_request(options: argparse.Namespace) -> "Request":
         cluster=options.cluster or "voter",
         confidence=options.confidence,
         anchor=None if options.anchor is None else _anchor(options.anchor),
+        which=read_which(options),
         seed=options.seed,
     )
     return Request(

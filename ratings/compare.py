@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import get_args
 
 from common.edge import run_command
@@ -13,12 +14,12 @@ from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Com
 from ratings.cli import add_source
 from ratings.errors import RatingsError
 from ratings.files.naming import read_naming
-from ratings.files.read import read_votes_file
 from ratings.intervals.confidence_sequence import HORIZON
-from ratings.ledger.reader import read_ledger
 from ratings.outcomes import BothBad
+from ratings.report.chosen import read_chosen
+from ratings.report.sources import Needs, read_file_source, read_ledger_source
 from ratings.scale import POINTS_PER_NAT
-from ratings.votes.counts import count
+from ratings.which import add_which, read_which
 from ratings.wording import printable
 
 
@@ -28,11 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> list[str]:
+    which = read_which(options)
     if options.votes:
         naming = read_naming(options.columns, options.outcomes)
-        counts = count(read_votes_file(*options.votes, naming=naming, details=frozenset({"battle", "voter"})))
+        counts = read_chosen(lambda needs: read_file_source(options.votes, needs, naming), Needs(), which).counts
     else:
-        counts = read_ledger(options.db)
+        counts = read_chosen(partial(read_ledger_source, options.db), Needs(), which).counts
     result = compare(
         counts,
         options.first,
@@ -105,6 +107,7 @@ def _parser() -> Parser:
     parser.add_argument("first", metavar="A", help="name of a model")
     parser.add_argument("second", metavar="B", help="name of another")
     add_source(parser)
+    add_which(parser)
     parser.add_argument("--confidence", type=float, default=0.95, help="of all answers together (default %(default)s)")
     parser.add_argument(
         "--horizon",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from common.edge import run_command
@@ -51,12 +52,15 @@ def _run(options: argparse.Namespace, now: datetime) -> list[str]:
 
 def _read(options: argparse.Namespace, request: "Request") -> "Source":
     from ratings.files.naming import read_naming
+    from ratings.report.chosen import read_chosen
     from ratings.report.sources import read_file_source, read_ledger_source
 
     needs = replace(request.needs, left_out=options.list_left_out)
+    which = request.settings.which
     if not options.votes:
-        return read_ledger_source(options.db, needs)
-    return read_file_source(options.votes, needs, read_naming(options.columns, options.outcomes))
+        return read_chosen(partial(read_ledger_source, options.db), needs, which)
+    naming = read_naming(options.columns, options.outcomes)
+    return read_chosen(lambda needs: read_file_source(options.votes, needs, naming), needs, which)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ratings.api.vote_set import AnyVotes, read_votes
 from ratings.outcomes import BothBad
@@ -53,17 +53,18 @@ def compare_models(
     confidence: float = 0.95,
     horizon: float = 1000.0,
     both_bad: BothBad = "tie",
+    **which: Any,
 ) -> ModelComparison:
     """Return whether `first` is better than `second` so far; it may be asked after every vote.
 
-    The options are those of ``python -m ratings.compare``. Raises SettingsError where a model is unknown or has no
+    The options are those of ``python -m ratings.compare``; `which` are those of `rate` that say which votes count. Raises SettingsError where a model is unknown or has no
     rating beside the other, and NoVotesError without a vote.
     """
     from ratings.analysis.comparison import compare
     from ratings.compare import describe
     from ratings.scale import POINTS_PER_NAT
 
-    counts = read_votes(votes).counts
+    counts = _chosen(votes, which)
     result = compare(counts, first, second, confidence=confidence, horizon=horizon, both_bad=both_bad)
     return ModelComparison(
         first=first,
@@ -115,6 +116,17 @@ def next_battles(
         "chance": chances[first, second],
     }
     return pd.DataFrame(columns).sort_values("chance", ascending=False, kind="stable", ignore_index=True)
+
+
+def _chosen(votes: AnyVotes, which: dict[str, Any]) -> "Counts":
+    from ratings.report.chosen import read_chosen
+    from ratings.report.sources import Needs
+    from ratings.which import NAMES, which_of
+
+    if unknown := sorted(which.keys() - set(NAMES)):
+        raise TypeError(f"compare_models() got an unexpected keyword argument {unknown[0]!r}")
+    nothing = dict.fromkeys(NAMES) | {"min_votes": 0, "dedup": False}
+    return read_chosen(read_votes(votes).source, Needs(), which_of(nothing | which)).counts
 
 
 def _worth_of_votes(

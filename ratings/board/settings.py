@@ -1,6 +1,6 @@
 """Every choice that moves a number on a board, in one frozen object; words.py puts them into words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from ratings.choices import Cluster, Interval
@@ -10,6 +10,7 @@ from ratings.fit.prior import Prior
 from ratings.intervals.ranks import FEWEST_DRAWS, MOST_DRAWS
 from ratings.outcomes import BothBad, Ties, check_both_bad, check_ties
 from ratings.scale import quantile
+from ratings.votes.which import Which
 
 MOST_CONFIDENCE = 0.9999
 """Beyond it the ranks would need more draws than is sensible."""
@@ -39,6 +40,8 @@ class Settings:
     """A model and the Elo points it is to read; without one the average rated model reads 1000."""
     k: float = K_FACTOR
     """Elo points one vote can move; online Elo only."""
+    which: Which = field(default_factory=Which)
+    """Which votes count."""
     seed: int = 0
     """Of the normal draws behind the ranks, and of the bootstrap."""
 

@@ -70,9 +70,9 @@ def read_groups(
     for part in sums[:2]:
         spread.append(np.zeros(votes.shape))
         spread[-1][cells] = part
-    sums_of = spread or (None, None)
-    named = ([*keys_of(names), None], keys_of(categories))
-    return Groups(*named, category, a, b, codes & SIMULATED > 0, votes, *sums_of, notes)
+    groups = Groups([*keys_of(names), None], keys_of(categories), category, a, b, codes & SIMULATED > 0, votes)
+    weight, square = spread or (None, None)
+    return groups._replace(weights=weight, squared_weights=square, notes=notes)
 
 
 def _read_kept(ledger: sqlite3.Connection) -> Groups:

@@ -11,5 +11,8 @@ Interval = Literal["sandwich", "clustered", "bootstrap", "sequence"]
 Cluster = Literal["voter", "prompt"]
 """Which votes belong together: those of one voter, or those about one prompt."""
 
+VotesBy = Literal["human", "simulated", "all"]
+"""Whose votes count: those of people, those of programs, or both on one board."""
+
 Period = Literal["day", "week"]
 """How far apart the boards of a series are."""

@@ -2,10 +2,13 @@
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from ratings.choices import VotesBy
 from ratings.errors import SettingsError
-from ratings.votes.which import VotesBy, Which
+
+if TYPE_CHECKING:
+    from ratings.votes.which import Which
 
 
 def add_which(made: argparse.ArgumentParser) -> None:
@@ -33,7 +36,7 @@ def add_which(made: argparse.ArgumentParser) -> None:
     )
 
 
-def read_which(options: argparse.Namespace) -> Which:
+def read_which(options: argparse.Namespace) -> "Which":
     """Return what the options choose. Raises SettingsError for a value of no sense."""
     return which_of({name: getattr(options, name) for name in NAMES})
 
@@ -42,8 +45,10 @@ NAMES = ("votes_by", "since", "until", "languages", "without", "alias", "min_vot
 """The options, as keywords."""
 
 
-def which_of(chosen: dict[str, Any]) -> Which:
+def which_of(chosen: dict[str, Any]) -> "Which":
     """Return the same from keywords, which may hold lists and pairs where the options have text."""
+    from ratings.votes.which import Which
+
     alias = chosen["alias"] or ()
     pairs = alias.items() if isinstance(alias, dict) else map(_pair, [alias] if isinstance(alias, str) else alias)
     return Which(

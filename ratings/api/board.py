@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ratings.api.vote_set import AnyVotes, read_votes
-from ratings.choices import Cluster, Interval, Method, Period
+from ratings.choices import Cluster, Interval, Method, Period, VotesBy
 from ratings.errors import SettingsError
 from ratings.outcomes import BothBad, Ties
-from ratings.votes.which import VotesBy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,8 +127,8 @@ def rate(
     votes_by: VotesBy | None = None,
     since: Time | None = None,
     until: Time | None = None,
-    languages: str | Iterable[str] = (),
-    without: str | Iterable[str] = (),
+    languages: str | Iterable[str] | None = None,
+    without: str | Iterable[str] | None = None,
     alias: Mapping[str, str] | None = None,
     min_votes: int = 0,
     dedup: bool = False,

@@ -57,8 +57,8 @@ def compare_models(
 ) -> ModelComparison:
     """Return whether `first` is better than `second` so far; it may be asked after every vote.
 
-    The options are those of ``python -m ratings.compare``; `which` are those of `rate` that say which votes count. Raises SettingsError where a model is unknown or has no
-    rating beside the other, and NoVotesError without a vote.
+    The options are those of ``python -m ratings.compare``; `which` are those of `rate` that say which votes count.
+    Raises SettingsError where a model is unknown or has no rating beside the other, and NoVotesError without a vote.
     """
     from ratings.analysis.comparison import compare
     from ratings.compare import describe

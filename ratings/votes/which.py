@@ -10,17 +10,15 @@ few votes, again and again until nobody has fewer.
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.choices import VotesBy
 from ratings.errors import SettingsError
 from ratings.votes.collect import SELF_BATTLE
 from ratings.votes.votes import Votes, keep
-
-VotesBy = Literal["human", "simulated", "all"]
-"""Whose votes count: those of people, those of programs, or both on one board."""
 
 SHOWN = 20
 """Names that an error lists."""
@@ -142,9 +140,8 @@ def _about_votes(votes: Votes, which: Which) -> list[tuple[str, NDArray[np.bool_
         simulated = nothing if votes.is_simulated is None else votes.is_simulated
         is_human = which.by == "human"
         if not (~simulated if is_human else simulated).any():
-            raise SettingsError(
-                f"no votes by {which.by}; all {votes.used:,} are {'simulated' if is_human else 'human'}"
-            )
+            others = "simulated" if is_human else "human"
+            raise SettingsError(f"no votes by {which.by}; all {votes.used:,} are {others}")
         found.append(("simulated", simulated) if is_human else ("human", ~simulated))
     if which.has_times:
         found += _about_times(votes, which)
@@ -180,7 +177,8 @@ def _in_languages(votes: Votes, languages: tuple[str, ...]) -> NDArray[np.bool_]
             there = sorted(name.removeprefix("language=") for name in known.values())
             raise SettingsError(f"no votes in a language {language!r}; there are {_names(there)}")
     wanted = {known[language.casefold()] for language in languages}
-    return np.array([not wanted.isdisjoint(names) for names in votes.categories], dtype=bool)[votes.category]
+    is_wanted = np.array([not wanted.isdisjoint(names) for names in votes.categories], dtype=bool)
+    return np.asarray(is_wanted[votes.category])
 
 
 def _few(votes: Votes, least: int) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import FrameType
 from typing import IO
 
 from common.words import one_line
@@ -33,15 +34,42 @@ def run_command(
     """
     if sys.stdout and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
+    interrupts = _watched()
     try:
         return _show(work())
     except BaseException as problem:
         if isinstance(problem, SystemExit):  # of the help or a mistake on the command line
             return _ended(problem)
-        line, status = _told(problem, named)
+        line, status = _told(KeyboardInterrupt() if interrupts.came else problem, named)
         if os.environ.get(TRACEBACK) or (shows_faults and status == FAULT):
             traceback.print_exc()
         return _fail(line, status)
+
+
+class _Interrupts:
+    """The handler of Ctrl-C: it does what Python's does, and remembers it.
+
+    A library in C that is interrupted may raise an error of its own in the place of KeyboardInterrupt.
+    """
+
+    came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take the signal."""
+        self.came = True
+        signal.default_int_handler(number, frame)
+
+
+def _watched() -> _Interrupts:
+    """Return the handler of Ctrl-C, put in the place of Python's; any other stays."""
+    present = signal.getsignal(signal.SIGINT)
+    if isinstance(present, _Interrupts):
+        return present
+    made = _Interrupts()
+    if present is signal.default_int_handler:
+        with suppress(ValueError):  # only the main thread has signals
+            signal.signal(signal.SIGINT, made)
+    return made
 
 
 def _told(problem: BaseException, named: tuple[type[Exception], ...]) -> tuple[str, int]:
@@ -50,7 +78,7 @@ def _told(problem: BaseException, named: tuple[type[Exception], ...]) -> tuple[s
         return str(problem), REFUSED
     match problem:
         case KeyboardInterrupt():
-            with suppress(ValueError):  # only the main thread has signals
+            with suppress(ValueError):
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only interrupt this
             return "stopped by Ctrl-C; nothing is left half written", STOPPED
         case BrokenPipeError():

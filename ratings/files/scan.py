@@ -107,6 +107,8 @@ def _connected() -> Iterator[Any]:
     try:
         connection.execute(f"SET memory_limit = '{MEMORY}'; SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
         yield connection
+    except duckdb.InterruptException:  # Ctrl-C, and no reason to try another reader
+        raise KeyboardInterrupt from None
     except (duckdb.Error, UnicodeDecodeError) as problem:
         raise GiveUp(str(problem)) from None
     finally:

@@ -136,13 +136,15 @@ class _Maker:
 
     def board_of(self, what: str, counts: Counts, votes: Votes | None) -> Leaderboard | None:
         """Return the board of some of the votes, anchored where the anchor is among them."""
+        # What was left out of the whole was not left out of this part.
+        part = votes and replace(votes, read=counts.read, left_out=dict(counts.left_out))
 
         def make() -> Leaderboard:
             check_enough(counts)
             if self.request.method == "elo":
-                return elo_board(votes, counts, self.settings, self.created)
+                return elo_board(part, counts, self.settings, self.created)
             settings = self.settings
-            found = estimate(counts, settings, votes=votes, progress=self.progress)
+            found = estimate(counts, settings, votes=part, progress=self.progress)
             self.notes.extend(f"{what}: {note}" for note in found.notes)
             if settings.anchor and settings.anchor[0] not in found.names:
                 self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")

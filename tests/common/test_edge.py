@@ -120,8 +120,9 @@ def test_ctrl_c_at_any_moment_leaves_no_traceback(tmp_path: Path) -> None:
         time.sleep(moment)
         started.send_signal(signal.SIGINT)
         _, said = started.communicate()
-        assert (started.returncode, said) in [(0, b""), (STOPPED, b"error: " + STOPPED_LINE)]
+        # Python ends by the signal itself where it met the exception in some exec(); a shell shows 130 for both.
+        assert (started.returncode, said) in [(0, b""), (STOPPED, LINE), (-signal.SIGINT, LINE)]
         assert not list((tmp_path / "out").glob(".*"))
 
 
-STOPPED_LINE = b"stopped by Ctrl-C; nothing is left half written\n"
+LINE = b"error: stopped by Ctrl-C; nothing is left half written\n"

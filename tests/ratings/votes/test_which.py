@@ -140,7 +140,7 @@ def test_board_records_the_choice_and_what_it_left_out(tmp_path: Path, capsys: p
     ("chosen", "message"),
     [
         ("--votes-by simulated", "no votes by simulated; all 240 are human"),
-        ("--since 2040-01-01", "there are votes from 2030-03-17"),
+        ("--since 2040-01-01", "there are votes from 2030-03-18"),
         ("--since 2030", "--since is '2030'; give a date or time"),
         ("--since 2031-01-01 --until 2030-01-01", "no time at all"),
         ("--until soon", "--until is 'soon'"),

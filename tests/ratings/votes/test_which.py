@@ -13,6 +13,7 @@ from ratings import compare_models, rate
 from ratings.compare import main as compare
 from ratings.compute import main
 from ratings.errors import SettingsError
+from ratings.export import main as export
 from ratings.outcomes import Outcome
 from ratings.votes.collect import collect
 from ratings.votes.votes import Record
@@ -181,6 +182,23 @@ def test_people_and_programs_on_one_board_are_never_mixed_silently(
     assert "0 simulated" in said["human"]
     assert "simulated: " in said["human"]
     assert "human: " in said["simulated"]
+
+
+def test_pairs_are_those_of_the_votes_that_count(
+    full_ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ["--votes-by", "human", "--without", "base", "--since", "2030-01-05", "--until", "2030-01-15"]
+    assert export(["--db", str(full_ledger), "--out", str(tmp_path), *chosen]) == 0
+    said = capsys.readouterr().out
+    files = [tmp_path / name for name in ("train.jsonl", "test.jsonl")]
+    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    assert {row["source"] for row in rows} == {"human"}
+    kept = {int(row["battle_id"][1:]) for row in rows}
+    assert 4 * DAY <= min(kept) * 3000 <= max(kept) * 3000 < 14 * DAY
+    assert all(words in said for words in ("simulated", "contestant left out", "cast at another time"))
+    assert said.splitlines()[-1].startswith("600 votes read")
+    assert export(["--db", str(full_ledger), "--out", str(tmp_path), "--without", "nobody"]) == 2
+    assert "there are 'base'" in capsys.readouterr().err
 
 
 def test_styles_prompts_and_categories_are_those_of_the_votes_that_count(full_ledger: Path) -> None:

@@ -118,7 +118,7 @@ def _ended(end: SystemExit) -> int:
 
 
 def _fail(line: str, status: int) -> int:
-    if line:
+    if line and sys.stderr:
         try:
             print(f"error: {one_line(line)}", file=sys.stderr, flush=True)
         except OSError:

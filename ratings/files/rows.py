@@ -86,9 +86,12 @@ def parquet_columns(file: Opened) -> list[str]:
     from pyarrow import parquet
 
     try:
-        return list(parquet.read_schema(file.path).names)
+        names = list(parquet.read_schema(file.path).names)
     except (pyarrow.ArrowException, OSError, ValueError) as problem:
         raise VotesError(f"{file.name}: broken Parquet: {str(problem).splitlines()[0]}") from None
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise VotesError(f"{file.name}: column {twice[0]!r} stands twice in the file; rename one")
+    return names
 
 
 def _json_rows(name: str, text: IO[str]) -> Rows:

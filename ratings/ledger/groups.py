@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ratings.errors import VotesError
 from ratings.ledger.access import (
     BITS,
+    CATEGORY_SQL,
     CODE_SQL,
     MISSING,
     OUTCOME,
@@ -54,7 +55,7 @@ def read_groups(
     rows = "" if after is None else f"NOT INDEXED WHERE rowid > {int(after)}"
     columns = ", ".join(("category", *VOTE_COLUMNS) if has_category else VOTE_COLUMNS)
     query = (
-        f"SELECT {'category' if has_category else 'NULL'}, model_a, model_b, {CODE_SQL} + (count(*) << {BITS})"
+        f"SELECT {CATEGORY_SQL if has_category else 'NULL'}, model_a, model_b, {CODE_SQL} + (count(*) << {BITS})"
         f"{_WEIGHT_SQL if weights else ''} FROM votes {rows} GROUP BY {columns}"
     )
     names, categories = numbering(), numbering()

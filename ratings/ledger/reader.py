@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import VotesError
 from ratings.ledger.access import (
+    CATEGORY_SQL,
     CODE_SQL,
     MISSING,
     OUTCOME,
@@ -160,7 +161,8 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
         "created": cache(moment),
     }
     more = [name for name in columns_of(ledger, "votes") if details and name in optional]
-    query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', CODE_SQL, *more])} FROM votes ORDER BY rowid"
+    asked = [CATEGORY_SQL if name == "category" else name for name in more]
+    query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', CODE_SQL, *asked])} FROM votes ORDER BY rowid"
     reads: list[Read] = [None, names, names, None, *(optional[name] for name in more)]
     rowid, a, b, codes, *rest = fetch(ledger.execute(query), reads)
     check_codes(path, ledger, keys_of(names), codes)

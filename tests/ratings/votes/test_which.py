@@ -50,7 +50,7 @@ def write(path: Path) -> Path:
             st.sampled_from("abcd"),
             st.sampled_from(list(Outcome)),
             st.booleans(),
-            st.one_of(st.none(), st.floats(0, 100)),
+            st.one_of(st.none(), st.sampled_from([0.0, 30.0, 60.0]), st.floats(0, 100)),
             st.sampled_from(["x", "y", ""]),
         ),
         min_size=1,

@@ -106,6 +106,13 @@ def test_choosing_is_what_it_says_row_by_row(rows: list[tuple[Any, ...]], which:
         )
 
 
+def test_the_first_moment_counts_and_the_last_does_not() -> None:
+    votes = collect(Record("a", "b", Outcome.TIE, time=time) for time in (29.0, 30.0, 59.0, 60.0, None))
+    found, place = choose(votes, Which(since=30.0, until=60.0))
+    assert place.tolist() == [1, 2]
+    assert found.left_out == {"no time": 1, "cast at another time": 2}
+
+
 def test_board_records_the_choice_and_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = write(tmp_path / "votes.jsonl"), tmp_path / "out"
     chosen = "--since 2030-03-20 --until 2030-05-01 --languages english,German --alias a-old=a --without c --out"

@@ -14,5 +14,8 @@ Interval = Literal["auto", "sandwich", "clustered", "bootstrap", "sequence"]
 Cluster = Literal["voter", "prompt", "none"]
 """Which votes belong together: those of one voter, those about one prompt, or none."""
 
+VotesBy = Literal["human", "simulated", "all"]
+"""Whose votes count: those of people, those of programs, or both on one board."""
+
 Period = Literal["day", "week"]
 """How far apart the boards of a series are."""

@@ -5,11 +5,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from common.options import Parser
 from ratings.choices import Cluster, Interval, Method, Period
 from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
 from ratings.files.naming import ROLES
 from ratings.outcomes import BothBad, Ties
+from ratings.which import add_which, read_which
 
 if TYPE_CHECKING:
     from ratings.report.request import Request
@@ -35,14 +37,15 @@ examples:
 exit status:
   0  the board was printed and, with --out, written
   2  it was not: one line on the standard error names the problem and the way out; earlier snapshots stand
+  70, 130  a fault of this program (ARENA_TRACEBACK=1 shows where), or Ctrl-C
 """
 
 Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command line, whose help is the manual page."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="python -m ratings.compute",
         usage="python -m ratings.compute (--db FILE | --votes FILE...) [--out DIR] [options]",
         description=_DESCRIPTION,
@@ -50,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=100),
         allow_abbrev=False,
     )
-    for add in (_add_files, _add_method, _add_intervals, _add_parts):
+    for add in (_add_files, add_which, _add_method, _add_intervals, _add_parts):
         add(made)
     return made
 
@@ -219,6 +222,7 @@ def read_request(options: argparse.Namespace) -> "Request":
         cluster=options.cluster or "voter",
         confidence=options.confidence,
         anchor=None if options.anchor is None else _anchor(options.anchor),
+        which=read_which(options),
         seed=options.seed,
     )
     return Request(

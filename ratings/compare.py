@@ -4,8 +4,11 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import get_args
 
+from common.edge import run_command
+from common.options import Parser
 from common.words import plural
 from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Comparison, compare
 from ratings.choices import Cluster
@@ -14,39 +17,38 @@ from ratings.errors import RatingsError
 from ratings.files.naming import read_naming
 from ratings.intervals.confidence_sequence import FEWEST_VOTERS, HORIZON
 from ratings.outcomes import BothBad
-from ratings.report.sources import Needs, Source, comparison_needs, read_file_source, read_ledger_source
+from ratings.report.chosen import read_chosen
+from ratings.report.sources import comparison_needs, read_file_source, read_ledger_source
 from ratings.scale import POINTS_PER_NAT
+from ratings.which import add_which, read_which
 from ratings.wording import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
-    try:
-        cluster: Cluster = options.cluster or "voter"
-        source = _read(options, comparison_needs(cluster))
-        result = compare(
-            source.counts,
-            options.first,
-            options.second,
-            votes=source.votes,
-            voters=source.voters,
-            cluster=cluster,
-            confidence=options.confidence,
-            horizon=options.horizon,
-            both_bad=options.both_bad,
-        )
-    except RatingsError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
-    print(describe(result, options.confidence))
-    return 0
+    """Run the command and return its exit status: 0, or another with one line on stderr (common/edge.py)."""
+    return run_command(lambda: _run(_parser().parse_args(argv)), (RatingsError,))
 
 
-def _read(options: argparse.Namespace, needs: Needs) -> Source:
-    if not options.votes:
-        return read_ledger_source(options.db, needs)
-    return read_file_source(options.votes, needs, read_naming(options.columns, options.outcomes))
+def _run(options: argparse.Namespace) -> list[str]:
+    cluster: Cluster = options.cluster or "voter"
+    needs, which = comparison_needs(cluster), read_which(options)
+    if options.votes:
+        naming = read_naming(options.columns, options.outcomes)
+        source = read_chosen(lambda needs: read_file_source(options.votes, needs, naming), needs, which)
+    else:
+        source = read_chosen(partial(read_ledger_source, options.db), needs, which)
+    result = compare(
+        source.counts,
+        options.first,
+        options.second,
+        votes=source.votes,
+        voters=source.voters,
+        cluster=cluster,
+        confidence=options.confidence,
+        horizon=options.horizon,
+        both_bad=options.both_bad,
+    )
+    return [describe(result, options.confidence), *(f"note: {note}" for note in source.counts.notes)]
 
 
 def describe(result: Comparison, confidence: float) -> str:
@@ -113,8 +115,8 @@ def _about(votes: float) -> str:
     return f"{math.ceil(votes / unit) * unit:,}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m ratings.compare",
         description="Report which of two models is better so far, and how many more votes would decide it. "
         "The answer may be asked for after every vote.",
@@ -123,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("second", metavar="B", help="name of another")
     add_source(parser)
     add_cluster(parser)
+    add_which(parser)
     parser.add_argument("--confidence", type=float, default=0.95, help="of all answers together (default %(default)s)")
     parser.add_argument(
         "--horizon",

@@ -8,6 +8,9 @@ import argparse
 
 from ratings.errors import SettingsError
 
+MOST_SHUFFLES = 10_000
+"""After so many orders their mean is known to a hundredth of their spread; each is a pass over all votes."""
+
 _NO_INTERVALS = "online Elo has no intervals and no joint covariance"
 _PLAIN = "it counts votes of one weight each, a tie as half a win"
 _NO_WIN = "a loss to the field has no winner to share a win with"
@@ -47,8 +50,11 @@ def check_contradictions(options: argparse.Namespace) -> None:
                 raise SettingsError(f"{given[one]} and {given[other]} contradict each other: {why}; leave one out")
     if options.png and not options.out:
         raise SettingsError("--png needs a folder to write to; give --out DIR")
-    if options.elo_shuffles and options.elo_shuffles < 2:
-        raise SettingsError(f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2")
+    if options.elo_shuffles and not 2 <= options.elo_shuffles <= MOST_SHUFFLES:
+        raise SettingsError(
+            f"--elo-shuffles is {options.elo_shuffles}; a spread over orders needs at least 2, and its mean no more "
+            f"than {MOST_SHUFFLES:,}"
+        )
 
 
 def _given(options: argparse.Namespace) -> dict[str, str]:

@@ -19,7 +19,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, assert_never
 
+from common.edge import run_command
 from common.files import write_files
+from common.options import Parser
 from common.prompts import prompt_key
 from common.words import plural
 from ratings.cli import add_ledger
@@ -28,8 +30,10 @@ from ratings.ledger.access import open_ledger
 from ratings.ledger.reader import read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.outcomes import Outcome
-from ratings.votes.collect import MISSING_OUTCOME
-from ratings.votes.votes import Preference, is_blank
+from ratings.votes.collect import MISSING_OUTCOME, collect
+from ratings.votes.votes import Preference, Record, is_blank
+from ratings.votes.which import Which, choose
+from ratings.which import add_which, read_which
 
 TIE, BOTH_BAD = "tie", "both bad"
 EMPTY_TEXT = "empty prompt or reply"
@@ -37,29 +41,32 @@ SAME_TEXT = "both replies the same"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
-    try:
-        pairs, no_pairs = preference_pairs(read_preferences(options.db), options.round)
-        if not pairs:
-            raise ExportError(f"{options.db}: no preference pairs: {_listed(no_pairs) or 'no votes'}")
-        with open_ledger(options.db) as ledger:
-            no_pairs.update(reason for _, reason in read_set_aside(ledger))
-        train, test = split(pairs, options.test_share)
-        paths = _write(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
-    except RatingsError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
+    """Run the command and return its exit status: 0, or another with one line on stderr (common/edge.py)."""
+    return run_command(lambda: _run(_parser().parse_args(argv)), (RatingsError,))
+
+
+def _run(options: argparse.Namespace) -> list[str]:
+    """Write the pairs and return the lines to print."""
+    votes, left_out = choose_preferences(read_preferences(options.db), read_which(options))
+    pairs, no_pairs = preference_pairs(votes, options.round)
+    no_pairs.update(left_out)
+    if not pairs:
+        raise ExportError(f"{options.db}: no preference pairs: {_listed(no_pairs) or 'no votes'}")
+    with open_ledger(options.db) as ledger:
+        no_pairs.update(reason for _, reason in read_set_aside(ledger))
+    train, test = split(pairs, options.test_share)
+    paths = _write(options.out, {"train.jsonl": _lines(train), "test.jsonl": _lines(test)})
+    lines = []
     for path, rows in zip(paths, (train, test), strict=True):
         prompts = len({_prompt_key(row) for row in rows})
-        print(f"wrote {path}: {plural(len(rows), 'pair')} on {plural(prompts, 'prompt')}")
+        lines.append(f"wrote {path}: {plural(len(rows), 'pair')} on {plural(prompts, 'prompt')}")
     simulated = sum(row["source"] == "simulated" for row in pairs)
     total = len(pairs) + sum(no_pairs.values())
-    print(
+    lines.append(
         f"{plural(total, 'vote')} read: {plural(len(pairs), 'pair')} ({simulated} simulated), "
         f"{sum(no_pairs.values())} without a pair{f' ({_listed(no_pairs)})' if no_pairs else ''}"
     )
-    return 0
+    return lines
 
 
 def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
@@ -67,6 +74,22 @@ def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
         return write_files(folder, texts)
     except OSError as problem:
         raise OutputError(f"{folder}: cannot be written: {problem.strerror}") from None
+
+
+def choose_preferences(votes: Iterable[Preference], which: Which) -> tuple[list[Preference], dict[str, int]]:
+    """Return the votes that count, and the number of the others, by reason. Raises SettingsError as `choose` does."""
+    given = list(votes)
+    if not which.is_choice:
+        return given, {}
+    records = (
+        Record(v.model_a, v.model_b, v.outcome, None, v.source == "simulated", time=v.time, where=str(number))
+        for number, v in enumerate(given)
+    )
+    read = collect(records, keep_left_out=True)
+    gone = {int(where) for where, _ in read.left_out_rows}
+    usable = [vote for number, vote in enumerate(given) if number not in gone]
+    chosen, place = choose(read, which)
+    return [usable[number] for number in place], chosen.left_out
 
 
 def preference_pairs(votes: Iterable[Preference], round_number: int = 1) -> tuple[list[dict[str, Any]], Counter[str]]:
@@ -155,11 +178,10 @@ def _listed(reasons: Counter[str]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in reasons.items())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ratings.export", description="Write preference pairs from the votes of the arena."
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="python -m ratings.export", description="Write preference pairs from the votes of the arena.")
     add_ledger(parser, required=True)
+    add_which(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets train.jsonl and test.jsonl")
     parser.add_argument("--format", choices=["trl"], default="trl", help="of the rows (default %(default)s)")
     parser.add_argument("--test-share", type=float, default=0.2, help="of the prompts (default %(default)s)")

@@ -1,6 +1,5 @@
-"""Numbers and names as they stand in a sentence."""
+"""Names as they stand in a sentence."""
 
+from common.words import printable
 
-def printable(name: str) -> str:
-    """Return a name that stays on its line of a terminal: it may hold line breaks or escapes."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+__all__ = ["printable"]

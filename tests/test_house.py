@@ -85,6 +85,9 @@ def test_every_package_says_in_a_sentence_or_two_what_it_holds() -> None:
 
 # Modules without a test file of their own name, and where what they do is tested.
 TESTED_IN = {
+    "common/options.py": "tests/arena/server/test_options.py",
+    "ratings/report/chosen.py": "tests/ratings/votes/test_which.py",
+    "ratings/which.py": "tests/ratings/votes/test_which.py",
     "arena/backends/base.py": "tests/arena/backends/test_local.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",

@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ratings.api.vote_set import AnyVotes, read_votes
-from ratings.choices import Cluster, Interval, Method, Period
+from ratings.choices import Cluster, Interval, Method, Period, VotesBy
 from ratings.errors import SettingsError
 from ratings.outcomes import BothBad, Ties
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ratings.board.leaderboard import Leaderboard
     from ratings.report.report import Report
     from ratings.report.request import Request
+
+
+Time = str | datetime
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,6 +124,14 @@ def rate(
     fragility: bool | None = None,
     voters: bool = False,
     elo_shuffles: int = 0,
+    votes_by: VotesBy | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
+    languages: str | Iterable[str] | None = None,
+    without: str | Iterable[str] | None = None,
+    alias: Mapping[str, str] | None = None,
+    min_votes: int = 0,
+    dedup: bool = False,
 ) -> Board:
     """Return the board of the votes, which may be anything that `read_votes` reads.
 
@@ -153,6 +164,16 @@ def rate(
     - voters: those without whom the ratings change most.
     - elo_shuffles: online Elo averaged over so many orders of the votes.
 
+    Which votes count:
+
+    - votes_by: those of people ("human"), of programs ("simulated"), or both ("all"; the default, with a note).
+    - since, until: those from one date or time on and before another, UTC.
+    - languages: those in these languages or categories.
+    - without: contestants left out with their votes.
+    - alias: old names and the new ones they are merged under, {"gpt-4-0613": "gpt-4"}.
+    - min_votes: contestants with fewer are left out with their votes.
+    - dedup: leave out votes marked as too many on one prompt (LMArena's dedup_tag).
+
     A model that cannot be rated is no error: its row says why. Raises NoVotesError, TooFewModelsError,
     TooFewClustersError, NotConvergedError, VotesError where the votes lack what an option needs, and SettingsError
     for a value out of range or two options that contradict each other.
@@ -161,8 +182,10 @@ def rate(
     vote_set = read_votes(options.pop("votes"))
     request = _request(options)
     from ratings.report.build import make_report
+    from ratings.report.chosen import read_chosen
 
-    return Board(make_report(vote_set.source(request.needs), request, now=datetime.now(UTC)))
+    source = read_chosen(vote_set.source, request.needs, request.settings.which)
+    return Board(make_report(source, request, now=datetime.now(UTC)))
 
 
 def _request(options: dict[str, Any]) -> "Request":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ratings.api.vote_set import AnyVotes, read_votes
 from ratings.choices import Cluster
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ratings.report.sources import Needs, Source
     from ratings.votes.counts import Counts
 
 Answer = Literal["first", "second", "undecided", "too early"]
@@ -58,12 +59,13 @@ def compare_models(
     confidence: float = 0.95,
     horizon: float = 1000.0,
     both_bad: BothBad = "tie",
+    **which: Any,
 ) -> ModelComparison:
     """Return whether `first` is better than `second` so far; it may be asked after every vote.
 
-    The options are those of ``python -m ratings.compare``. The votes of one voter are taken together where the votes
-    say who cast them; `cluster` may also be "prompt" or "none". Raises SettingsError where a model is unknown or has no
-    rating beside the other, and NoVotesError without a vote.
+    The options are those of ``python -m ratings.compare``; `which` are those of `rate` that say which votes count. The
+    votes of one voter are taken together where the votes say who cast them; `cluster` may also be "prompt" or "none".
+    Raises SettingsError where a model is unknown or has no rating beside the other, and NoVotesError without a vote.
     """
     from ratings.analysis.comparison import compare
     from ratings.compare import describe
@@ -72,7 +74,7 @@ def compare_models(
 
     if cluster not in get_args(Cluster):
         raise SettingsError(f"cluster is {cluster!r}; choose one of {', '.join(get_args(Cluster))}")
-    source = read_votes(votes).source(comparison_needs(cluster))
+    source = _chosen(votes, comparison_needs(cluster), which)
     result = compare(
         source.counts,
         first,
@@ -135,6 +137,16 @@ def next_battles(
         "chance": chances[first, second],
     }
     return pd.DataFrame(columns).sort_values("chance", ascending=False, kind="stable", ignore_index=True)
+
+
+def _chosen(votes: AnyVotes, needs: "Needs", which: dict[str, Any]) -> "Source":
+    from ratings.report.chosen import read_chosen
+    from ratings.which import NAMES, which_of
+
+    if unknown := sorted(which.keys() - set(NAMES)):
+        raise TypeError(f"compare_models() got an unexpected keyword argument {unknown[0]!r}")
+    nothing = dict.fromkeys(NAMES) | {"min_votes": 0, "dedup": False}
+    return read_chosen(read_votes(votes).source, needs, which_of(nothing | which))
 
 
 def _worth_of_votes(

@@ -21,6 +21,7 @@ def describe(method: str, settings: Settings, *, is_weighted: bool, held_equal: 
     if settings.anchor:
         name, points = settings.anchor
         words["anchor"] = f"{name} reads {points:g}; all numbers move alike and no interval widens"
+    words |= settings.which.words()
     if held_equal:
         words["held equal"] = ", ".join(held_equal)
     return words

@@ -131,6 +131,8 @@ def _connected() -> Iterator[Any]:
             "SET preserve_insertion_order = true; SET autoinstall_known_extensions = false"
         )
         yield connection
+    except duckdb.InterruptException:  # Ctrl-C, and no reason to try another reader
+        raise KeyboardInterrupt from None
     except (duckdb.Error, UnicodeDecodeError) as problem:
         raise GiveUp(str(problem)) from None
     finally:

@@ -79,7 +79,12 @@ def maximise(
     place = at(here)
     for iteration in range(1, MAX_ITERATIONS + 1):
         hessian = place.hessian()
-        step = np.linalg.solve(hessian + hessian.trace() * fill, place.gradient)
+        try:
+            step = np.linalg.solve(hessian + hessian.trace() * fill, place.gradient)
+        except np.linalg.LinAlgError:
+            raise NotConvergedError(
+                f"{name} has no highest likelihood that can be found: the votes say nothing of some of it; collect more"
+            ) from None
         slope, longest = float(place.gradient @ step), float(np.abs(step).max())
         is_close = np.sqrt(max(slope, 0.0)) * longest < _NEARLY_THERE or (slope < _GAINS_NOTHING and longest > _LONG)
         if is_close and np.abs(place.gradient).max() < tolerance:

@@ -49,6 +49,8 @@ WARM_UP = 50.0
 
 FEWEST_VOTERS = 10.0
 """Effective voters from which on it is, where votes are grouped by voter."""
+LEAST_HORIZON, MOST_HORIZON = 1, 1e12
+"""No interval can be narrowest before the first vote, and no arena will see more."""
 
 
 def multiplier(
@@ -65,8 +67,11 @@ def multiplier(
     for a confidence outside (0, 1) or a horizon that is not a positive number.
     """
     quantile(confidence)  # refuses what is no confidence
-    if not 0 < horizon < math.inf:
-        raise SettingsError(f"horizon is {horizon}; give a positive number of votes, such as {HORIZON:.0f}")
+    if not LEAST_HORIZON <= horizon <= MOST_HORIZON:
+        raise SettingsError(
+            f"horizon is {horizon}; give a number of votes from {LEAST_HORIZON:g} to {MOST_HORIZON:g}, such as "
+            f"{HORIZON:.0f}"
+        )
     alpha = 1 - confidence
     # The formula for the best rho needs -2 log alpha > 1 to make sense; it does not matter much.
     spread = max(-2 * math.log(alpha), 1.0)

@@ -9,6 +9,7 @@ The ledger is opened read-only. Of its tables only `votes` with model_a, model_b
 looked at where they are there.
 """
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import VotesError
 from ratings.ledger.access import (
+    CATEGORY_SQL,
     CODE_SQL,
     MISSING,
     OUTCOME,
@@ -115,16 +117,20 @@ def read_preferences(path: Path) -> Iterator[Preference]:
 
     Raises VotesError where the file is no ledger and UnknownOutcomeError for an unknown outcome.
     """
-    columns = ", ".join(_PREFERENCE_COLUMNS)
     with open_ledger(path, "preferences", _PREFERENCE_COLUMNS) as ledger:
+        there = columns_of(ledger, "preferences")
+        more = [name if name in there else "NULL" for name in ("model_a", "model_b", "created")]
+        columns = ", ".join((*_PREFERENCE_COLUMNS, *more))
         for row in ledger.execute(f"SELECT {columns} FROM preferences ORDER BY created, battle_id"):
-            battle_id, prompt, reply_a, reply_b, outcome, source = row
+            battle_id, prompt, reply_a, reply_b, outcome, source, model_a, model_b, created = row
             try:
                 parsed = parse_outcome(outcome) if outcome else None
                 is_simulated(source)
             except VotesError as problem:
                 raise locate(problem, f"{path}: battle {battle_id}") from None
-            yield Preference(battle_id, prompt, reply_a, reply_b, parsed, source)
+            time = moment(created)
+            texts = (battle_id, prompt, reply_a, reply_b, parsed, source)
+            yield Preference(*texts, model_a, model_b, None if math.isnan(time) else time)
 
 
 class Mark(NamedTuple):
@@ -159,7 +165,8 @@ def _read_rows(
     }
     wanted = optional.keys() & details if isinstance(details, tuple) else optional if details else ()
     more = [name for name in columns_of(ledger, "votes") if name in wanted]
-    query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', CODE_SQL, *more])} FROM votes ORDER BY rowid"
+    asked = [CATEGORY_SQL if name == "category" else name for name in more]
+    query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', CODE_SQL, *asked])} FROM votes ORDER BY rowid"
     reads: list[Read] = [None, names, names, None, *(optional[name] for name in more)]
     rowid, a, b, codes, *rest = fetch(ledger.execute(query), reads)
     check_codes(path, ledger, keys_of(names), codes)

@@ -40,7 +40,7 @@ def make_report(source: Source, request: Request, *, now: datetime, progress: Pr
     where there is no board to make, and SettingsError for a category that no vote belongs to.
     """
     check_enough(source.counts)
-    notes: list[str] = list(source.votes.notes) if source.votes else []
+    notes = list(source.counts.notes)
     settings = with_method(request.settings, request.method)
     choice = _choose(source.counts, settings, notes) if request.choose else None
     if choice:
@@ -143,14 +143,16 @@ class _Maker:
 
     def board_of(self, what: str, counts: Counts, votes: Votes | None) -> Leaderboard | None:
         """Return the board of some of the votes, anchored where the anchor is among them."""
+        # What was left out of the whole was not left out of this part.
+        part = votes and replace(votes, read=counts.read, left_out=dict(counts.left_out))
 
         def make() -> Leaderboard:
             check_enough(counts)
             if self.request.method == "elo":
-                return elo_board(votes, counts, self.settings, self.created)
+                return elo_board(part, counts, self.settings, self.created)
             settings = self.settings
             voters = None if votes else self.source.voters
-            found = estimate(counts, settings, votes=votes, progress=self.progress, voters=voters)
+            found = estimate(counts, settings, votes=part, progress=self.progress, voters=voters)
             self.notes.extend(f"{what}: {note}" for note in found.notes if self.is_news(note))
             if settings.anchor and settings.anchor[0] not in found.names:
                 self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")

@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from arena.ui.interval_plot import interval_plot
 from common.words import plural
 from ratings.board.columns import COLUMNS, BoardRow, Column, Notation
 from ratings.board.leaderboard import Leaderboard, build
 from ratings.errors import NoVotesError, RatingsError
 from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
-from ratings.report.html.plots import interval_figure
 
 EXPLAINED = Markup(
     "<p>Bradley-Terry ratings of the votes that count. Where a rank reads 1–3, it may be any of the three. "
@@ -64,7 +64,7 @@ class LeaderboardTab:
         has_ratings = any(row.rating is not None for row in board.rows)
         return {
             self.board: board_html(board, self.ticker.ratings),
-            self.plot: gr.Plot(interval_figure(board) if has_ratings else None, visible=has_ratings),
+            self.plot: gr.Plot(interval_plot(board) if has_ratings else None, visible=has_ratings),
         }
 
 

@@ -27,8 +27,8 @@ from ratings.report.html.elements import (
     table,
     tag,
 )
-from ratings.report.html.plot_series import MOST_DRAWN, series_figure
-from ratings.report.html.plots import Dot, dots_figure, label, shift_figure
+from ratings.report.html.plot_series import MOST_DRAWN, order_of_lines, series_figure
+from ratings.report.html.plots import Dot, dots_figure, shift_figure
 from ratings.report.report import Report
 
 _TWICE = {
@@ -52,7 +52,8 @@ def series_section(report: Report) -> Part | None:
         if found.cumulative
         else f"Each {found.by} on its own votes."
     )
-    hidden = " The legend shows and hides lines; it names the others too." if len(found.models) > MOST_DRAWN else ""
+    lines = len(order_of_lines(found))
+    hidden = f" The {MOST_DRAWN} that stand highest at the end of {lines} are drawn." if lines > MOST_DRAWN else ""
     untimed = f" {plural(found.untimed, 'vote')} without a time left out." if found.untimed else ""
     return section(
         "series",
@@ -71,7 +72,7 @@ def effects_section(report: Report) -> Part | None:
     if not effects:
         return None
     dots = [
-        Dot(name, odds, low, high, f"<b>{label(name)}</b><br>odds × {odds:.3g} ({low:.3g} to {high:.3g})")
+        Dot(name, odds, low, high, f"{name}: odds × {odds:.3g} ({low:.3g} to {high:.3g})")
         for name, odds, low, high in effects
     ]
     return section(
@@ -170,7 +171,7 @@ def lineage_section(report: Report) -> Part | None:
             gain.points,
             gain.lower,
             gain.upper,
-            f"<b>{label(_arrow(gain.name))}</b><br>{label(_points(gain))}",
+            f"{_arrow(gain.name)}: {_points(gain)}",
         )
         for gain in found.gains
         if gain.kind != "pair" or gain.pairs not in steps
@@ -213,7 +214,7 @@ def shuffles_section(report: Report) -> Part | None:
     if not known:
         return None
     dots = [
-        Dot(name, mean, low, high, f"<b>{label(name)}</b><br>{mean:.0f}, from {low:.0f} to {high:.0f}; sd {sd:.1f}")
+        Dot(name, mean, low, high, f"{name}: {mean:.0f}, from {low:.0f} to {high:.0f}; sd {sd:.1f}")
         for name, mean, low, high, sd in known
     ]
     widest = max(known, key=lambda line: line[3] - line[2])

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from ratings.analysis.residuals import LARGE, PairTable, pairs_of
 from ratings.board.words import TIES
 from ratings.intervals.differences import Differences
-from ratings.report.html.elements import Part, join, number, paragraph, percent, plural, section, signed, tag
+from ratings.report.html.elements import Part, join, number, paragraph, percent, plural, scrolling, section, signed, tag
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT, POINTS_PER_TENFOLD
 
 Floats = NDArray[np.float64]
 
-MOST_MODELS = 30
-"""Most models in a matrix; beyond that its cells cannot be read."""
+MOST_MODELS = 20
+"""Most models in a matrix; beyond that its cells cannot be read and the page grows heavy."""
 
 _FULL = 4.0
 """Standard errors at which a cell has its full colour."""
@@ -86,13 +86,13 @@ def _how_counted(report: Report) -> str:
 
 
 def _block(title: str, what: str, matrix: Markup) -> Markup:
-    return tag("figure", tag("figcaption", tag("b", title), " ", what), tag("div", matrix, class_="scroll"))
+    return tag("figure", tag("figcaption", tag("b", title), " ", what), scrolling(matrix, title))
 
 
 def _rates(pairs: PairTable, share: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(share[i, j])
-        title = f"{pairs.models[i]} against {pairs.models[j]}: {100 * value:.1f}% of {pairs.battles[i, j]:.0f} battles"
+        title = f"{100 * value:.1f}% of {plural(round(pairs.battles[i, j]), 'battle')} with {pairs.models[j]}"
         return _cell(f"{100 * value:.0f}", title, "win" if value > 0.5 else "loss", abs(value - 0.5) * 2)
 
     return _matrix(pairs, share, cell)

@@ -92,11 +92,11 @@ class Board:
 
     def _repr_html_(self) -> str:
         """Return the board as a table for a notebook, with its summary and notes; every name is escaped."""
-        from ratings.report.html.boards import board_table
+        from ratings.report.html.boards import board_tables
         from ratings.report.html.elements import paragraph
 
         below = (self.leaderboard.summary(), *self.notes)
-        return "".join([board_table(self.leaderboard), *map(paragraph, below)])
+        return "".join([board_tables(self.leaderboard), *map(paragraph, below)])
 
 
 def rate(

@@ -27,12 +27,13 @@ class Component(NamedTuple):
 
 
 def component_counts(counts: Counts, *, ties: Ties = "half", both_bad: BothBad = "tie") -> tuple[Component, ...]:
-    """Return each component of two models or more, largest first; none where there is none.
+    """Return each component of two models or more, most votes first; none where there is none.
 
     The first is the one that a fit to all counts rates. Votes between components are in none of them.
     """
-    beats = gather(counts, ties=ties, both_bad=both_bad).beats
-    groups = components(beats, reachable(beats))
+    data = gather(counts, ties=ties, both_bad=both_bad)
+    beats = data.beats
+    groups = components(beats, reachable(beats), data.votes)
     return tuple(Component(members, counts_among(counts, members)) for members in groups)
 
 

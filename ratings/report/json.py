@@ -38,7 +38,6 @@ def to_json_dict(report: Report) -> dict[str, Any]:
     added = {
         "differences": _differences(report.differences, models) if report.differences else None,
         "ties": report.tie_choice,
-        "components": [board.to_json_dict() for board in report.components],
         "categories": {name: board.to_json_dict() for name, board in report.categories.items()},
         "position": _covariates(report.position, None, confidence) if report.position else None,
         "style": _covariates(report.style, report.styled_board, confidence) if report.style else None,
@@ -60,7 +59,7 @@ def to_csv(board: Leaderboard) -> str:
     columns = [column.name for column in fields(BoardRow)]
     lines = csv.DictWriter(text, columns, lineterminator="\n")
     lines.writeheader()
-    for row in board.rows:
+    for row in board.all_rows:
         lines.writerow({**asdict(row), "model": _defused(row.model)})
     return text.getvalue()
 

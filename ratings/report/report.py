@@ -34,8 +34,6 @@ class Report:
     """All pairs of the rated models, in the order of the board's rows; None for Elo."""
     tie_choice: TieChoice | None = None
     """How the tie treatments compare on held-out votes, with --choose."""
-    components: tuple[Leaderboard, ...] = ()
-    """Boards of models that are not connected to the main one, largest first."""
     categories: dict[str, Leaderboard] = field(default_factory=dict)
     position: CovariateFit | None = None
     """The effect of standing on side A."""

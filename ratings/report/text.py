@@ -39,7 +39,15 @@ def report_text(report: Report) -> str:
 
 
 def board_text(board: Leaderboard) -> str:
-    """Return the board as an aligned table, with its summary line."""
+    """Return the board as an aligned table for each group of models, with its summary line."""
+    blocks: list[str] = []
+    for one, heading in zip(board.every, board.headings(), strict=True):
+        title = textwrap.fill(shown(heading), WIDTH, subsequent_indent="  ")
+        blocks.append("\n".join([*([title] if title else []), *_table(one)]))
+    return "\n\n".join([*blocks, textwrap.fill(shown(board.summary()), WIDTH, subsequent_indent="  ")])
+
+
+def _table(board: Leaderboard) -> list[str]:
     table = [[column.title for column in COLUMNS], *([_cell(one, row) for one in COLUMNS] for row in board.rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
@@ -53,7 +61,7 @@ def board_text(board: Leaderboard) -> str:
             lines += [line.rstrip(), f"{'':{widths[0]}}  {note}"]
         else:
             lines.append(f"{line}  {note}".rstrip())
-    return "\n".join([*lines, "", textwrap.fill(board.summary(), WIDTH, subsequent_indent="  ")])
+    return lines
 
 
 def _cell(column: Column, row: BoardRow) -> str:
@@ -71,8 +79,6 @@ def _lines(report: Report) -> Iterator[str]:
     level = report.board.settings.confidence
     if report.tie_choice:
         yield _tie_choice(report.tie_choice)
-    for board in report.components:
-        yield f"apart from the others, {_leader(board)}"
     for name, board in report.categories.items():
         yield f"{shown(name)}, {_leader(board)}"
     if report.position:
@@ -112,7 +118,8 @@ def _leader(board: Leaderboard) -> str:
         for row in rated[:3]
     ]
     leaders = "; ".join(first) or "nobody can be rated"
-    return f"{plural(board.used, 'vote')}: {leaders}{'; ...' if len(rated) > 3 else ''}"
+    others = "".join(f"; group {place}: {_leader(one)}" for place, one in enumerate(board.groups, 2))
+    return f"{plural(board.used, 'vote')}: {leaders}{'; ...' if len(rated) > 3 else ''}{others}"
 
 
 def _tie_choice(choice: TieChoice) -> str:

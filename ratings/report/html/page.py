@@ -15,7 +15,6 @@ from ratings.board.leaderboard import Leaderboard
 from ratings.report.html.boards import (
     board_section,
     categories_section,
-    components_section,
     intervals_section,
     rates_section,
 )
@@ -53,7 +52,6 @@ SECTIONS: tuple[Section, ...] = (
     styled_section,
     lineage_section,
     categories_section,
-    components_section,
     changes_section,
     fragility_section,
     shuffles_section,

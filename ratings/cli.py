@@ -180,7 +180,14 @@ def _add_parts(made: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="models.yaml, for the gain of each step of training and each tag",
     )
-    group.add_argument("--style", action="store_true", help="the board with length and Markdown held equal")
+    group.add_argument(
+        "--style",
+        nargs="?",
+        const="all",
+        metavar="FEATURES",
+        help="the board with the looks of the replies held equal: length, headers, bold and lists, or some of them, "
+        "such as length,lists",
+    )
     group.add_argument(
         "--position",
         action=argparse.BooleanOptionalAction,
@@ -204,6 +211,7 @@ def read_request(options: argparse.Namespace) -> "Request":
     from ratings.board.settings import Settings
     from ratings.fit.prior import Prior
     from ratings.report.request import Request
+    from ratings.votes.markdown import features_named
 
     settings = Settings(
         ties=options.ties or "half",
@@ -223,7 +231,7 @@ def read_request(options: argparse.Namespace) -> "Request":
         categories=tuple(options.category),
         by=options.by,
         lineage=read_lineage(options.models) if options.models else None,
-        style=options.style,
+        style=() if options.style is None else features_named(options.style.split(",")),
         position=options.position,
         fragility=options.fragility,
         voters=options.voters,

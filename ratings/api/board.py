@@ -116,7 +116,7 @@ def rate(
     category: str | Iterable[str] = (),
     by: Period | None = None,
     models: str | os.PathLike[str] | None = None,
-    style: bool = False,
+    style: bool | str | Iterable[str] = False,
     position: bool | None = None,
     fragility: bool | None = None,
     voters: bool = False,
@@ -146,7 +146,8 @@ def rate(
     - category: names of categories to make a board of, or "all".
     - by: the ratings at the end of every day or week.
     - models: a models.yaml, for the gain of each step of training and each tag.
-    - style: a board with length and Markdown held equal.
+    - style: a board with the looks of the replies held equal: True for "length", "headers", "bold" and "lists", or
+      some of them.
     - position: the advantage of side A, unless False; True also holds it equal with the style.
     - fragility: how few votes hold up the first place, unless False.
     - voters: those without whom the ratings change most.
@@ -173,6 +174,7 @@ def _request(options: dict[str, Any]) -> "Request":
     category, anchor, models = (options[name] for name in ("category", "anchor", "models"))
     options["category"] = [category] if isinstance(category, str) else list(category)
     options["models"] = None if models is None else Path(models)
+    options["style"] = _features(options["style"])
     if anchor is not None and not isinstance(anchor, str):
         options["anchor"] = "{}={}".format(*anchor)
     given = parser().parse_args(["--votes", ""])
@@ -182,3 +184,10 @@ def _request(options: dict[str, Any]) -> "Request":
     except SettingsError as problem:
         spelled = re.sub(r"--([a-z-]+)", lambda option: option[1].replace("-", "_"), str(problem))
         raise SettingsError(spelled) from None
+
+
+def _features(style: bool | str | Iterable[str] | None) -> str | None:
+    """Return the option as the command takes it."""
+    if style is None or isinstance(style, bool):
+        return "all" if style else None
+    return style if isinstance(style, str) else ",".join(style)

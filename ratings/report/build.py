@@ -18,7 +18,7 @@ from ratings.analysis.elo_shuffles import EloShuffles
 from ratings.analysis.over_time import Series
 from ratings.analysis.position import fit_position
 from ratings.board.estimate import Estimate, Progress, estimate, pairwise
-from ratings.board.groups import Group, groups_of, how_grouped
+from ratings.board.groups import Group, groups_of, how_grouped, votes_among
 from ratings.board.leaderboard import (
     Leaderboard,
     Settings,
@@ -93,6 +93,7 @@ class _Maker:
         self.note_groups(board)
         styled = self.attempt("style", self.style) if request.style else None
         voters = self.attempt("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
+        series = self.time() if request.by else ()
         return Report(
             board=board,
             counts=source.counts,
@@ -104,7 +105,8 @@ class _Maker:
             else None,
             style=styled and styled[0],
             styled_board=styled and styled[1],
-            series=self.attempt(f"by {request.by}", self.time) if request.by else None,
+            series=series[0] if series else None,
+            other_series=series[1:],
             attribution=self.attempt("gains", lambda: self.gains(found)) if request.lineage else None,
             fragility=self.attempt("fragility", lambda: hold_on_first(found))
             if request.fragility is not False
@@ -186,23 +188,36 @@ class _Maker:
 
     def style(self) -> tuple[CovariateFit, Leaderboard]:
         """Return the fit with style held equal, and its board."""
-        fitted, alike = style_fit(self.source, self.settings, bool(self.request.position))
-        if alike:
-            self.notes.append(f"style: {', '.join(alike)} left out, as both replies are alike in every vote")
-        self.note_plain("style")
-        return fitted, styled_board(fitted, self.source, self.settings, self.created)
+        source = self.source
 
-    def time(self) -> Series:
-        """Return the board at the end of every period."""
-        assert self.request.by is not None
-        found = over_time(self.source.votes, self.request.by, self.settings)
-        self.note_plain(f"by {self.request.by}")
-        return found
+        def make(counts: Counts, votes: Votes | None, settings: Settings, what: str) -> tuple[CovariateFit, Leaderboard]:
+            fitted, left_out = style_fit(votes, source, self.request, settings)
+            self.notes.extend(f"{what}: {name} left out, {why}" for name, why in left_out.items())
+            return fitted, styled_board(fitted, counts, settings, self.created)
+
+        def beside(counts: Counts, votes: Votes | None, settings: Settings) -> Leaderboard | None:
+            what = f"style of {listing(counts.models)}"
+            made = self.attempt(what, lambda: make(counts, votes, settings, what))
+            return made and made[1]
+
+        fitted, board = make(source.counts, source.votes, self.settings, "style")
+        self.note_plain("style")
+        return fitted, with_groups(board, self.groups, source.votes, self.settings, beside)
+
+    def time(self) -> tuple[Series, ...]:
+        """Return the board of each group of models at the end of every period."""
+        votes, by = self.source.votes, self.request.by
+        assert by is not None
+        groups = self.groups if votes and len(self.groups) > 1 else ()
+        parts = [votes_among(votes, group.models) for group in groups if votes] or [votes]
+        made = [self.attempt(f"by {by}", partial(over_time, part, by, self.settings)) for part in parts]
+        self.note_plain(f"by {by}")
+        return tuple(one for one in made if one)
 
     def gains(self, found: Estimate) -> Attribution:
         """Return what each step of training and each tag is worth."""
         assert self.request.lineage is not None
-        return gains(found, self.request.lineage, self.settings)
+        return gains(found, self.request.lineage, self.settings, self.groups)
 
     def shuffles(self) -> EloShuffles:
         """Return Elo over shuffles of the votes."""

@@ -42,6 +42,7 @@ def to_json_dict(report: Report) -> dict[str, Any]:
         "position": _covariates(report.position, None, confidence) if report.position else None,
         "style": _covariates(report.style, report.styled_board, confidence) if report.style else None,
         "series": report.series.to_json_dict() if report.series else None,
+        "other_series": [series.to_json_dict() for series in report.other_series],
         "attribution": report.attribution,
         "elo_shuffles": _shuffles(report.elo_shuffles, report.counts.models) if report.elo_shuffles else None,
         "fragility": report.fragility,

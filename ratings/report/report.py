@@ -41,6 +41,8 @@ class Report:
     styled_board: Leaderboard | None = None
     """The board with style (and position, if asked for) held equal."""
     series: Series | None = None
+    other_series: tuple[Series, ...] = ()
+    """Those of the other groups of models."""
     attribution: Attribution | None = None
     elo_shuffles: EloShuffles | None = None
     fragility: Fragility | None = None

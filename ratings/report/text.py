@@ -87,9 +87,12 @@ def _lines(report: Report) -> Iterator[str]:
         yield _covariates("style", report.style, level)
     if report.styled_board:
         yield f"with style held equal, {_leader(report.styled_board)}"
-    if report.series:
-        periods = report.series.periods
-        yield f"by {report.series.by}: {plural(len(periods), 'entry', 'entries')}, {periods[0]} to {periods[-1]}"
+    every = (report.series, *report.other_series) if report.series else ()
+    for place, series in enumerate(every, 1):
+        periods = series.periods
+        group = f", group {place}" if len(every) > 1 else ""
+        entries = plural(len(periods), "entry", "entries")
+        yield f"by {series.by}{group}: {entries}, {periods[0]} to {periods[-1]}" if periods else ""
     if report.attribution:
         yield from _gains(report.attribution)
     if report.elo_shuffles:

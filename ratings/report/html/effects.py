@@ -5,6 +5,7 @@ import math
 from markupsafe import Markup
 
 from ratings.analysis.attribution import Gain
+from ratings.analysis.over_time import Series
 from ratings.analysis.position import POSITION
 from ratings.analysis.style import odds_of_double
 from ratings.board.columns import ranks
@@ -43,27 +44,38 @@ Effect = tuple[str, float, float, float]
 
 
 def series_section(report: Report) -> Part | None:
-    """Return the ratings over time."""
-    found = report.series
-    if found is None or not found.periods:
+    """Return the ratings over time, of each group of models."""
+    every = [one for one in (report.series, *report.other_series) if one is not None and one.periods]
+    if not every:
         return None
+    found = every[0]
     what = (
         f"The board at the end of each {found.by}, from all votes up to then."
         if found.cumulative
         else f"Each {found.by} on its own votes."
     )
-    lines = len(order_of_lines(found))
-    hidden = f" The {MOST_DRAWN} that stand highest at the end of {lines} are drawn." if lines > MOST_DRAWN else ""
-    untimed = f" {plural(found.untimed, 'vote')} without a time left out." if found.untimed else ""
+    parts: list[Markup] = []
+    for place, one in enumerate(every, 1):
+        name = "series-figure" if place == 1 else f"series-figure-{place}"
+        parts += [*([tag("h3", f"Group {place}")] if len(every) > 1 else []), paragraph(_drawn(one))]
+        parts.append(figure(series_figure(one), name))
     return section(
         "series",
         "Over time",
         paragraph(
             f"{what} Bands are {percent(found.confidence)} intervals, each for its own {found.by}. Ratings are "
-            f"measured from the mean of the models rated at that time, so a newcomer moves all others.{hidden}{untimed}"
+            "measured from the mean of the models rated at that time, so a newcomer moves all others."
         ),
-        figure(series_figure(found), "series-figure"),
+        *parts,
     )
+
+
+def _drawn(found: Series) -> str:
+    """Return which lines and votes are not in the figure, as plain text."""
+    lines = len(order_of_lines(found))
+    hidden = f"The {MOST_DRAWN} of {lines} models that stand highest at the end are drawn." if lines > MOST_DRAWN else ""
+    untimed = f"{plural(found.untimed, 'vote')} without a time left out." if found.untimed else ""
+    return f"{hidden} {untimed}".strip()
 
 
 def effects_section(report: Report) -> Part | None:
@@ -121,10 +133,10 @@ def styled_section(report: Report) -> Part | None:
     styled = report.styled_board
     if styled is None:
         return None
-    as_voted = {row.model: row for row in report.board.rows}
+    as_voted = {row.model: row for row in report.board.all_rows}
     both = [
         (as_voted[row.model], row)
-        for row in styled.rows
+        for row in styled.all_rows
         if row.rating is not None and row.model in as_voted and as_voted[row.model].rating is not None
     ]
     if not both:

@@ -98,6 +98,7 @@ def _add_files(made: argparse.ArgumentParser) -> None:
         help="keep a snapshot in a folder of its own under DIR, with DIR/latest and DIR/leaderboard.{json,csv,html} "
         "leading to it, and report what changed since the one before",
     )
+    group.add_argument("--title", metavar="TEXT", help="with --out: what stands over the page (default Leaderboard)")
     group.add_argument("--png", action="store_true", help="with --out: also leaderboard.png")
     group.add_argument("--list-left-out", action="store_true", help="print each row that could not be used, and why")
 

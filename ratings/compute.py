@@ -6,6 +6,7 @@ exit status 2. The options stand in cli.py.
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from ratings.cli import parser, read_request
 from ratings.errors import RatingsError
 
 if TYPE_CHECKING:
+    from ratings.report.provenance import Provenance
     from ratings.report.request import Request
     from ratings.report.sources import Source
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 with one line on stderr."""
     options = parser().parse_args(argv)
+    options.argv = list(sys.argv[1:] if argv is None else argv)
     try:
         lines = _run(options, datetime.now(UTC))
     except RatingsError as problem:
@@ -50,10 +53,21 @@ def _run(options: argparse.Namespace, now: datetime) -> list[str]:
     if options.out:
         from ratings.report.publish import publish, since_latest
 
+        report = replace(report, title=options.title or report.title, provenance=_provenance(options))
         report = since_latest(report, options.out)
         written = publish(report, options.out, now=now, png=options.png)
     rows = source.votes.left_out_rows if options.list_left_out and source.votes else ()
     return [report_text(report), *(f"{where}: {why}" for where, why in rows), *(f"wrote {path}" for path in written)]
+
+
+def _provenance(options: argparse.Namespace) -> "Provenance":
+    from ratings.files.read import expand
+    from ratings.report.provenance import Provenance, source_of
+
+    command = shlex.join(["python", "-m", "ratings.compute", *options.argv])
+    if not options.votes:
+        return Provenance(f"the ledger {options.db}", command=command)
+    return replace(source_of(expand(options.votes)), command=command)
 
 
 def _read(options: argparse.Namespace, request: "Request") -> "Source":

@@ -44,6 +44,8 @@ def check_contradictions(options: argparse.Namespace) -> None:
                 raise SettingsError(f"{given[one]} and {given[other]} contradict each other: {why}; leave one out")
     if options.png and not options.out:
         raise SettingsError("--png needs a folder to write to; give --out DIR")
+    if options.title is not None and not options.out:
+        raise SettingsError("--title stands over the page; give --out DIR, or leave it out")
     if options.cluster and options.interval != "clustered":
         raise SettingsError("--cluster is for --interval clustered; give both or neither")
     if options.elo_shuffles and options.elo_shuffles < 2:

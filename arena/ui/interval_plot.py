@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ratings.board.columns import BoardRow
 from ratings.board.leaderboard import Leaderboard
-from ratings.report.html.axes import cut_names
 from ratings.report.html.plots import DOT, MOST_LABEL, tell
+from ratings.report.names import cut_names
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -87,7 +87,8 @@ def attribute(
 
     `models` names the R rated ones, whose (R,) strengths and (R, R) covariance are in nats. `parents`
     is {model: its parent}; `stages` and `tags` may leave models out, which then belong to no step and
-    have no tag. `elsewhere` has the group of each model that is rated apart from these. Raises SettingsError for a model that is its own parent.
+    have no tag. `elsewhere` has the group of each model that is rated apart from these.
+    Raises SettingsError for a model that is its own parent.
     """
     for child, parent in parents.items():
         if child == parent:

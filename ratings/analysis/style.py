@@ -119,7 +119,7 @@ def fit_estimable(
 
     Raises SettingsError where none has one, with the reason of each, and what the fit without features raises.
     """
-    measured = np.isfinite(differences).all(axis=1)
+    measured = np.asarray(np.isfinite(differences).all(axis=1))
     votes, differences = only_measured(votes, measured), differences[measured]
     columns = dict(zip(names, differences.T, strict=True))
     left_out = {name: ALIKE for name, column in columns.items() if not column.any()}

@@ -121,7 +121,8 @@ class Leaderboard:
         if len(boards) == 1:
             return ("",)
         return tuple(
-            f"group {place} of {len(boards)}: {listing([row.model for row in board.rows])}, {plural(board.used, 'vote')}"
+            f"group {place} of {len(boards)}: {listing([row.model for row in board.rows])}, "
+            f"{plural(board.used, 'vote')}"
             for place, board in enumerate(boards, 1)
         )
 

@@ -121,7 +121,7 @@ def fit_covariates(
         partial(_at, rows), _approach(rows, start, flat), flat=flat, votes=rows.votes, name="a fit with covariates"
     )
     hessian, last = top.hessian, top.last
-    _check_exists(hessian, even, flat)
+    _check_exists(hessian, even, flat, names)
     scores = rows.weigh(last.residual * last.residual)
     has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
     if not has_spread[rows.size :].all():
@@ -208,14 +208,14 @@ def _check_separable(even: Floats, flat: Floats, names: Sequence[str]) -> None:
         raise InseparableError(f"{' and '.join(guilty)} cannot be separated from {each} in these votes; {out}")
 
 
-def _check_exists(hessian: Floats, even: Floats, flat: Floats) -> None:
+def _check_exists(hessian: Floats, even: Floats, flat: Floats, names: Sequence[str]) -> None:
     """Raise NotConvergedError where the covariates decide votes so cleanly that no coefficient is enough."""
     root = np.linalg.inv(np.linalg.cholesky(filled(even, flat)))
     kept = np.linalg.eigvalsh(root @ filled(hessian, flat) @ root.T)[0]
     if kept < _LEAST_INFORMATION:
         raise NotConvergedError(
-            "models and covariates together call every vote of some model or covariate correctly, so its strength "
-            "or coefficient has no finite estimate; leave the covariate out or collect more votes"
+            f"with {' and '.join(names)} beside the models no vote speaks against some of them, which have no finite "
+            "estimate then; leave it out or collect more votes"
         )
 
 

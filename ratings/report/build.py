@@ -190,7 +190,9 @@ class _Maker:
         """Return the fit with style held equal, and its board."""
         source = self.source
 
-        def make(counts: Counts, votes: Votes | None, settings: Settings, what: str) -> tuple[CovariateFit, Leaderboard]:
+        def make(
+            counts: Counts, votes: Votes | None, settings: Settings, what: str
+        ) -> tuple[CovariateFit, Leaderboard]:
             fitted, left_out = style_fit(votes, source, self.request, settings)
             self.notes.extend(f"{what}: {name} left out, {why}" for name, why in left_out.items())
             return fitted, styled_board(fitted, counts, settings, self.created)
@@ -209,7 +211,7 @@ class _Maker:
         votes, by = self.source.votes, self.request.by
         assert by is not None
         groups = self.groups if votes and len(self.groups) > 1 else ()
-        parts = [votes_among(votes, group.models) for group in groups if votes] or [votes]
+        parts: list[Votes | None] = [votes_among(votes, group.models) for group in groups if votes] or [votes]
         made = [self.attempt(f"by {by}", partial(over_time, part, by, self.settings)) for part in parts]
         self.note_plain(f"by {by}")
         return tuple(one for one in made if one)

@@ -38,6 +38,7 @@ def to_json_dict(report: Report) -> dict[str, Any]:
     added = {
         "differences": _differences(report.differences, models) if report.differences else None,
         "ties": report.tie_choice,
+        "tie_parameter": report.tie_parameter,
         "categories": {name: board.to_json_dict() for name, board in report.categories.items()},
         "position": _covariates(report.position, None, confidence) if report.position else None,
         "style": _covariates(report.style, report.styled_board, confidence) if report.style else None,
@@ -49,6 +50,8 @@ def to_json_dict(report: Report) -> dict[str, Any]:
         "voters": report.voters,
         "changes": report.changes,
         "notes": report.notes,
+        "title": report.title,
+        "source": report.provenance.to_json_dict(report.counts),
     }
     content: dict[str, Any] = _plain(report.board.to_json_dict() | added)
     return content

@@ -42,9 +42,7 @@ def style_fit(votes: Votes | None, source: Source, request: Request, settings: S
         differences = differences[is_among(source.votes, votes.models)]
     if not np.isfinite(differences).all(axis=1).any():
         raise VotesError("no vote has replies whose style was measured")
-    return fit_estimable(
-        votes, differences, request.style, position=bool(request.position), both_bad=settings.both_bad
-    )
+    return fit_estimable(votes, differences, request.style, position=bool(request.position), both_bad=settings.both_bad)
 
 
 def styled_board(style: CovariateFit, counts: Counts, settings: Settings, created: str) -> Leaderboard:
@@ -100,7 +98,7 @@ def influence(found: Estimate, votes: Votes | None, settings: Settings) -> tuple
         raise VotesError("no vote records who cast it")
     if settings.ties == "drop":
         raise SettingsError("only known where a tie is half a win each")
-    return influential_voters(found.fit, votes, votes.voter, both_bad=settings.both_bad)
+    return influential_voters(found.fit, votes, votes.voter, both_bad=settings.both_bad, ids=votes.voter_ids)
 
 
 def order_of_elo(votes: Votes | None, shuffles: int, settings: Settings, progress: Progress | None) -> EloShuffles:

@@ -17,7 +17,11 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import TieChoice
 from ratings.intervals.differences import Differences
+from ratings.report.provenance import UNTOLD, Provenance
+from ratings.report.tie_parameter import TieParameter, tie_parameter
 from ratings.votes.counts import Counts
+
+TITLE = "Leaderboard"
 
 
 @dataclass(frozen=True)
@@ -50,5 +54,13 @@ class Report:
     """The most influential voters, most first."""
     changes: Changes | None = None
     """Against the snapshot before, where there is one."""
+    title: str = TITLE
+    """Of the page."""
+    provenance: Provenance = UNTOLD
     notes: tuple[str, ...] = ()
     """Plain sentences on what was asked for and could not be computed."""
+
+    @property
+    def tie_parameter(self) -> TieParameter | None:
+        """Return Davidson's nu with its interval, where the board rests on it."""
+        return tie_parameter(self.fit, self.board.settings.confidence)

@@ -49,7 +49,8 @@ def board_table(board: Leaderboard, told: str = "board") -> Markup:
     kinds = ["" if column.kind == "count" else column.kind for column in columns]
     head = tag("tr", *(tag("th", title, class_=kind, scope="col") for title, kind in zip(heads, kinds, strict=True)))
     lines = (
-        tag("tr", *(_cell(column, kind, row) for column, kind in zip(columns, kinds, strict=True))) for row in board.rows
+        tag("tr", *(_cell(column, kind, row) for column, kind in zip(columns, kinds, strict=True)))
+        for row in board.rows
     )
     whole = tag("table", tag("thead", head), "\n", tag("tbody", join(lines, "\n")), class_="sorts")
     return scrolling(whole, told)

@@ -73,7 +73,9 @@ def series_section(report: Report) -> Part | None:
 def _drawn(found: Series) -> str:
     """Return which lines and votes are not in the figure, as plain text."""
     lines = len(order_of_lines(found))
-    hidden = f"The {MOST_DRAWN} of {lines} models that stand highest at the end are drawn." if lines > MOST_DRAWN else ""
+    hidden = (
+        f"The {MOST_DRAWN} of {lines} models that stand highest at the end are drawn." if lines > MOST_DRAWN else ""
+    )
     untimed = f"{plural(found.untimed, 'vote')} without a time left out." if found.untimed else ""
     return f"{hidden} {untimed}".strip()
 

@@ -81,7 +81,9 @@ def table(
 
 def scrolling(whole: Markup, told: str) -> Markup:
     """Return a box that scrolls sideways by pointer, finger or keyboard, and shows where there is more."""
-    return tag("div", whole, class_="scroll", tabindex="0", role="region", **{"aria-label": f"{told}, scrolls sideways"})
+    return tag(
+        "div", whole, class_="scroll", tabindex="0", role="region", **{"aria-label": f"{told}, scrolls sideways"}
+    )
 
 
 def facts(lines: Iterable[tuple[str, str]]) -> Markup:

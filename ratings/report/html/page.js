@@ -11,12 +11,12 @@ for (const table of document.querySelectorAll("table.sorts")) {
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
-      const isUp = head.getAttribute("aria-sort") === "descending" || (head.ariaSort === null && k < 2);
+      const now = head.getAttribute("aria-sort"), isUp = now === null ? k < 2 : now === "descending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
-      const rows = [...body.rows], known = rows.filter((row) => value(row, k) !== "");
+      const rows = [...body.rows], known = rows.filter((row) => value(row, k) !== "none");
       known.sort((a, b) => (isUp ? 1 : -1) * compare(value(a, k), value(b, k)));
-      body.append(...known, ...rows.filter((row) => value(row, k) === "")); // those without a number stay last
+      body.append(...known, ...rows.filter((row) => value(row, k) === "none")); // those without a number stay last
     });
   });
 }

@@ -11,9 +11,10 @@ import numpy as np
 from markupsafe import Markup
 
 from ratings.analysis.over_time import Floats, Series
-from ratings.report.html.axes import Axis, axis_over, cut_names
+from ratings.report.html.axes import Axis, axis_over
 from ratings.report.html.elements import join, tag
 from ratings.report.html.plots import MOST_LABEL, PALETTE, drawing, legend, words_at
+from ratings.report.names import cut_names
 
 MOST_DRAWN = 8
 """Lines that are drawn."""
@@ -49,7 +50,9 @@ def series_figure(found: Series) -> Markup:
         viewBox="0 0 100 100",
         preserveAspectRatio="none",
     )
-    dots = [_dots(found, k, places, heights[:, k], colour, len(order)) for k, colour in zip(order, colours, strict=True)]
+    dots = [
+        _dots(found, k, places, heights[:, k], colour, len(order)) for k, colour in zip(order, colours, strict=True)
+    ]
     chart = drawing(
         *_levels(up),
         stretched,
@@ -86,9 +89,7 @@ def _dates(periods: tuple[str, ...], places: list[float]) -> list[Markup]:
     """Return a few of the periods, below their places."""
     chosen = sorted({round(i) for i in np.linspace(0, len(periods) - 1, min(len(periods), 3))})
     anchors = {chosen[0]: "start", chosen[-1]: "end"} if len(chosen) > 1 else {}
-    return [
-        words_at(periods[i], f"{places[i]:.2f}%", _TALL + 20, anchor=anchors.get(i, "middle")) for i in chosen
-    ]
+    return [words_at(periods[i], f"{places[i]:.2f}%", _TALL + 20, anchor=anchors.get(i, "middle")) for i in chosen]
 
 
 def _path(places: list[float], heights: Floats, colour: str) -> Markup:

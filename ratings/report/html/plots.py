@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from ratings.board.columns import BoardRow, Notation, bounds, ranks
 from ratings.board.leaderboard import Leaderboard
-from ratings.report.html.axes import Axis, axis_over, cut_names
+from ratings.report.html.axes import Axis, axis_over
 from ratings.report.html.elements import join, plural, tag
+from ratings.report.names import cut_names
 
 DOT = "#2b7fc3"
 SECOND = "#d9822b"
@@ -50,15 +51,11 @@ def interval_figure(board: Leaderboard) -> Markup:
 
     A method without intervals has dots alone. Models without a rating are not drawn.
     """
-    dots = [
-        Dot(row.model, row.rating, row.lower, row.upper, tell(row)) for row in board.rows if row.rating is not None
-    ]
+    dots = [Dot(row.model, row.rating, row.lower, row.upper, tell(row)) for row in board.rows if row.rating is not None]
     return dots_figure(dots, "rating, Elo points")
 
 
-def dots_figure(
-    dots: Sequence[Dot], title: str, *, reference: float | None = None, is_factor: bool = False
-) -> Markup:
+def dots_figure(dots: Sequence[Dot], title: str, *, reference: float | None = None, is_factor: bool = False) -> Markup:
     """Return the dots in order, the first on top, with their whiskers.
 
     `reference` draws a line where there is no effect; `is_factor` makes the axis logarithmic.
@@ -179,9 +176,7 @@ def _rows(
         height=height + _BELOW,
         told=f"{title}, of {plural(len(names), 'line')}; each tells its numbers",
     )
-    labels = (
-        tag("span", cut, title=name) for name, cut in zip(names, cut_names(names, MOST_LABEL), strict=True)
-    )
+    labels = (tag("span", cut, title=name) for name, cut in zip(names, cut_names(names, MOST_LABEL), strict=True))
     return tag("div", tag("div", join(labels), class_="labels"), chart, class_="plot")
 
 

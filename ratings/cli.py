@@ -37,6 +37,9 @@ exit status:
   2  it was not: one line on the standard error names the problem and the way out; earlier snapshots stand
 """
 
+CONFIDENCE = 0.95
+"""Unless told otherwise."""
+
 Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
@@ -108,9 +111,8 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--method",
         choices=get_args(Method),
-        default="bradley-terry",
         help="strengths by Bradley-Terry; by Davidson's model, the same as --ties davidson; or online Elo, "
-        "which depends on the order of the votes and has no intervals (default %(default)s)",
+        "which depends on the order of the votes and has no intervals (default bradley-terry)",
     )
     group.add_argument(
         "--ties",
@@ -125,8 +127,7 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--both-bad",
         choices=get_args(BothBad),
-        default="tie",
-        help='"both are bad" is a tie, not counted, or a loss of both to an average model (default %(default)s)',
+        help='"both are bad" is a tie, not counted, or a loss of both to an average model (default tie)',
     )
     group.add_argument(
         "--prior",
@@ -164,11 +165,10 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--confidence",
         type=float,
-        default=0.95,
         metavar="SHARE",
-        help="of each interval on its own, and of all rank intervals together (default %(default)s)",
+        help=f"of each interval on its own, and of all rank intervals together (default {CONFIDENCE})",
     )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default %(default)s)")
+    group.add_argument("--seed", type=int, metavar="N", help="of all that is drawn (default 0)")
 
 
 def _add_parts(made: argparse.ArgumentParser) -> None:
@@ -216,16 +216,16 @@ def read_request(options: argparse.Namespace) -> "Request":
 
     settings = Settings(
         ties=options.ties or "half",
-        both_bad=options.both_bad,
+        both_bad=options.both_bad or "tie",
         prior=None if options.prior is None else Prior(options.prior),
         interval=options.interval or "sandwich",
         cluster=options.cluster or "voter",
-        confidence=options.confidence,
+        confidence=CONFIDENCE if options.confidence is None else options.confidence,
         anchor=None if options.anchor is None else _anchor(options.anchor),
-        seed=options.seed,
+        seed=options.seed or 0,
     )
     return Request(
-        method=options.method,
+        method=options.method or "bradley-terry",
         settings=settings,
         choose=options.choose,
         weights=options.weights,

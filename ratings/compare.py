@@ -9,6 +9,7 @@ from typing import get_args
 from common.words import plural
 from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Comparison, compare
 from ratings.cli import add_source
+from ratings.contradictions import check_naming
 from ratings.errors import RatingsError
 from ratings.files.naming import read_naming
 from ratings.files.read import read_votes_file
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 with one line on stderr."""
     options = _parser().parse_args(argv)
     try:
+        check_naming(options)
         if options.votes:
             naming = read_naming(options.columns, options.outcomes)
             counts = count(read_votes_file(*options.votes, naming=naming, details=frozenset({"battle", "voter"})))

@@ -167,7 +167,7 @@ def rate(
 
 def _request(options: dict[str, Any]) -> "Request":
     """Return what the options of `rate` ask for, read by the rules of the command."""
-    from ratings.cli import parser, read_request
+    from ratings.cli import CONFIDENCE, parser, read_request
 
     if options["by"] not in (None, *get_args(Period)):
         raise SettingsError(f"by is {options['by']!r}; choose one of {', '.join(get_args(Period))}")
@@ -177,6 +177,9 @@ def _request(options: dict[str, Any]) -> "Request":
     options["style"] = _features(options["style"])
     if anchor is not None and not isinstance(anchor, str):
         options["anchor"] = "{}={}".format(*anchor)
+    # What stands at its default was not chosen; the command tells the two apart.
+    plain = {"method": "bradley-terry", "both_bad": "tie", "confidence": CONFIDENCE, "seed": 0}
+    options |= {name: None for name, value in plain.items() if options[name] == value}
     given = parser().parse_args(["--votes", ""])
     vars(given).update(options)
     try:

@@ -122,7 +122,7 @@ class Leaderboard:
             return ("",)
         return tuple(
             f"group {place} of {len(boards)}: {listing([row.model for row in board.rows])}, "
-            f"{plural(board.used, 'vote')}"
+            f"{plural(board.used, 'vote', commas=True)}"
             for place, board in enumerate(boards, 1)
         )
 

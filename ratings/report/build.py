@@ -223,6 +223,8 @@ class _Maker:
 
     def shuffles(self) -> EloShuffles:
         """Return Elo over shuffles of the votes."""
+        if self.is_otherwise and self.request.method != "elo":
+            self.notes.append("shuffles of Elo: every vote counts once, a tie as half a win each")
         return order_of_elo(self.source.votes, self.request.elo_shuffles, self.settings, self.progress)
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.words import plural
 from ratings.errors import VotesError
 from ratings.files.naming import Naming
 from ratings.files.read import read_votes_file
@@ -114,10 +115,23 @@ def read_file_source(paths: Path | Sequence[Path], needs: Needs, naming: Naming 
 
 
 def weigh(path: Path | str, votes: Votes) -> Counts:
-    """Return counts with every vote weighed by 1 / (chance of its pair)."""
+    """Return counts with every vote weighed by 1 / (chance of its pair); raise VotesError where one does not tell it."""
     chance = votes.probability
     if chance is None:
-        raise VotesError(f"{path}: the votes do not record with what chance their pair was drawn; rate without weights")
-    if not ((chance > 0) & (chance <= 1)).all():
-        raise VotesError(f"{path}: a vote has no probability of its pair, or one outside (0, 1]; rate without weights")
+        raise VotesError(
+            f"{path}: no vote tells with what chance its pair was drawn, for which a file needs a column probability "
+            "(or --columns probability=NAME); rate without weights"
+        )
+    unsaid = int(np.isnan(chance).sum())
+    if unsaid:
+        raise VotesError(
+            f"{path}: {unsaid} of {plural(votes.used, 'vote')} do not tell with what chance their pair was drawn, so "
+            "they have no weight; rate without weights, or without these votes"
+        )
+    odd = chance[(chance <= 0) | (chance > 1)]
+    if len(odd):
+        raise VotesError(
+            f"{path}: the chance of a pair is {odd[0]:g} in one of {plural(len(odd), 'vote')} outside (0, 1]; mend it, "
+            "or rate without weights"
+        )
     return weighted_counts(votes, 1 / chance)

@@ -25,11 +25,11 @@ def headline(board: Leaderboard) -> str:
     if not rated:
         return "Nobody is rated yet"
     first = [row.model for row in rated if row.rank_lower == 1]
-    where = f" in group 1 of {len(board.every)}, which cannot be compared" if board.groups else ""
+    where = f" in group 1 of {len(board.every)}" if board.groups else ""
     if len(first) == 1:
         return f"{first[0]} leads{where}"
     if first:
-        return f"Too close to call: {listing(first)} share the first place{where}"
+        return f"Too close to call{where}: {listing(first)} share the first place"
     return f"{rated[0].model} is ahead{where}, how surely is not known"
 
 
@@ -48,6 +48,8 @@ def how_sure(report: Report) -> str:
     else:
         level = percent(board.settings.confidence)
         sentences.append(f"The ranks of all models hold at once with {level} confidence")
+    if board.groups:
+        sentences.append(f"The models fall into {len(board.every)} groups that cannot be compared, each with its board")
     if report.fragility:
         sentences.append(fragility_sentence(report.fragility))
     return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences if sentence)

@@ -24,6 +24,8 @@ _MOST_DOTS = 400
 
 _TALL = 300  # pixels
 _BELOW = 26
+_FREE = 7.0
+"""Percent at the left that only the numbers of the ratings stand in."""
 
 
 def series_figure(found: Series) -> Markup:
@@ -37,7 +39,7 @@ def series_figure(found: Series) -> Markup:
     across = axis_over([float(day) for day in days])
     values = np.concatenate([part[:, order].ravel() for part in (found.ratings, found.lower, found.upper)])
     up = axis_over(values.tolist())
-    places = [across.at(day) for day in days]
+    places = [_FREE + (100 - _FREE) * across.at(day) / 100 for day in days]
     heights = 100 - np.array([[up.at(value) for value in row] for row in found.ratings])
     names = cut_names([found.models[k] for k in order], MOST_LABEL)
     colours = PALETTE[: len(order)]
@@ -80,7 +82,7 @@ def _levels(up: Axis) -> list[Markup]:
         y = _TALL * (100 - up.at(tick)) / 100
         drawn += [
             tag("line", class_="grid", x1="0", x2="100%", y1=f"{y:.1f}", y2=f"{y:.1f}"),
-            words_at(f"{tick:g}".replace("-", "−"), "0", round(y - 4, 1), anchor="start"),
+            words_at(f"{tick:g}".replace("-", "−"), "0", round(y - 4 if y > 14 else y + 12, 1), anchor="start"),
         ]
     return drawn
 

@@ -18,7 +18,7 @@ from tests.ratings.helpers.reports import full_report, minimal_report, ranked, s
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\"$x$ %{y}"
 ALL = {
-    *("board", "ratings", "pairs", "series", "rates", "effects", "styled", "lineage", "categories", "components"),
+    *("board", "ratings", "pairs", "series", "rates", "effects", "styled", "lineage", "categories"),
     *("changes", "fragility", "shuffles", "ties", "votes", "settings", "notes"),
 }
 
@@ -41,7 +41,9 @@ def hostile_report() -> Report:
     counts = count(replace(votes, models=names, left_out={HOSTILE: 2}))
     result, board = fit(counts), ranked(counts)
     board = replace(board, settings=replace(board.settings, anchor=(HOSTILE, 1000)), left_out={HOSTILE: 2})
-    board = replace(board, rows=(*board.rows[:-1], replace(board.rows[-1], status=HOSTILE, rating=None)))
+    board = replace(
+        board, rows=(*board.rows[:-1], replace(board.rows[-1], status=HOSTILE, rating=None)), groups=(board,)
+    )
     assert full.series is not None
     assert full.style is not None
     assert full.changes is not None
@@ -51,7 +53,6 @@ def hostile_report() -> Report:
         counts=counts,
         fit=result,
         categories={HOSTILE: board},
-        components=(board,),
         style=replace(full.style, names=(HOSTILE, *full.style.names[1:])),
         styled_board=board,
         series=replace(full.series, models=names),

@@ -214,8 +214,8 @@ def _check_exists(hessian: Floats, even: Floats, flat: Floats, names: Sequence[s
     kept = np.linalg.eigvalsh(root @ filled(hessian, flat) @ root.T)[0]
     if kept < _LEAST_INFORMATION:
         raise NotConvergedError(
-            f"with {' and '.join(names)} beside the models no vote speaks against some of them, which have no finite "
-            "estimate then; leave it out or collect more votes"
+            f"no finite estimate of {' and '.join(names)}: with it no vote speaks against some models, however far "
+            "apart they are; leave it out or collect more votes"
         )
 
 

@@ -115,7 +115,7 @@ def read_file_source(paths: Path | Sequence[Path], needs: Needs, naming: Naming 
 
 
 def weigh(path: Path | str, votes: Votes) -> Counts:
-    """Return counts with every vote weighed by 1 / (chance of its pair); raise VotesError where one does not tell it."""
+    """Return counts with every vote weighed by 1 / (chance of its pair); raise VotesError where that is not told."""
     chance = votes.probability
     if chance is None:
         raise VotesError(
@@ -125,13 +125,13 @@ def weigh(path: Path | str, votes: Votes) -> Counts:
     unsaid = int(np.isnan(chance).sum())
     if unsaid:
         raise VotesError(
-            f"{path}: {unsaid} of {plural(votes.used, 'vote')} do not tell with what chance their pair was drawn, so "
-            "they have no weight; rate without weights, or without these votes"
+            f"{path}: {unsaid} of {plural(votes.used, 'vote')} without the chance of the pair when it was drawn, so "
+            "without a weight; rate without weights, or leave them out of the file"
         )
     odd = chance[(chance <= 0) | (chance > 1)]
     if len(odd):
         raise VotesError(
-            f"{path}: the chance of a pair is {odd[0]:g} in one of {plural(len(odd), 'vote')} outside (0, 1]; mend it, "
-            "or rate without weights"
+            f"{path}: {plural(len(odd), 'vote')} with a chance of the pair outside (0, 1], such as {odd[0]:g}; mend "
+            "them, or rate without weights"
         )
     return weighted_counts(votes, 1 / chance)

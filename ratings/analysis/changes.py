@@ -175,7 +175,7 @@ def _shifts(
     The mean of all rated models moves when one joins; the mean of those on both boards does not. Ratings of two groups
     have no mean in common, so a model that changed its group alone is measured against nobody and left out.
     """
-    found = {}
+    found: dict[str, float] = {}
     for some in mates.values():
         if len(some) > 1 or len(mates) == 1:
             found |= dict.fromkeys(some, _mean(after, some) - _mean(before, some))
@@ -190,13 +190,13 @@ def _group_caveat(mates: Mapping[tuple[int, int], list[str]]) -> list[str]:
 
 
 def _rows(board: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the rows of all groups of models by name; a board of an earlier version has no groups."""
+    """Return the rows of all groups of models by name, each with its group; an earlier version did not write it."""
     boards = (board, *board.get("components", ()))
-    return {row["model"]: row for one in boards for row in one["rows"]}
+    return {row["model"]: {**row, "group": place} for place, one in enumerate(boards, 1) for row in one["rows"]}
 
 
 def _group(row: Mapping[str, Any]) -> int:
-    return int(row.get("group", 1))
+    return int(row["group"])
 
 
 def _is_rated(row: Mapping[str, Any] | None) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -121,6 +121,7 @@ def rate(
     fragility: bool | None = None,
     voters: bool = False,
     elo_shuffles: int = 0,
+    title: str | None = None,
 ) -> Board:
     """Return the board of the votes, which may be anything that `read_votes` reads.
 
@@ -152,17 +153,21 @@ def rate(
     - fragility: how few votes hold up the first place, unless False.
     - voters: those without whom the ratings change most.
     - elo_shuffles: online Elo averaged over so many orders of the votes.
+    - title: what stands over the page (default "Leaderboard").
 
     A model that cannot be rated is no error: its row says why. Raises NoVotesError, TooFewModelsError,
     TooFewClustersError, NotConvergedError, VotesError where the votes lack what an option needs, and SettingsError
     for a value out of range or two options that contradict each other.
     """
     options = dict(locals())
+    options["title"] = None
     vote_set = read_votes(options.pop("votes"))
     request = _request(options)
     from ratings.report.build import make_report
+    from ratings.report.report import TITLE
 
-    return Board(make_report(vote_set.source(request.needs), request, now=datetime.now(UTC)))
+    report = make_report(vote_set.source(request.needs), request, now=datetime.now(UTC))
+    return Board(replace(report, title=title or TITLE, provenance=vote_set.provenance))
 
 
 def _request(options: dict[str, Any]) -> "Request":

@@ -153,12 +153,10 @@ def build(
     def make(counts: Counts, votes: Votes | None, settings: Settings) -> Leaderboard:
         if method == "elo":
             return elo_board(votes, counts, settings, created)
-        found = estimate(counts, settings, votes=votes, start=start)
-        return rated_board(found, counts, anchored(settings, found.names), created)
+        return rated_board(estimate(counts, settings, votes=votes, start=start), counts, settings, created)
 
     groups = groups_of(counts, settings, method)
-    board = make(counts, votes, first_settings(groups, settings))
-    return with_groups(board, groups, votes, settings, make)
+    return with_groups(make(counts, votes, first_settings(groups, settings)), groups, votes, settings, make)
 
 
 Make = Callable[[Counts, Votes | None, Settings], Leaderboard | None]
@@ -175,7 +173,7 @@ def with_groups(
     made: list[tuple[Group, Leaderboard]] = []
     for group in groups[1:]:
         inside = None if votes is None else votes_among(votes, group.models)
-        other = make(group.counts, inside, settings)
+        other = make(group.counts, inside, anchored(settings, group.rated))
         if other is not None and any(row.rating is not None for row in other.rows):
             made.append((group, other))
     if not made:

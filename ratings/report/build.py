@@ -160,10 +160,12 @@ class _Maker:
         """Return the same, or raise where there is none; `what` stands before its notes."""
         check_enough(counts)
         if self.request.method == "elo":
-            return elo_board(votes, counts, anchored(settings, counts.models), self.created)
+            return elo_board(votes, counts, settings, self.created)
         found = estimate(counts, settings, votes=votes, progress=self.progress)
         what = what or f"the board of {listing(found.names)}"
         self.notes.extend(f"{what}: {note}" for note in found.notes)
+        if settings.anchor and settings.anchor[0] not in found.names:
+            self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")
         return rated_board(found, counts, anchored(settings, found.names), self.created)
 
     def category(self, name: str) -> Leaderboard:
@@ -173,8 +175,6 @@ class _Maker:
         groups = groups_of(counts, self.settings, self.request.method)
         settings = first_settings(groups, self.settings)
         board = self.made_of(counts, votes, settings, f"category {name}")
-        if settings.anchor and not board.settings.anchor:
-            self.notes.append(f"category {name}: {settings.anchor[0]} has no rating here, so it is not anchored")
         return with_groups(board, groups, votes, self.settings, self.board_of)
 
     def position(self, found: Estimate) -> CovariateFit:

@@ -46,8 +46,8 @@ def defaults(function: Callable[..., object]) -> dict[str, Any]:
 
 
 def without_moment(text: str) -> str:
-    """Return the JSON of a report without the moment at which each of its boards was made."""
-    return re.sub(r'"created": "[^"]+"', "", text)
+    """Return the JSON of a report without the moment at which each of its boards was made, and its command line."""
+    return re.sub(r'"(created|command)": ("[^"]*"|null)', "", text)
 
 
 def test_every_snippet_of_the_page_gives_the_output_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,9 @@ def test_options_of_rate_are_those_of_the_command() -> None:
     command = vars(cli.parser().parse_args(["--votes", "votes.csv"]))
     for name in ("db", "votes", "out", "png", "list_left_out", "columns", "outcomes"):
         del command[name]
-    assert defaults(ratings.rate) == {**command, "category": ()}
+    chosen = {"method": "bradley-terry", "both_bad": "tie", "confidence": 0.95, "seed": 0}
+    assert {name: command[name] for name in chosen} == dict.fromkeys(chosen)  # what is given at its default is given
+    assert defaults(ratings.rate) == {**command, **chosen, "category": (), "style": False}
 
 
 def test_options_of_the_other_functions_have_the_defaults_of_the_modules() -> None:
@@ -232,7 +234,7 @@ def test_nobody_to_rate_is_an_error() -> None:
 
 def test_what_rows_cannot_say_is_noted_or_refused() -> None:
     assert "style: rows: holds no replies to measure" in ratings.rate(ROWS, style=True).notes[0]
-    with pytest.raises(ratings.VotesError, match="rows: the votes do not record with what chance"):
+    with pytest.raises(ratings.VotesError, match="rows: no vote tells with what chance"):
         ratings.rate(ROWS, weights=True)
 
 

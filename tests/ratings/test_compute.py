@@ -34,7 +34,7 @@ def quick_page(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) 
     """Spare the figures where a test does not look at the page."""
     if "whole_page" not in request.fixturenames:
         page = "ratings.report.html.page.report_html"
-        monkeypatch.setattr(page, lambda report: f"<p>{len(report.board.rows)} models</p>")
+        monkeypatch.setattr(page, lambda report, beside: f"<p>{len(report.board.rows)} models</p>")
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ def test_lopsided_but_finite_fit_keeps_its_number() -> None:
 
 def test_nothing_but_ties_has_no_interval() -> None:
     ties = Counts(("a", "b"), np.array([[0, 1], [1, 0]]), np.array([[0.0, 0, 5, 0], [0, 0, 5, 0]]), 10)
-    with pytest.raises(SettingsError, match="tie between equals"):
+    with pytest.raises(SettingsError, match="no spread in side A"):
         fit_position(ties)
     nobody = Counts(("a", "b"), np.array([[0, 1]]), np.array([[5.0, 0, 0, 0]]), 5)
     with pytest.raises(SettingsError, match="no two models"):

@@ -126,7 +126,8 @@ def fit_estimable(
 
     def fitted(some: list[str]) -> CovariateFit:
         looks = [name for name in some if name != POSITION]
-        chosen = np.array([columns[name] for name in looks]).reshape(len(looks), -1).T
+        is_whole = len(looks) == len(names)
+        chosen = differences if is_whole else np.array([columns[name] for name in looks]).reshape(len(looks), -1).T
         return fit_style(votes, chosen, looks, position=POSITION in some, both_bad=both_bad)
 
     wanted = [name for name in names if name not in left_out] + [POSITION] * position

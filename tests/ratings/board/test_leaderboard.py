@@ -51,16 +51,19 @@ def test_votes_read_are_used_or_left_out_and_the_json_is_strict(votes: Votes, bo
     told = json.loads(json.dumps(board.to_json_dict(), allow_nan=False))
     assert list(told) == ["created", "method", "settings", "votes", "rows", "components"]
     assert told["votes"]["read"] == told["votes"]["used"] + sum(told["votes"]["left_out"].values())
-    assert {row["model"] for row in told["rows"]} == set(votes.models)
-    for row in told["rows"]:
+    every = [row for group in (told, *told["components"]) for row in group["rows"]]
+    assert sorted(row["model"] for row in every) == sorted(votes.models)
+    assert board.to_frame().shape[0] == len(every)
+    for row in every:
         assert list(row) == list(BoardRow.__annotations__)
         assert row["votes"] == row["wins"] + row["losses"] + row["ties"] + row["both_bad"]
         assert (row["status"] == "rated") == (row["rating"] is not None) == (row["rank"] is not None)
         if method == "bradley-terry" and row["rating"] is not None:
             assert row["lower"] < row["rating"] < row["upper"]
-    rated = [row["rating"] for row in told["rows"] if row["rating"] is not None]
-    assert rated == sorted(rated, reverse=True)
-    assert [row["rating"] for row in told["rows"][: len(rated)]] == rated
+    for group in (told, *told["components"]):
+        rated = [row["rating"] for row in group["rows"] if row["rating"] is not None]
+        assert rated == sorted(rated, reverse=True)
+        assert [row["rating"] for row in group["rows"][: len(rated)]] == rated
 
 
 def test_rows_tally_both_sides_and_keep_models_without_a_number(make_votes: MakeVotes) -> None:

@@ -96,7 +96,7 @@ def test_parts_are_what_their_modules_say(source: Source, full: Report) -> None:
     assert votes.voter is not None
     result = fit(counts)
     assert full.fragility == fragility(result)
-    assert full.voters == influential_voters(result, votes, votes.voter)
+    assert full.voters == influential_voters(result, votes, votes.voter, ids=votes.voter_ids)
     direct = attribute(
         counts.models,
         result.strengths,

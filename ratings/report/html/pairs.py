@@ -101,7 +101,7 @@ def _rates(pairs: PairTable, share: Floats) -> Markup:
 def _residuals(pairs: PairTable, residual: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(residual[i, j])
-        title = f"{pairs.models[i]} against {pairs.models[j]}: {value:+.2f} standard errors beyond the fit"
+        title = f"{value:+.2f} standard errors with {pairs.models[j]}"
         shown = f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0"
         kind = f"{'win' if value > 0 else 'loss'}{' large' if abs(value) > LARGE else ''}"
         return _cell(shown, title, kind, min(abs(value) / _FULL, 1))
@@ -118,7 +118,7 @@ def _differences(pairs: PairTable, found: Differences) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value, bounds = float(ahead[i, j]), (float(low[i, j]), float(high[i, j]))
         within = f"{bounds[0]:.0f} to {bounds[1]:.0f}" if np.isfinite(bounds).all() else "no interval"
-        title = f"{pairs.models[i]} over {pairs.models[j]}: {value:+.1f} points, {within}"
+        title = f"{value:+.1f} over {pairs.models[j]}, {within}"
         kind = f"{'win' if value > 0 else 'loss'}{' sure' if bounds[0] > 0 or bounds[1] < 0 else ''}"
         return _cell(signed(value), title, kind, min(abs(value) / POINTS_PER_TENFOLD, 1))
 
@@ -130,7 +130,7 @@ def _battles(pairs: PairTable) -> Markup:
 
     def cell(i: int, j: int) -> Markup:
         n = float(pairs.battles[i, j])
-        return _cell(number(n), f"{pairs.models[i]} and {pairs.models[j]}: {number(n)} battles", "count", n / most)
+        return _cell(number(n), f"{number(n)} with {pairs.models[j]}", "count", n / most)
 
     return _matrix(pairs, np.where(np.eye(len(pairs.models), dtype=bool), np.nan, pairs.battles), cell)
 

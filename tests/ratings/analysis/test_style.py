@@ -272,16 +272,15 @@ def test_normalised_difference_of_counts() -> None:
 
 
 def rare_bold(n: int = 145) -> tuple[Votes, np.ndarray]:
-    """Return n votes and their (n, 4) differences, in which bold occurs twice and wins, and lists are half of headers."""
+    """Return n votes and their (n, 4) differences, in which bold occurs twice and wins."""
     rng = np.random.default_rng(5)
     a = rng.integers(0, 3, n)
     votes = Votes(("a", "b", "c"), a, (a + rng.integers(1, 3, n)) % 3, rng.integers(0, 3, n).astype(np.int8), n)
     differences = rng.normal(0, 0.3, (n, 4))
     differences[:, 2] = 0
-    differences[[10, 20], 2] = np.where(votes.outcome[[10, 20]] == Outcome.A_WINS.code, 1, -1)
-    votes.outcome[[10, 20]] = np.where(
-        votes.outcome[[10, 20]] == Outcome.A_WINS.code, Outcome.A_WINS.code, Outcome.B_WINS.code
-    )
+    for place, code, side in ((10, Outcome.A_WINS.code, 1), (20, Outcome.B_WINS.code, -1)):
+        votes.outcome[place] = code
+        differences[place, 2] = side
     return votes, differences
 
 

@@ -21,7 +21,7 @@ _TEXT = "#737373"
 
 
 def interval_plot(board: Leaderboard) -> "go.Figure":
-    """Return the rated models, best on top; those without a rating are not drawn."""
+    """Return the rated models, best on top, of the first group where there are several; the others are not drawn."""
     import plotly.graph_objects as go
 
     rows = [row for row in board.rows if row.rating is not None]
@@ -47,7 +47,8 @@ def interval_plot(board: Leaderboard) -> "go.Figure":
         dragmode=False,
         showlegend=False,
     )
-    figure.update_xaxes(title="rating, Elo points", gridcolor=_GRID, zeroline=False)
+    of_group = f" of group 1 of {len(board.every)}" if board.groups else ""
+    figure.update_xaxes(title=f"rating{of_group}, Elo points", gridcolor=_GRID, zeroline=False)
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=[_label(name) for name in cut_names([row.model for row in rows], MOST_LABEL)],

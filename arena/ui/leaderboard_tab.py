@@ -26,7 +26,10 @@ BOARD = Markup(
     '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
     "<caption>{models}, best first</caption>"
     "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    '<p class="hint">{summary}</p>'
+)
+SUMMARY = Markup('<p class="hint">{}</p>')
+APART = Markup(
+    '<p class="hint">No chain of votes there and back joins these groups, so their ratings cannot be compared.</p>'
 )
 HEAD_CELL = Markup('<th scope="col">{}</th>')
 ROW = Markup("<tr>{}</tr>")
@@ -69,12 +72,16 @@ class LeaderboardTab:
 
 
 def board_html(board: Leaderboard, elo: dict[str, float]) -> Markup:
-    """Return the board as a table; a model without a rating shows the reason in its place."""
+    """Return a table for each group of models; a model without a rating shows the reason in its place."""
+    tables = [_table(one, heading, elo) for one, heading in zip(board.every, board.headings(), strict=True)]
+    return Markup().join([*([APART] if board.groups else []), *tables, SUMMARY.format(board.summary())])
+
+
+def _table(board: Leaderboard, heading: str, elo: dict[str, float]) -> Markup:
     return BOARD.format(
-        models=plural(len(board.rows), "model"),
+        models=heading[:1].upper() + heading[1:] or plural(len(board.rows), "model"),
         head=Markup().join(HEAD_CELL.format(name) for column in COLUMNS for name in _heads(column)),
         body=Markup().join(ROW.format(_cells(row, elo)) for row in board.rows),
-        summary=board.summary(),
     )
 
 

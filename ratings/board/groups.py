@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ratings.board.settings import Settings
 from ratings.fit.components import component_counts, counts_among
+from ratings.fit.data import gather
 from ratings.fit.existence import components, reachable
 from ratings.votes.counts import Counts
 from ratings.votes.votes import Votes, keep
@@ -35,9 +36,8 @@ def groups_of(counts: Counts, settings: Settings, method: str) -> tuple[Group, .
 
     A prior joins all models; then there is one group, or none without a vote.
     """
-    if settings.prior and method != "elo":
-        everybody = np.arange(len(counts.models))
-        return (Group(counts.models, counts.models, counts),) if len(everybody) else ()
+    if (settings.prior and method != "elo") or _is_one(_wins_or_ties(counts, settings, method)):
+        return (Group(counts.models, counts.models, counts),)
     if method == "elo":
         members = met(counts)
     else:
@@ -120,6 +120,26 @@ def _homes(counts: Counts, members: list[NDArray[np.int64]]) -> NDArray[np.int64
 def _group(counts: Counts, models: NDArray[np.int64], rated: NDArray[np.int64]) -> Group:
     names = tuple(counts.models[k] for k in models)
     return Group(names, tuple(counts.models[k] for k in rated), counts_among(counts, models))
+
+
+def _wins_or_ties(counts: Counts, settings: Settings, method: str) -> NDArray[np.bool_]:
+    """Return (K, K) whether the row's model is joined to the column's, as the method sees it."""
+    if method == "elo":
+        return _battles(counts) > 0
+    return gather(counts, ties=settings.ties, both_bad=settings.both_bad).beats > 0
+
+
+def _is_one(joined: NDArray[np.bool_]) -> bool:
+    """Return whether chains lead from the first model to all others and back; far quicker than `reachable`."""
+    for ways in (joined, joined.T):
+        reached = np.zeros(len(ways), dtype=bool)
+        fresh = np.arange(min(len(ways), 1))
+        while len(fresh):
+            reached[fresh] = True
+            fresh = np.flatnonzero(ways[fresh].any(axis=0) & ~reached)
+        if not reached.all():
+            return False
+    return True
 
 
 def _battles(counts: Counts) -> NDArray[np.float64]:

@@ -79,6 +79,7 @@ class _Maker:
         settings = first_settings(self.groups, self.settings)
         board = elo_board(self.source.votes, self.source.counts, settings, self.created)
         board = with_groups(board, self.groups, self.source.votes, self.settings, self.board_of)
+        self.note_groups(board)
         if self.request.position is not False or self.request.fragility is not False:
             self.notes.append("position bias and fragility are known for Bradley-Terry, not for online Elo")
         return Report(board, self.source.counts, categories=self.categories())
@@ -132,9 +133,12 @@ class _Maker:
         if how := how_grouped(self.source.counts, self.settings, self.request.method):
             self.notes.append(how)
         if board.groups:
+            only = (
+                "" if self.request.method == "elo" else "; first place, voters, position bias and pairs are of group 1"
+            )
             self.notes.append(
                 f"{len(board.every)} groups of models have no chain of votes there and back between them, so ratings "
-                "and ranks of different groups cannot be compared; first place, position bias and pairs are of group 1"
+                f"and ranks of different groups cannot be compared{only}"
             )
 
     def categories(self) -> dict[str, Leaderboard]:

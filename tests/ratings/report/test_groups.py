@@ -95,7 +95,7 @@ def test_every_output_holds_every_group(method: str) -> None:
 def test_every_part_beside_the_board_knows_the_groups() -> None:
     report = report_of(MANY, Request(by="day"))
     assert [set(one.models) for one in (report.series, *report.other_series)] == [{"x", "y"}, {"a", "b", "c", "never"}]
-    assert any("first place, position bias and pairs are of group 1" in note for note in report.notes)
+    assert any("first place, voters, position bias and pairs are of group 1" in note for note in report.notes)
     assert "leads" not in Page(report_html(report)).words() or "in group 1 of 2" in Page(report_html(report)).words()
 
 

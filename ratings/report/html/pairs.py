@@ -15,6 +15,7 @@ from ratings.analysis.residuals import LARGE, PairTable, pairs_of
 from ratings.board.words import TIES
 from ratings.intervals.differences import Differences
 from ratings.report.html.elements import Part, join, number, paragraph, percent, plural, scrolling, section, signed, tag
+from ratings.report.names import cut_names
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT, POINTS_PER_TENFOLD
 
@@ -22,6 +23,8 @@ Floats = NDArray[np.float64]
 
 MOST_MODELS = 20
 """Most models in a matrix; beyond that its cells cannot be read and the page grows heavy."""
+
+_LONGEST_NAME = 18
 
 _FULL = 4.0
 """Standard errors at which a cell has its full colour."""
@@ -33,7 +36,8 @@ def pairs_section(report: Report) -> Part | None:
     if not pairs.battles.any():
         return None
     shown = len(pairs.models)
-    which = f" The first {shown} models." if shown < len(report.board.rows) else ""
+    which = " The models of group 1." if report.board.groups else ""
+    which += f" The first {shown} models." if shown < len(report.board.rows) else ""
     blocks = [_block("Observed", "percent of the votes that the model at the left took", _rates(pairs, pairs.observed))]
     if pairs.expected is not None and pairs.residual is not None:
         blocks.append(_block("Predicted", "percent that the fit expects", _rates(pairs, pairs.expected)))
@@ -138,11 +142,12 @@ def _battles(pairs: PairTable) -> Markup:
 def _matrix(pairs: PairTable, known: Floats, cell: Callable[[int, int], Markup]) -> Markup:
     """Return the table; a cell that is not known is empty."""
     numbers = range(len(pairs.models))
+    names = cut_names(pairs.models, _LONGEST_NAME)
 
     def rows() -> Iterator[Markup]:
         for i, name in enumerate(pairs.models):
             cells = (cell(i, j) if np.isfinite(known[i, j]) else tag("td") for j in numbers)
-            yield tag("tr", tag("th", tag("span", str(i + 1)), " ", name, title=name), *cells)
+            yield tag("tr", tag("th", tag("span", str(i + 1)), " ", names[i], title=name), *cells)
 
     head = tag("tr", tag("th"), *(tag("th", str(j + 1), title=pairs.models[j]) for j in numbers))
     return tag("table", tag("thead", head), tag("tbody", join(rows(), "\n")), class_="matrix")

@@ -5,6 +5,7 @@ from markupsafe import Markup
 from ratings.analysis.changes import Changes, Move
 from ratings.analysis.fragility import METHOD, Dropped, Fragility
 from ratings.analysis.influence import VoterInfluence
+from ratings.board.leaderboard import OTHER_GROUP
 from ratings.board.words import TIES
 from ratings.report.html.elements import (
     NONE,
@@ -174,8 +175,9 @@ def votes_section(report: Report) -> Part | None:
     board = report.board
     lines = [
         ("read", number(board.read)),
-        ("used", number(board.used)),
-        *((f"left out: {reason}", number(n)) for reason, n in board.left_out.items()),
+        ("used in group 1" if board.groups else "used", number(board.used)),
+        *((f"used in group {place}", number(one.used)) for place, one in enumerate(board.groups, 2)),
+        *((f"left out: {reason}", number(n)) for reason, n in board.left_out.items() if reason != OTHER_GROUP),
         ("simulated", "not known" if board.simulated is None else number(board.simulated)),
     ]
     unrated = [join([row.model, tag("small", row.status)]) for row in board.all_rows if row.rating is None]

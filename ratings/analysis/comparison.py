@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import NoVotesError, SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
+from ratings.fit.components import counts_beside
 from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, multiplier, sequence
 from ratings.intervals.sandwich import covariance, difference_variance
@@ -83,6 +84,8 @@ def compare(
     """
     if counts.used == 0:
         raise NoVotesError(f"no votes to compare by: read {counts.read}; collect some votes first")
+    _places(counts, first, second)
+    counts = counts_beside(counts, (first, second), both_bad=both_bad)
     known = _places(counts, first, second)
     result = fit(counts, both_bad=both_bad)
     i, j = (_place(result.rated, number, result.status[number], counts.models[number]) for number in known)

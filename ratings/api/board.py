@@ -38,8 +38,8 @@ class Board:
 
     @property
     def rows(self) -> tuple["BoardRow", ...]:
-        """Return one row per model: by rating, best first, then those without one by name."""
-        return self.leaderboard.rows
+        """Return one row per model, group by group: by rating, best first, then those without one by name."""
+        return self.leaderboard.all_rows
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,13 +51,16 @@ class Board:
         return self.leaderboard.to_frame()
 
     def win_chances(self) -> "pd.DataFrame":
-        """Return (R, R) the chance that the row's model wins against the column's in a battle that is decided."""
+        """Return (R, R) the chance that the row's model wins against the column's in a battle that is decided.
+
+        It is of the models of the first group, as no votes compare them with others.
+        """
         import numpy as np
         import pandas as pd
 
         from ratings.scale import POINTS_PER_TENFOLD
 
-        rated = {row.model: row.rating for row in self.rows if row.rating is not None}
+        rated = {row.model: row.rating for row in self.leaderboard.rows if row.rating is not None}
         points = np.array(list(rated.values()))
         chances = 1 / (1 + 10 ** ((points - points[:, None]) / POINTS_PER_TENFOLD))
         return pd.DataFrame(chances, index=list(rated), columns=list(rated))

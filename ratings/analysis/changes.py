@@ -23,6 +23,7 @@ import numpy as np
 
 from ratings.scale import quantile
 
+_NEEDED = {"model", "rating", "lower", "upper", "rank", "votes", "wins", "losses", "ties", "both_bad"}
 _COUNTS = ("votes", "wins", "losses", "ties", "both_bad")
 
 
@@ -191,8 +192,16 @@ def _group_caveat(mates: Mapping[tuple[int, int], list[str]]) -> list[str]:
 
 def _rows(board: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the rows of all groups of models by name, each with its group; an earlier version did not write it."""
-    boards = (board, *board.get("components", ()))
-    return {row["model"]: {**row, "group": place} for place, one in enumerate(boards, 1) for row in one["rows"]}
+    others = board.get("components")
+    boards = [board["rows"]]
+    if isinstance(others, list):
+        boards += [one["rows"] for one in others if isinstance(one, Mapping) and isinstance(one.get("rows"), list)]
+    return {
+        row["model"]: {**row, "group": place}
+        for place, rows in enumerate(boards, 1)
+        for row in rows
+        if isinstance(row, Mapping) and row.keys() >= _NEEDED
+    }
 
 
 def _group(row: Mapping[str, Any]) -> int:

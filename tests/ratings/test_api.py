@@ -22,6 +22,7 @@ import ratings
 from ratings import cli, compare, compute
 from ratings.analysis import next_battle
 from ratings.outcomes import Outcome
+from ratings.votes.markdown import FEATURES
 from tests.paths import ROOT
 
 PAGE = ROOT / "docs" / "python.md"
@@ -319,3 +320,13 @@ def test_next_battles_before_the_first_vote_are_drawn_alike() -> None:
         ratings.next_battles([], newcomers=["a"])
     with pytest.raises(ratings.SettingsError, match="exploration"):
         ratings.next_battles(ROWS, exploration=2)
+
+
+def test_style_takes_all_features_or_some_and_a_title_stands_over_the_page(full_ledger: Path) -> None:
+    for chosen, names in ((True, FEATURES), ("length,lists", ("length", "lists")), (["lists"], ("lists",))):
+        fitted = ratings.rate(full_ledger, style=chosen).report.style
+        assert fitted is not None
+        assert fitted.names == names
+    with pytest.raises(ratings.SettingsError, match="'italics'; choose some of length"):
+        ratings.rate(full_ledger, style=["italics"])
+    assert "<title>Our board</title>" in ratings.rate(full_ledger, title="Our board").to_html()

@@ -231,6 +231,7 @@ def shuffles_section(report: Report) -> Part | None:
         Dot(name, mean, low, high, f"{name}: {mean:.0f}, from {low:.0f} to {high:.0f}; sd {sd:.1f}")
         for name, mean, low, high, sd in known
     ]
+    apart = " Models of different groups cannot be compared." if report.board.groups else ""
     widest = max(known, key=lambda line: line[3] - line[2])
     return section(
         "shuffles",
@@ -238,7 +239,7 @@ def shuffles_section(report: Report) -> Part | None:
         paragraph(
             f"Online Elo over {number(found.shuffles)} random orders of the same votes: the mean, and from the lowest "
             f"to the highest. {widest[0]} moved most, by {widest[3] - widest[2]:.0f} points. This is no interval: it "
-            "shows only what the order does."
+            f"shows only what the order does.{apart}"
         ),
         figure(dots_figure(dots, "Elo over shuffled orders"), "shuffles-figure"),
     )

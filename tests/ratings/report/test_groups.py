@@ -133,3 +133,9 @@ def test_a_ledger_with_some_simulated_votes_does_not_guess_whose_they_are() -> N
     some = build(type(counts)(**{**vars(counts), "simulated": 5}), "bradley-terry", now=NOW)
     assert some.groups[0].simulated is None
     assert build(counts, "bradley-terry", now=NOW).groups[0].simulated == 0
+
+
+@pytest.mark.parametrize("odd", [None, 3, [None], [{"rows": None}], [{"rows": [None, {"model": "a"}]}]])
+def test_groups_of_an_odd_earlier_board_are_passed_over(odd: object) -> None:
+    now = report_of(MANY).board.to_json_dict()
+    assert {move.model for move in compare_boards({**now, "components": odd}, now).moves} >= {"x", "y"}

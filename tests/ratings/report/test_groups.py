@@ -139,3 +139,21 @@ def test_a_ledger_with_some_simulated_votes_does_not_guess_whose_they_are() -> N
 def test_groups_of_an_odd_earlier_board_are_passed_over(odd: object) -> None:
     now = report_of(MANY).board.to_json_dict()
     assert {move.model for move in compare_boards({**now, "components": odd}, now).moves} >= {"x", "y"}
+
+
+def test_a_group_keeps_its_models_however_often_they_lost_to_another() -> None:
+    votes = votes_of(("x", "y", 20, 15), ("x", "p", 30, 0), ("p", "q", 2, 2))
+    first, second = report_of(votes).board.every
+    assert {row.model for row in first.rows} == {"x", "y"}
+    assert {row.model for row in second.rows if row.rating is not None} == {"p", "q"}
+    assert first.left_out == {"battle with an unrated model": 30, "battle within another group": 4}
+
+
+def test_a_model_that_changed_its_group_alone_is_measured_against_nobody() -> None:
+    before = report_of(votes_of(("x", "y", 20, 15), ("a", "b", 3, 2), ("b", "c", 2, 2))).board.to_json_dict()
+    for row in before["rows"]:
+        row["rating"] += 7.0
+    after = report_of(votes_of(("x", "y", 20, 15), ("a", "b", 3, 2), ("c", "x", 2, 2))).board.to_json_dict()
+    moved = {move.model: move.moved for move in compare_boards(before, after).moves}
+    assert moved["c"] is None
+    assert moved["a"] is not None

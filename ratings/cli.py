@@ -40,6 +40,9 @@ exit status:
   70, 130  a fault of this program (ARENA_TRACEBACK=1 shows where), or Ctrl-C
 """
 
+CONFIDENCE = 0.95
+"""Unless told otherwise."""
+
 Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
@@ -111,6 +114,7 @@ def _add_files(made: argparse.ArgumentParser) -> None:
         help="keep a snapshot in a folder of its own under DIR, with DIR/latest and DIR/leaderboard.{json,csv,html} "
         "leading to it, and report what changed since the one before",
     )
+    group.add_argument("--title", metavar="TEXT", help="with --out: what stands over the page (default Leaderboard)")
     group.add_argument("--png", action="store_true", help="with --out: also leaderboard.png")
     group.add_argument("--list-left-out", action="store_true", help="print each row that could not be used, and why")
 
@@ -120,9 +124,8 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--method",
         choices=get_args(Method),
-        default="bradley-terry",
         help="strengths by Bradley-Terry; by Davidson's model, the same as --ties davidson; or online Elo, "
-        "which depends on the order of the votes and has no intervals (default %(default)s)",
+        "which depends on the order of the votes and has no intervals (default bradley-terry)",
     )
     group.add_argument(
         "--ties",
@@ -137,8 +140,7 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--both-bad",
         choices=get_args(BothBad),
-        default="tie",
-        help='"both are bad" is a tie, not counted, or a loss of both to an average model (default %(default)s)',
+        help='"both are bad" is a tie, not counted, or a loss of both to an average model (default tie)',
     )
     group.add_argument(
         "--prior",
@@ -172,11 +174,10 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--confidence",
         type=float,
-        default=0.95,
         metavar="SHARE",
-        help="of each interval on its own, and of all rank intervals together (default %(default)s)",
+        help=f"of each interval on its own, and of all rank intervals together (default {CONFIDENCE})",
     )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default %(default)s)")
+    group.add_argument("--seed", type=int, metavar="N", help="of all that is drawn (default 0)")
 
 
 def _add_parts(made: argparse.ArgumentParser) -> None:
@@ -189,7 +190,14 @@ def _add_parts(made: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="models.yaml, for the gain of each step of training and each tag",
     )
-    group.add_argument("--style", action="store_true", help="the board with length and Markdown held equal")
+    group.add_argument(
+        "--style",
+        nargs="?",
+        const="all",
+        metavar="FEATURES",
+        help="the board with the looks of the replies held equal: length, headers, bold and lists, or some of them, "
+        "such as length,lists",
+    )
     group.add_argument(
         "--position",
         action=argparse.BooleanOptionalAction,
@@ -213,27 +221,28 @@ def read_request(options: argparse.Namespace) -> "Request":
     from ratings.board.settings import Settings
     from ratings.fit.prior import Prior
     from ratings.report.request import Request
+    from ratings.votes.markdown import features_named
 
     settings = Settings(
         ties=options.ties or "half",
-        both_bad=options.both_bad,
+        both_bad=options.both_bad or "tie",
         prior=None if options.prior is None else Prior(options.prior),
         interval=options.interval or "auto",
         cluster=options.cluster or "voter",
-        confidence=options.confidence,
+        confidence=CONFIDENCE if options.confidence is None else options.confidence,
         anchor=None if options.anchor is None else _anchor(options.anchor),
         which=read_which(options),
-        seed=options.seed,
+        seed=options.seed or 0,
     )
     return Request(
-        method=options.method,
+        method=options.method or "bradley-terry",
         settings=settings,
         choose=options.choose,
         weights=options.weights,
         categories=tuple(options.category),
         by=options.by,
         lineage=read_lineage(options.models) if options.models else None,
-        style=options.style,
+        style=() if options.style is None else features_named(options.style.split(",")),
         position=options.position,
         fragility=options.fragility,
         voters=options.voters,

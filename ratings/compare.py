@@ -13,12 +13,12 @@ from common.words import plural
 from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Comparison, compare
 from ratings.choices import Cluster
 from ratings.cli import add_cluster, add_source
+from ratings.contradictions import check_naming
 from ratings.errors import RatingsError
 from ratings.files.naming import read_naming
 from ratings.intervals.confidence_sequence import FEWEST_VOTERS, HORIZON
 from ratings.outcomes import BothBad
-from ratings.report.chosen import read_chosen
-from ratings.report.sources import comparison_needs, read_file_source, read_ledger_source
+from ratings.report.sources import comparison_needs, read_chosen, read_file_source, read_ledger_source
 from ratings.scale import POINTS_PER_NAT
 from ratings.which import add_which, read_which
 from ratings.wording import printable
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> list[str]:
+    check_naming(options)
     cluster: Cluster = options.cluster or "voter"
     needs, which = comparison_needs(cluster), read_which(options)
     if options.votes:

@@ -86,11 +86,11 @@ def test_every_package_says_in_a_sentence_or_two_what_it_holds() -> None:
 # Modules without a test file of their own name, and where what they do is tested.
 TESTED_IN = {
     "common/options.py": "tests/arena/server/test_options.py",
-    "ratings/report/chosen.py": "tests/ratings/votes/test_which.py",
     "ratings/which.py": "tests/ratings/votes/test_which.py",
     "arena/backends/base.py": "tests/arena/backends/test_local.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",
+    "arena/ui/interval_plot.py": "tests/arena/ui/test_leaderboard_tab.py",
     "arena/ui/page.py": "tests/arena/server/test_gate.py",
     "arena/ui/theme.py": "tests/arena/ui/test_accessibility.py",
     "ratings/analysis/influence.py": "tests/ratings/analysis/test_fragility.py",
@@ -100,6 +100,7 @@ TESTED_IN = {
     "ratings/api/pairs.py": "tests/ratings/test_api.py",
     "ratings/api/vote_set.py": "tests/ratings/test_api.py",
     "ratings/board/estimate.py": "tests/ratings/board/test_leaderboard.py",
+    "ratings/board/groups.py": "tests/ratings/report/test_groups.py",
     "ratings/board/settings.py": "tests/ratings/test_compute_refusals.py",
     "ratings/board/spreads.py": "tests/ratings/board/test_grouped.py",
     "ratings/board/words.py": "tests/ratings/report/test_snapshots.py",
@@ -118,12 +119,15 @@ TESTED_IN = {
         f"ratings/report/html/{name}.py": "tests/ratings/report/html/test_sections.py"
         for name in ("boards", "effects", "headline", "pairs", "robustness")
     },
+    "ratings/report/html/axes.py": "tests/ratings/report/html/test_plots.py",
     "ratings/report/html/elements.py": "tests/ratings/report/html/test_page.py",
     "ratings/report/html/plot_series.py": "tests/ratings/report/html/test_plots.py",
     **{
         f"ratings/report/{name}.py": "tests/ratings/report/test_build.py"
-        for name in ("json", "parts", "report", "request", "text")
+        for name in ("json", "parts", "report", "request", "text", "tie_parameter")
     },
+    "ratings/report/names.py": "tests/ratings/report/html/test_plots.py",
+    "ratings/report/provenance.py": "tests/ratings/report/html/test_page.py",
     "ratings/report/publish.py": "tests/ratings/test_compute.py",
     "ratings/scale.py": "tests/ratings/test_compute.py",
     "ratings/votes/clusters.py": "tests/ratings/intervals/test_grouping.py",

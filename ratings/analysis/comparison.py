@@ -29,9 +29,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ratings.board.groups import votes_among
 from ratings.choices import Cluster
 from ratings.errors import NoVotesError, SettingsError
 from ratings.fit.bradley_terry import BradleyTerryFit, fit, win_probability
+from ratings.fit.components import counts_beside
 from ratings.fit.newton import pseudo_inverse
 from ratings.intervals.cluster_sums import cluster_sums
 from ratings.intervals.confidence_sequence import FEWEST_VOTERS, HORIZON, is_early, sequence
@@ -107,7 +109,11 @@ def compare(
     """
     if counts.used == 0:
         raise NoVotesError(f"no votes to compare by: read {counts.read}; collect some votes first")
+    _places(counts, first, second)
+    counts = counts_beside(counts, (first, second), both_bad=both_bad)
     known = _places(counts, first, second)
+    if votes is not None and votes.models != counts.models:
+        votes = votes_among(votes, counts.models)
     grouping = group(votes, cluster, sizes=voters, are_simulated=counts.simulated >= counts.used)
     result = fit(counts, both_bad=both_bad)
     i, j = (_place(result.rated, number, result.status[number], counts.models[number]) for number in known)

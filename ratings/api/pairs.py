@@ -140,7 +140,7 @@ def next_battles(
 
 
 def _chosen(votes: AnyVotes, needs: "Needs", which: dict[str, Any]) -> "Source":
-    from ratings.report.chosen import read_chosen
+    from ratings.report.sources import read_chosen
     from ratings.which import NAMES, which_of
 
     if unknown := sorted(which.keys() - set(NAMES)):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ratings.files.naming import Naming
+    from ratings.report.provenance import Provenance
     from ratings.report.sources import Needs, Source
     from ratings.votes.counts import Counts
     from ratings.votes.votes import Votes
@@ -39,6 +40,16 @@ class VoteSet:
     """The file, "frame" or "rows"."""
     source: Callable[["Needs"], "Source"]
     """Returns the votes in as much detail as a report needs."""
+
+    @property
+    def provenance(self) -> "Provenance":
+        """Return where the votes came from, with the file that can be hashed."""
+        from ratings.report.provenance import Provenance, source_of
+
+        path = Path(self.origin)
+        if _is_ledger(path):
+            return Provenance(f"the ledger {path}")
+        return source_of([path]) if path.is_file() else Provenance(self.origin)
 
     @property
     def counts(self) -> "Counts":

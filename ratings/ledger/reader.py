@@ -11,9 +11,10 @@ looked at where they are there.
 
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -179,12 +180,29 @@ def _read_rows(
         outcome=np.where(outcome == MISSING, NO_OUTCOME, outcome).astype(np.int8),
         is_simulated=codes & SIMULATED > 0,
         voter=found.get("visitor"),
+        voter_ids=ShortHashes(keys_of(voters)),
         probability=found.get("probability"),
         time=found.get("created"),
         category=found.get("category"),
         categories=(*((() if is_blank(name) else (name,)) for name in keys_of(categories)), ()),
     )
     return rows, rowid
+
+
+class ShortHashes(Sequence[str]):
+    """The names of a ledger's visitors in reports: the start of the SHA-256 of each id, which itself is private."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        """Take the ids in order."""
+        self._ids = ids
+
+    def __len__(self) -> int:
+        """Return how many visitors there are."""
+        return len(self._ids)
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return the name of one, ten hexadecimal digits."""
+        return sha256(str(self._ids[place]).encode()).hexdigest()[:10]
 
 
 class _Beside(NamedTuple):

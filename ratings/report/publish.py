@@ -58,7 +58,7 @@ def publish(report: Report, root: Path, *, now: datetime, png: bool = False) -> 
     files: dict[str, str | bytes] = {
         "leaderboard.json": to_json(report),
         "leaderboard.csv": to_csv(report.board),
-        "leaderboard.html": report_html(report),
+        "leaderboard.html": report_html(report, beside=NAMES[:2]),
     }
     if png:
         files["leaderboard.png"] = _picture(report)

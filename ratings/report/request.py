@@ -24,7 +24,8 @@ class Request:
     """Names, or EVERY_CATEGORY."""
     by: Period | None = None
     lineage: Lineage | None = None
-    style: bool = False
+    style: tuple[str, ...] = ()
+    """The features of replies that are held equal."""
     position: bool | None = None
     """Reported unless False; True also puts it beside the style."""
     fragility: bool | None = None
@@ -46,6 +47,6 @@ class Request:
             categories=bool(self.categories),
             voters=groups and settings.cluster == "voter",
             prompts=(is_clustered or groups) and settings.cluster == "prompt",
-            styles=self.style,
+            styles=bool(self.style),
             times=self.by is not None,
         )

@@ -47,7 +47,9 @@ LINEAGE = Lineage(
     stages={"base": "base", "sft": "sft", "rlhf": "rlhf", "rlhf-int8": "rlhf"},
     tags={"rlhf-int8": ("int8",)},
 )
-FULL = Request(categories=("all",), by="day", lineage=LINEAGE, style=True, position=True, voters=True, elo_shuffles=3)
+FULL = Request(
+    categories=("all",), by="day", lineage=LINEAGE, style=FEATURES, position=True, voters=True, elo_shuffles=3
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def test_parts_are_what_their_modules_say(source: Source, full: Report) -> None:
     assert votes.voter is not None
     result = fit(counts)
     assert full.fragility == fragility(result)
-    assert full.voters == influential_voters(result, votes, votes.voter)
+    assert full.voters == influential_voters(result, votes, votes.voter, ids=votes.voter_ids)
     direct = attribute(
         counts.models,
         result.strengths,
@@ -201,7 +203,7 @@ def test_bootstrap_agrees_with_the_sandwich_and_repeats_itself(source: Source) -
 
 @pytest.mark.parametrize("interval", ["sandwich", "clustered", "bootstrap", "sequence"])
 def test_anchor_moves_the_whole_report_by_one_number(source: Source, interval: str) -> None:
-    request = Request(categories=("all",), by="week", lineage=LINEAGE, style=True)
+    request = Request(categories=("all",), by="week", lineage=LINEAGE, style=FEATURES)
     plain, anchored = (
         report_of(source, request, interval=interval, anchor=anchor) for anchor in (None, ("base", 800.0))
     )
@@ -239,11 +241,11 @@ def test_sequence_orders_only_what_its_joint_differences_order(source: Source) -
 def test_models_that_no_votes_join_get_a_board_of_their_own() -> None:
     apart = of_votes(*duel("a", "b", 9, 4), *duel("b", "c", 6, 5), *duel("x", "y", 8, 2))
     report = report_of(apart, anchor=("a", 0.0))
-    (board,) = report.components
+    (board,) = report.board.groups
     assert numbers(board) == numbers(build(count(collect(duel("x", "y", 8, 2))), "bradley-terry", now=NOW))
     assert {row.model for row in report.board.rows if row.rating is not None} == {"a", "b", "c"}
-    assert report_of(apart, prior=pipeline_prior()).components == ()
-    assert report_of(apart, ties="davidson").components == ()  # without a tie it rates nobody
+    assert report_of(apart, prior=pipeline_prior()).board.groups == ()
+    assert report_of(apart, ties="davidson").board.groups == ()  # without a tie it rates nobody
 
 
 def pipeline_prior() -> Any:
@@ -254,7 +256,7 @@ def pipeline_prior() -> Any:
 
 def test_votes_that_cannot_tell_a_part_make_a_note_of_it() -> None:
     bare = of_votes(*duel("a", "b", 9, 4), *duel("b", "a", 3, 3))
-    request = Request(by="day", voters=True, style=True, categories=("all",), lineage=LINEAGE)
+    request = Request(by="day", voters=True, style=FEATURES, categories=("all",), lineage=LINEAGE)
     report = report_of(replace(bare, no_styles="no replies here"), request)
     for said in (
         "by day: no vote records when",
@@ -315,10 +317,11 @@ def test_nothing_to_rate_is_an_error() -> None:
 
 def test_json_is_strict_and_opens_with_the_keys_of_the_board(full: Report) -> None:
     told = json.loads(to_json(full), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    assert list(told)[:5] == ["created", "method", "settings", "votes", "rows"]
-    assert {key: told[key] for key in list(told)[:5]} == json.loads(json.dumps(full.board.to_json_dict()))
-    added = ["differences", "ties", "components", "categories", "position", "style", "series", "attribution"]
-    assert list(told)[5:] == [*added, "elo_shuffles", "fragility", "voters", "changes", "notes"]
+    assert list(told)[:6] == ["created", "method", "settings", "votes", "rows", "components"]
+    assert {key: told[key] for key in list(told)[:6]} == json.loads(json.dumps(full.board.to_json_dict()))
+    added = ["differences", "ties", "tie_parameter", "categories", "position", "style", "series", "other_series"]
+    later = ["attribution", "elo_shuffles", "fragility", "voters", "changes", "notes", "title", "source"]
+    assert list(told)[6:] == [*added, *later]
     assert told["attribution"]["gains"][0]["name"] == "base -> sft"
     assert told["categories"]["facts"]["votes"]["used"] == 196
     early = json.loads(to_json(report_of(of_votes(*duel("a", "b", 5, 3)), interval="sequence")))

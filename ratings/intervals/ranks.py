@@ -22,6 +22,8 @@ than it and above all that it was found better than. One-sided tests of ordered 
 they guard against wrong directions too.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -187,7 +189,8 @@ def _largest(
     size, n = drawn.shape
     largest = np.zeros(n, dtype=np.float32)
     columns = max(1, _BLOCK_BYTES // (4 * max(size, 1)))
-    for start in range(0, n, columns):
+
+    def fill(start: int) -> None:
         block = np.ascontiguousarray(drawn[:, start : start + columns])
         top = largest[start : start + columns]
         space = np.empty_like(block)
@@ -201,4 +204,12 @@ def _largest(
                 np.abs(ahead, out=ahead, where=forth & back)
                 np.negative(ahead, out=ahead, where=back & ~forth)
             np.maximum(top, ahead.max(axis=0), out=top)
+
+    starts = range(0, n, columns)
+    if size > _MANY:  # numpy lets go of the interpreter while it computes
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, starts))
+    else:
+        for start in starts:
+            fill(start)
     return largest

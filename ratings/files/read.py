@@ -218,8 +218,9 @@ def _present(details: frozenset[str], **columns: str | None) -> dict[str, str]:
 
 def _repeats(files: Sequence[Opened], votes: Votes) -> list[str]:
     """Return a note where the same votes seem to have been given twice."""
-    contents = [(file.path.stat().st_size, _digest(file.path)) for file in files] if len(files) > 1 else []
-    twice = [file.name for i, file in enumerate(files) if contents and contents[i] in contents[:i]]
+    sizes = [file.path.stat().st_size for file in files]
+    digests = {i: _digest(files[i].path) for i, size in enumerate(sizes) if sizes.count(size) > 1}
+    twice = [files[i].name for i in digests if digests[i] in [digests[k] for k in digests if k < i]]
     if twice:
         return [f"{twice[0]} has the same content as a file before it: its votes count twice where they have no ids"]
     half, odd = divmod(votes.used, 2)

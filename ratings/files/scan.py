@@ -47,6 +47,8 @@ HUGE = 1 << 24
 
 NONE, ROUNDED = -1, -2
 
+_FIRST_BITS = 17
+
 PARQUET, CSV, JSON_LINES, JSON_ARRAY = "Parquet", "CSV", "JSON Lines", "JSON"
 
 
@@ -301,9 +303,21 @@ def _code_type(rows: list[tuple[Any, ...]]) -> type[np.uint16] | type[np.int32]:
 
 
 def _codes(numbers: NDArray[np.int64], rows: list[tuple[Any, ...]]) -> NDArray[Any]:
-    """Return the place of each number among those that the rows begin with."""
+    """Return the place of each number among those that the rows begin with; all are there.
+
+    The numbers are evenly spread hashes, so their first bits tell the place but for a few steps.
+    """
     known = np.array([row[0] for row in rows], dtype=np.int64)
-    return np.searchsorted(known, numbers).astype(_code_type(rows))
+    shift = 63 - _FIRST_BITS
+    opening = np.searchsorted(known, np.arange(2**_FIRST_BITS) << shift).astype(np.int32)
+    codes = np.empty(len(numbers), dtype=_code_type(rows))
+    for start in range(0, len(numbers), CHUNK):
+        part = numbers[start : start + CHUNK]
+        place = opening[part >> shift]
+        while (is_before := known[place] < part).any():
+            place += is_before
+        codes[start : start + CHUNK] = place
+    return codes
 
 
 def _single(column: Coded | None) -> Coded | None:
@@ -346,13 +360,15 @@ def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int
     found: list[NDArray[np.int64]] = []
     size = 0
     parts = np.concatenate([(values[i : i + CHUNK] & 15).astype(np.uint8) for i in range(0, len(values), CHUNK)])
+    import pyarrow  # type: ignore[import-untyped]
+
     for last in range(16):
         mine = np.flatnonzero(parts == last)
         mine = mine[values[mine] >= 0]
-        distinct, place = np.unique(values[mine], return_inverse=True)
-        codes[mine] = size + place
-        found.append(distinct)
-        size += len(distinct)
+        encoded = pyarrow.array(values[mine]).dictionary_encode()
+        codes[mine] = encoded.indices.to_numpy(zero_copy_only=False) + size
+        found.append(encoded.dictionary.to_numpy(zero_copy_only=False))
+        size += len(found[-1])
     return codes, np.concatenate(found)
 
 

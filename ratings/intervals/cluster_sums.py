@@ -29,7 +29,7 @@ SURELY_MANY = 50.0
 PART = 250_000
 """Votes whose scores are worked out at a time, or MOST_PARTS-th of all where those are more."""
 
-MOST_PARTS = 64
+MOST_PARTS = 48
 """Each part costs one look at the clusters of all votes."""
 
 _DENSE = 8  # cells of a dense G for each vote: with more of them most would be zero

@@ -172,8 +172,8 @@ def select(rows: RawVotes, where: Callable[[int], str] | None = None) -> Votes:
         usable = np.flatnonzero((why < 0) & (rows.battle >= 0))
         kept = np.unique(rows.battle[usable], return_index=True)[1]
         why[np.delete(usable, kept)] = first + 3
-    counted = np.bincount(why + 1, minlength=len(reasons) + 1)[1:]
-    use = None if not counted.any() else why < 0
+    use = None if (why < 0).all() else why < 0
+    counted = np.array([0 if use is None else np.count_nonzero(why == number) for number in range(len(reasons))])
     index = {name: number for number, name in enumerate(rows.names) if name is not None and not is_blank(name)}
     models, place = sort_models(index, len(rows.names))
     place = place.astype(rows.a.dtype)

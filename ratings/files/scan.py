@@ -33,7 +33,7 @@ BATCH = 1 << 20
 MEMORY = "80MB"
 """What DuckDB may use of memory; beyond it, it writes to a temporary folder."""
 
-MORE_MEMORY = "448MB"
+MORE_MEMORY = "320MB"
 """The same for huge files, JSON, and queries that failed for want of it."""
 
 BUFFER = 1 << 21

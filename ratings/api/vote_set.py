@@ -107,7 +107,7 @@ def read_votes(
 def _read_path(path: Path, naming: "Naming") -> VoteSet:
     from ratings.report.sources import Needs, read_file_source, read_ledger_source
 
-    if _is_ledger(path):
+    if is_ledger(path):
         read_ledger_source(path, Needs())  # what is wrong with it is reported now
         return VoteSet(str(path), partial(read_ledger_source, path))
     held = read_file_source(path, Needs(), naming).votes
@@ -121,7 +121,8 @@ def _read_path(path: Path, naming: "Naming") -> VoteSet:
     return VoteSet(str(path), source)
 
 
-def _is_ledger(path: Path) -> bool:
+def is_ledger(path: Path) -> bool:
+    """Return whether a file is a ledger of the arena's kind, a SQLite database."""
     try:
         with path.open("rb") as file:
             return file.read(15) == b"SQLite format 3"

@@ -179,7 +179,8 @@ def test_one_file_is_split_by_its_prompts(tmp_path: Path, kind: str) -> None:
     found = read_pairs(path)
     asked = [{row["prompt"][0]["content"] for row in part} for part in (found.train, found.test)]
     assert len(found.train) + len(found.test) == 80
-    assert asked[0] and asked[1] and not asked[0] & asked[1]
+    assert all(asked)
+    assert not asked[0] & asked[1]
     assert found.files == [path]
 
 

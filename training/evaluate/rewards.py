@@ -33,7 +33,14 @@ def score_conversations(
     scores = [0.0] * len(texts)
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
-        inputs = tokenizer([texts[i] for i in batch], return_tensors="pt", padding=True, padding_side="right")
+        inputs = tokenizer(
+            [texts[i] for i in batch],
+            return_tensors="pt",
+            padding=True,
+            padding_side="right",
+            add_special_tokens=False,
+            return_token_type_ids=False,
+        )
         for i, score in zip(batch, model(**inputs.to(model.device)).logits[:, 0].float().tolist(), strict=True):
             scores[i] = score
     return scores
@@ -44,7 +51,7 @@ def fits_context(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", cont
     texts = [
         tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False) for side in ("chosen", "rejected")
     ]
-    return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])
+    return all(len(ids) <= context for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
 
 
 def score_gaps(

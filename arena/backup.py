@@ -18,9 +18,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from arena.ledger.claim import Claim, ClaimError
-from arena.server.options import Parser
 from arena.server.stopping import Stopping
+from common.options import Parser
 from common.words import plural
+from ratings.ledger.access import columns_of
+from ratings.ledger.kept_counts import disagreement, recount
 
 PAGES = 2000  # copied between two updates of the progress bar
 BESIDE = ("-wal", "-shm")  # SQLite's files beside a ledger in use; -journal belongs to other modes
@@ -97,7 +99,7 @@ def _copied(source: Path, target: Path, stopping: Stopping, *, like: Path) -> It
                 # SQLite calls this now and then; a true value interrupts it.
                 written.set_progress_handler(lambda: stopping.times, 10_000)
                 _copy(source, written, stopping)
-                counts = _check(source, written)
+                counts = _check(source, written) + _mend(written)
             _own(copy, like)
             yield copy, counts
             _sync(target.parent)
@@ -140,6 +142,18 @@ def _check(source: Path, written: sqlite3.Connection) -> str:
         aside = 0
     counted = f"{plural(battles, 'battle')}, {plural(votes, 'vote')}"
     return counted + (f", {plural(aside, 'vote')} set aside" if aside else "")
+
+
+def _mend(written: sqlite3.Connection) -> str:
+    """Make the counts of the copy those of its votes, and return what to say of it."""
+    if not columns_of(written, "vote_counts"):  # a ledger of an older version
+        return ""
+    written.execute("BEGIN")
+    problem = disagreement(written, is_full=True)
+    if problem:
+        recount(written)
+    written.execute("COMMIT")
+    return f"; the counts it keeps {problem}: in the copy they are made anew from its votes" if problem else ""
 
 
 def _require_ledger(path: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from arena.battle import VOTED_BEFORE, VOTER_LEFT_OUT
 from arena.ledger.rows import has_voted_on, now
 from arena.ledger.store import Store, StoreError
+from common.edge import run_command
+from common.options import Parser
 from common.words import plural
 from ratings.outcomes import OUTCOMES
 
@@ -109,17 +111,15 @@ def _take_back(ledger: sqlite3.Connection, voter: str, battle_id: str, prompt: s
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
-    try:
-        if not options.db.is_file():
-            raise VoterError(f"{options.db}: no such ledger: pass --db FILE")
-        Store(options.db).close()  # refuses other files, and updates an older ledger
-        with closing(sqlite3.connect(options.db, isolation_level=None, timeout=10)) as ledger:
-            print(_run(ledger, options))
-    except (VoterError, StoreError, sqlite3.Error) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(lambda: [_run_on(_parser().parse_args(argv))], (VoterError, StoreError, sqlite3.Error))
+
+
+def _run_on(options: argparse.Namespace) -> str:
+    if not options.db.is_file():
+        raise VoterError(f"{options.db}: no such ledger: pass --db FILE")
+    Store(options.db).close()  # refuses other files, and updates an older ledger
+    with closing(sqlite3.connect(options.db, isolation_level=None, timeout=10)) as ledger:
+        return _run(ledger, options)
 
 
 def _run(ledger: sqlite3.Connection, options: argparse.Namespace) -> str:
@@ -148,8 +148,8 @@ def _table(voters: list[Voter]) -> str:
     return "\n".join(lines) if voters else "nobody has voted yet"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m arena.voters", description="Who votes, and whose votes count.")
+def _parser() -> Parser:
+    parser = Parser(prog="python -m arena.voters", description="Who votes, and whose votes count.")
     parser.add_argument("--db", type=Path, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="all voters and their votes")

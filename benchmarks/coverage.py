@@ -13,7 +13,7 @@ rarest is shown about a fifth as often as the most common. The worlds are
                average, some ten times as many; the truth is the fit to the average over all voters
 
 Finished cells are kept in the --resume file, one JSON line each, and not run again. The table goes to
-docs/coverage.md.
+docs/coverage.md, and behind it the section of tastes.py, which --only tastes writes anew by itself.
 """
 
 import argparse
@@ -27,10 +27,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.tastes import HEADING, TASTE_CELLS, TasteCell, TasteResult, run_taste_cell, taste_section
 from common.files import write_files
 from ratings.fit.bradley_terry import BradleyTerryFit, fit
 from ratings.fit.davidson import fit_davidson
@@ -288,27 +290,47 @@ def run_cell(cell: Cell, repetitions: int, seed: int) -> Result:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the cells that are not finished yet and write the table."""
-    from tqdm import tqdm
-
     options = _parser().parse_args(argv)
-    finished = dict(_finished(options.resume, options.repetitions, options.seed)) if options.resume else {}
-    missing = [cell for cell in CELLS if cell not in finished]
-    bar = tqdm(total=len(CELLS), initial=len(CELLS) - len(missing), unit="cell")
-    for cell, result, seconds in _run(missing, options):
-        finished[cell] = result
-        if options.resume:
-            line = {"cell": asdict(cell), "repetitions": options.repetitions, "seed": options.seed}
-            _remember(options.resume, line | {"result": asdict(result), "seconds": round(seconds, 1)})
-        bar.set_postfix_str(f"{cell.method}, {cell.world}, {cell.votes}: {result.average:.3f}")
-        bar.update()
-    bar.close()
-    text = table(finished, options.repetitions, options.seed, datetime.now(UTC))
+    tastes = _run(TASTE_CELLS, options)
+    if options.only == "tastes":
+        text = with_section(options.out.read_text(encoding="utf-8"), tastes, options.repetitions, options.seed)
+    else:
+        text = table(_run(CELLS, options), options.repetitions, options.seed, datetime.now(UTC))
+        text = with_section(text, tastes, options.repetitions, options.seed)
     for path in write_files(options.out.parent, {options.out.name: text}):
         print(f"wrote {path}")
     return 0
 
 
-def _run(cells: list[Cell], options: argparse.Namespace) -> Iterator[tuple[Cell, Result, float]]:
+def with_section(page: str, tastes: dict[TasteCell, TasteResult], repetitions: int, seed: int) -> str:
+    """Return the page with the section on tastes at its end, in the place of an earlier one."""
+    before = page.partition(HEADING)[0].rstrip()
+    by = f"By `python -m benchmarks.coverage --only tastes --repetitions {repetitions} --seed {seed}`."
+    return "\n".join([before, "", *taste_section(tastes), by, ""])
+
+
+AnyCell = TypeVar("AnyCell", Cell, TasteCell)
+
+
+def _run(cells: Sequence[AnyCell], options: argparse.Namespace) -> dict[AnyCell, Any]:
+    """Return the results of all cells, those of an earlier run included, and remember each that is finished."""
+    from tqdm import tqdm
+
+    finished = dict(_finished(options.resume, options.repetitions, options.seed)) if options.resume else {}
+    found = {cell: finished[cell] for cell in cells if cell in finished}
+    missing = [cell for cell in cells if cell not in found]
+    with tqdm(total=len(cells), initial=len(found), unit="cell") as bar:
+        for cell, result, seconds in _measured(missing, options):
+            found[cell] = result
+            if options.resume:
+                line = {"cell": asdict(cell), "repetitions": options.repetitions, "seed": options.seed}
+                _remember(options.resume, line | {"result": asdict(result), "seconds": round(seconds, 1)})
+            bar.set_postfix_str(f"{cell}")
+            bar.update()
+    return found
+
+
+def _measured(cells: list[AnyCell], options: argparse.Namespace) -> Iterator[tuple[AnyCell, Any, float]]:
     measure = partial(_timed, repetitions=options.repetitions, seed=options.seed)
     if options.processes == 1:
         yield from map(measure, cells)
@@ -317,13 +339,14 @@ def _run(cells: list[Cell], options: argparse.Namespace) -> Iterator[tuple[Cell,
         yield from pool.map(measure, cells)
 
 
-def _timed(cell: Cell, repetitions: int, seed: int) -> tuple[Cell, Result, float]:
+def _timed(cell: AnyCell, repetitions: int, seed: int) -> tuple[AnyCell, Any, float]:
     start = time.process_time()
-    result = run_cell(cell, repetitions, seed)
+    run = run_taste_cell if isinstance(cell, TasteCell) else run_cell
+    result = run(cell, repetitions, seed)  # type: ignore[arg-type]
     return cell, result, time.process_time() - start
 
 
-def _finished(path: Path, repetitions: int, seed: int) -> Iterator[tuple[Cell, Result]]:
+def _finished(path: Path, repetitions: int, seed: int) -> Iterator[tuple[Any, Any]]:
     """Yield the cells of an earlier run with the same settings; a line cut short by a crash is skipped."""
     if not path.exists():
         return
@@ -333,7 +356,8 @@ def _finished(path: Path, repetitions: int, seed: int) -> Iterator[tuple[Cell, R
         except json.JSONDecodeError:
             continue
         if (told["repetitions"], told["seed"]) == (repetitions, seed):
-            yield Cell(**told["cell"]), Result(**told["result"])
+            kinds = (TasteCell, TasteResult) if "taste" in told["cell"] else (Cell, Result)
+            yield kinds[0](**told["cell"]), kinds[1](**told["result"])
 
 
 def _remember(path: Path, line: dict[str, object]) -> None:
@@ -416,6 +440,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=Path("docs/coverage.md"), metavar="FILE", help="default %(default)s"
     )
+    parser.add_argument("--only", choices=["tastes"], help="only the section on voters with tastes; the rest stays")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="keep finished cells here and skip them next time")
     parser.add_argument("--processes", type=int, default=1, help="cells at a time (default %(default)s)")
     parser.add_argument("--seed", type=int, default=20, help="default %(default)s")

@@ -26,7 +26,8 @@ SELECT md5(i::VARCHAR) AS question_id, a AS model_a, b AS model_b,
   CASE WHEN w < 0.2 THEN 'tie' WHEN w < 0.3 THEN 'tie (bothbad)'
        WHEN (w - 0.3) / 0.7 < 1 / (1 + exp((y - x) * 2.5 / {models})) THEN 'model_a' ELSE 'model_b' END AS winner,
   'arena_user_' || md5(j::VARCHAR) AS judge, 1 AS turn, true AS anony, 'English' AS language, 1.68e9 + i AS tstamp
-FROM (SELECT i + {first} AS i, x, y, w, j, 'model-' || lpad(x::VARCHAR, 4, '0') AS a, 'model-' || lpad(y::VARCHAR, 4, '0') AS b
+FROM (SELECT i + {first} AS i, x, y, w, j,
+    'model-' || lpad(x::VARCHAR, 4, '0') AS a, 'model-' || lpad(y::VARCHAR, 4, '0') AS b
   FROM (SELECT i, x, (x + 1 + floor(random() * ({models} - 1)))::BIGINT % {models} AS y, random() AS w,
       floor(random() * random() * {votes} / 5)::BIGINT AS j
     FROM (SELECT i, floor(random() * {models})::BIGINT AS x FROM range({votes}) t(i))))

@@ -5,11 +5,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from common.options import Parser
 from ratings.choices import Cluster, Interval, Method, Period
 from ratings.contradictions import check_contradictions
 from ratings.errors import SettingsError
 from ratings.files.naming import ROLES
 from ratings.outcomes import BothBad, Ties
+from ratings.which import add_which, read_which
 
 if TYPE_CHECKING:
     from ratings.report.request import Request
@@ -25,8 +27,8 @@ examples:
         the board of all votes so far
   python -m ratings.compute --db data/arena.db --out boards --models models.yaml --by day
         a page with the gain of each step of training and the ratings over time
-  python -m ratings.compute --votes votes.csv --interval clustered --cluster voter
-        intervals that know that a voter's votes lean the same way
+  python -m ratings.compute --votes votes.csv --interval clustered --cluster prompt
+        intervals that know that the votes on one prompt lean the same way
   python -m ratings.compute --db data/arena.db --choose --category all --style
         ties as they predict best, a board for each category, and one with style held equal
   python -m ratings.compute --db data/arena.db --interval sequence --confidence 0.9
@@ -35,14 +37,18 @@ examples:
 exit status:
   0  the board was printed and, with --out, written
   2  it was not: one line on the standard error names the problem and the way out; earlier snapshots stand
+  70, 130  a fault of this program (ARENA_TRACEBACK=1 shows where), or Ctrl-C
 """
+
+CONFIDENCE = 0.95
+"""Unless told otherwise."""
 
 Container = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command line, whose help is the manual page."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="python -m ratings.compute",
         usage="python -m ratings.compute (--db FILE | --votes FILE...) [--out DIR] [options]",
         description=_DESCRIPTION,
@@ -50,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=100),
         allow_abbrev=False,
     )
-    for add in (_add_files, _add_method, _add_intervals, _add_parts):
+    for add in (_add_files, add_which, _add_method, _add_intervals, _add_parts):
         add(made)
     return made
 
@@ -88,6 +94,16 @@ def add_ledger(container: Container, *, required: bool = False) -> None:
     )
 
 
+def add_cluster(container: Container) -> None:
+    """Add the option that says which votes are taken together."""
+    container.add_argument(
+        "--cluster",
+        choices=get_args(Cluster),
+        help="which votes lean the same way and are taken together: those of one voter, those about one prompt, "
+        "or none (default voter, where the votes say who cast them)",
+    )
+
+
 def _add_files(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("votes and results")
     add_source(group)
@@ -98,6 +114,7 @@ def _add_files(made: argparse.ArgumentParser) -> None:
         help="keep a snapshot in a folder of its own under DIR, with DIR/latest and DIR/leaderboard.{json,csv,html} "
         "leading to it, and report what changed since the one before",
     )
+    group.add_argument("--title", metavar="TEXT", help="with --out: what stands over the page (default Leaderboard)")
     group.add_argument("--png", action="store_true", help="with --out: also leaderboard.png")
     group.add_argument("--list-left-out", action="store_true", help="print each row that could not be used, and why")
 
@@ -107,9 +124,8 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--method",
         choices=get_args(Method),
-        default="bradley-terry",
         help="strengths by Bradley-Terry; by Davidson's model, the same as --ties davidson; or online Elo, "
-        "which depends on the order of the votes and has no intervals (default %(default)s)",
+        "which depends on the order of the votes and has no intervals (default bradley-terry)",
     )
     group.add_argument(
         "--ties",
@@ -124,8 +140,7 @@ def _add_method(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--both-bad",
         choices=get_args(BothBad),
-        default="tie",
-        help='"both are bad" is a tie, not counted, or a loss of both to an average model (default %(default)s)',
+        help='"both are bad" is a tie, not counted, or a loss of both to an average model (default tie)',
     )
     group.add_argument(
         "--prior",
@@ -152,22 +167,17 @@ def _add_intervals(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--interval",
         choices=get_args(Interval),
-        help="from counts; with votes that belong together; from resampled counts; or right at every look, "
-        "for a board that is watched (default sandwich)",
+        help="by voter where the votes tell enough of them, else from counts; from counts; with votes that belong "
+        "together; from resampled counts; or right at every look, for a board that is watched (default auto)",
     )
-    group.add_argument(
-        "--cluster",
-        choices=get_args(Cluster),
-        help="with --interval clustered: the votes of one voter, or those about one prompt (default voter)",
-    )
+    add_cluster(group)
     group.add_argument(
         "--confidence",
         type=float,
-        default=0.95,
         metavar="SHARE",
-        help="of each interval on its own, and of all rank intervals together (default %(default)s)",
+        help=f"of each interval on its own, and of all rank intervals together (default {CONFIDENCE})",
     )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default %(default)s)")
+    group.add_argument("--seed", type=int, metavar="N", help="of all that is drawn (default 0)")
 
 
 def _add_parts(made: argparse.ArgumentParser) -> None:
@@ -180,7 +190,14 @@ def _add_parts(made: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="models.yaml, for the gain of each step of training and each tag",
     )
-    group.add_argument("--style", action="store_true", help="the board with length and Markdown held equal")
+    group.add_argument(
+        "--style",
+        nargs="?",
+        const="all",
+        metavar="FEATURES",
+        help="the board with the looks of the replies held equal: length, headers, bold and lists, or some of them, "
+        "such as length,lists",
+    )
     group.add_argument(
         "--position",
         action=argparse.BooleanOptionalAction,
@@ -204,26 +221,28 @@ def read_request(options: argparse.Namespace) -> "Request":
     from ratings.board.settings import Settings
     from ratings.fit.prior import Prior
     from ratings.report.request import Request
+    from ratings.votes.markdown import features_named
 
     settings = Settings(
         ties=options.ties or "half",
-        both_bad=options.both_bad,
+        both_bad=options.both_bad or "tie",
         prior=None if options.prior is None else Prior(options.prior),
-        interval=options.interval or "sandwich",
+        interval=options.interval or "auto",
         cluster=options.cluster or "voter",
-        confidence=options.confidence,
+        confidence=CONFIDENCE if options.confidence is None else options.confidence,
         anchor=None if options.anchor is None else _anchor(options.anchor),
-        seed=options.seed,
+        which=read_which(options),
+        seed=options.seed or 0,
     )
     return Request(
-        method=options.method,
+        method=options.method or "bradley-terry",
         settings=settings,
         choose=options.choose,
         weights=options.weights,
         categories=tuple(options.category),
         by=options.by,
         lineage=read_lineage(options.models) if options.models else None,
-        style=options.style,
+        style=() if options.style is None else features_named(options.style.split(",")),
         position=options.position,
         fragility=options.fragility,
         voters=options.voters,

@@ -4,60 +4,69 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import get_args
 
+from common.edge import run_command
+from common.options import Parser
 from common.words import plural
 from ratings.analysis.comparison import FIRST, SECOND, TOO_EARLY, UNDECIDED, Comparison, compare
-from ratings.cli import add_source
+from ratings.choices import Cluster
+from ratings.cli import add_cluster, add_source
+from ratings.contradictions import check_naming
 from ratings.errors import RatingsError
 from ratings.files.naming import read_naming
-from ratings.files.read import read_votes_file
-from ratings.intervals.confidence_sequence import HORIZON
-from ratings.ledger.reader import read_ledger
+from ratings.intervals.confidence_sequence import FEWEST_VOTERS, HORIZON
 from ratings.outcomes import BothBad
+from ratings.report.sources import comparison_needs, read_chosen, read_file_source, read_ledger_source
 from ratings.scale import POINTS_PER_NAT
-from ratings.votes.counts import count
+from ratings.which import add_which, read_which
 from ratings.wording import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
-    try:
-        if options.votes:
-            naming = read_naming(options.columns, options.outcomes)
-            counts = count(read_votes_file(*options.votes, naming=naming, details=frozenset({"battle", "voter"})))
-        else:
-            counts = read_ledger(options.db)
-        result = compare(
-            counts,
-            options.first,
-            options.second,
-            confidence=options.confidence,
-            horizon=options.horizon,
-            both_bad=options.both_bad,
-        )
-    except RatingsError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
-    print(describe(result, options.confidence))
-    return 0
+    """Run the command and return its exit status: 0, or another with one line on stderr (common/edge.py)."""
+    return run_command(lambda: _run(_parser().parse_args(argv)), (RatingsError,))
+
+
+def _run(options: argparse.Namespace) -> list[str]:
+    check_naming(options)
+    cluster: Cluster = options.cluster or "voter"
+    needs, which = comparison_needs(cluster), read_which(options)
+    if options.votes:
+        naming = read_naming(options.columns, options.outcomes)
+        source = read_chosen(lambda needs: read_file_source(options.votes, needs, naming), needs, which)
+    else:
+        source = read_chosen(partial(read_ledger_source, options.db), needs, which)
+    result = compare(
+        source.counts,
+        options.first,
+        options.second,
+        votes=source.votes,
+        voters=source.voters,
+        cluster=cluster,
+        confidence=options.confidence,
+        horizon=options.horizon,
+        both_bad=options.both_bad,
+    )
+    return [describe(result, options.confidence), *(f"note: {note}" for note in source.counts.notes)]
 
 
 def describe(result: Comparison, confidence: float) -> str:
     """Return the comparison as a few lines for a terminal, in Elo points."""
     first, second = printable(result.first), printable(result.second)
     estimate, lower, upper = (POINTS_PER_NAT * n for n in (result.estimate, result.lower, result.upper))
+    within = f"{lower:+.0f} to {upper:+.0f} ({confidence:.4g} confidence, however often it is looked at)"
     lines = [
-        f"{first} against {second}: {estimate:+.0f} Elo points, {lower:+.0f} to {upper:+.0f} ({confidence:.4g} "
-        "confidence, however often it is looked at)",
+        f"{first} against {second}: {estimate:+.0f} Elo points, {'no interval yet' if result.lacks_voters else within}",
         f"Rests on {plural(result.used, 'vote', commas=True)}, {result.met:,} of them between the two.",
+        f"{result.grouping[:1].upper()}{result.grouping[1:]}.",
     ]
     answers = {
         FIRST: f"{first} is better.",
         SECOND: f"{second} is better.",
         UNDECIDED: "undecided.",
-        TOO_EARLY: "too early to decide; the interval holds from some more votes on.",
+        TOO_EARLY: f"too early to decide; {_wanting(result)}.",
     }
     lines.append(f"Answer so far: {answers[result.answer]}")
     if result.answer in (UNDECIDED, TOO_EARLY):
@@ -66,7 +75,9 @@ def describe(result: Comparison, confidence: float) -> str:
 
 
 def _outlook(result: Comparison) -> list[str]:
-    lines = []
+    lines: list[str] = []
+    if result.lacks_voters:
+        return lines
     if result.pair_votes is None or result.arena_votes is None:
         lines.append("If the difference is as small as estimated, no number of votes will decide it.")
     else:
@@ -85,6 +96,15 @@ def _outlook(result: Comparison) -> list[str]:
     return lines
 
 
+def _wanting(result: Comparison) -> str:
+    if not result.lacks_voters:
+        return "the interval holds from some more votes on"
+    return (
+        f"it takes {FEWEST_VOTERS:.0f} voters who tell about equally much of the two "
+        "(--cluster none takes every vote as independent)"
+    )
+
+
 def _more(votes: float) -> str:
     about = _about(votes)
     return f"{about} more {'vote' if about == '1' else 'votes'}"
@@ -96,8 +116,8 @@ def _about(votes: float) -> str:
     return f"{math.ceil(votes / unit) * unit:,}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m ratings.compare",
         description="Report which of two models is better so far, and how many more votes would decide it. "
         "The answer may be asked for after every vote.",
@@ -105,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("first", metavar="A", help="name of a model")
     parser.add_argument("second", metavar="B", help="name of another")
     add_source(parser)
+    add_cluster(parser)
+    add_which(parser)
     parser.add_argument("--confidence", type=float, default=0.95, help="of all answers together (default %(default)s)")
     parser.add_argument(
         "--horizon",

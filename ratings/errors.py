@@ -38,6 +38,10 @@ class SettingsError(RatingsError):
     """A method or one of its settings is unknown or out of range."""
 
 
+class InseparableError(SettingsError):
+    """A covariate cannot be told from the models or from the other covariates."""
+
+
 class NotConvergedError(RatingsError):
     """A fit stopped before it reached its tolerance, so it has no numbers to show."""
 

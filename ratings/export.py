@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.edge import run_command
+from common.options import Parser
 from common.words import plural
 from ratings.cli import add_source
 from ratings.errors import ExportError, OutputError, RatingsError
@@ -22,6 +24,10 @@ from ratings.ledger.set_aside import read_set_aside
 from ratings.pairs.file_votes import read_text_votes
 from ratings.pairs.rows import FORMATS, Format, TextVote, rows_of, text_vote
 from ratings.pairs.split import Spool, WrittenFile, check_share, open_spool
+from ratings.votes.collect import collect
+from ratings.votes.votes import Preference, Record
+from ratings.votes.which import Which, choose
+from ratings.which import add_which, read_which
 
 
 @dataclass(frozen=True)
@@ -58,27 +64,47 @@ _NAMES: dict[Format, str] = {"trl": "pair", "kto": "row"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 with one line on stderr."""
-    options = _parser().parse_args(argv)
-    try:
-        naming = read_naming(options.columns, options.outcomes)
-        if options.db and (naming.columns or naming.outcomes or naming.has_names):
-            raise ExportError("--columns and --outcomes say how --votes are read; a ledger has its own")
-        sources = [options.db] if options.db else options.votes
-        votes = ledger_votes(options.db) if options.db else read_text_votes(sources, naming)
-        origin = ", ".join(map(str, sources))
-        print(export(votes, origin, options.out, options.format, options.test_share, options.round))
-    except RatingsError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
-    return 0
+    """Run the command and return its exit status: 0, or another with one line on stderr (common/edge.py)."""
+    return run_command(lambda: _run(_parser().parse_args(argv)), (RatingsError,))
 
 
-def ledger_votes(path: Path) -> Iterator[TextVote]:
-    """Yield the votes of the arena's ledger, and then those that it set aside. Raises VotesError."""
-    yield from map(text_vote, read_preferences(path))
+def _run(options: argparse.Namespace) -> list[str]:
+    """Write the rows and return the lines to print."""
+    naming, which = read_naming(options.columns, options.outcomes), read_which(options)
+    if options.db and (naming.columns or naming.outcomes or naming.has_names):
+        raise ExportError("--columns and --outcomes say how --votes are read; a ledger has its own")
+    sources = [options.db] if options.db else options.votes
+    votes = ledger_votes(options.db, which) if options.db else read_text_votes(sources, naming, which)
+    done = export(votes, ", ".join(map(str, sources)), options.out, options.format, options.test_share, options.round)
+    return str(done).splitlines()
+
+
+def ledger_votes(path: Path, which: Which) -> Iterator[TextVote]:
+    """Yield the votes of the arena's ledger that count, and then the others and those set aside, without their texts.
+
+    Raises VotesError, and SettingsError for a choice that matches nothing.
+    """
+    votes, left_out = choose_preferences(read_preferences(path), which)
+    yield from map(text_vote, votes)
+    yield from (TextVote([], [], None, "human", None, reason) for reason in Counter(left_out).elements())
     with open_ledger(path) as ledger:
         yield from (TextVote([], [], None, "human", None, reason) for _, reason in read_set_aside(ledger))
+
+
+def choose_preferences(votes: Iterable[Preference], which: Which) -> tuple[Iterable[Preference], dict[str, int]]:
+    """Return the votes that count, and the number of the others, by reason. Raises SettingsError as `choose` does."""
+    if not which.is_choice:
+        return votes, {}
+    given = list(votes)
+    records = (
+        Record(v.model_a, v.model_b, v.outcome, None, v.source == "simulated", time=v.time, where=str(number))
+        for number, v in enumerate(given)
+    )
+    read = collect(records, keep_left_out=True)
+    gone = {int(where) for where, _ in read.left_out_rows}
+    usable = [vote for number, vote in enumerate(given) if number not in gone]
+    chosen, place = choose(read, which)
+    return [usable[number] for number in place], chosen.left_out
 
 
 def export(
@@ -116,13 +142,14 @@ def _listed(reasons: Counter[str]) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in reasons.items())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m ratings.export",
         description="Write preference pairs, or rows for KTO, from the votes of the arena or of files with texts.",
         allow_abbrev=False,
     )
     add_source(parser)
+    add_which(parser)
     parser.add_argument(
         "--out",
         type=Path,

@@ -34,4 +34,6 @@ def quantile(confidence: float) -> float:
     """Return the z of a two-sided interval, 1.96 for 0.95; raise SettingsError outside (0, 1)."""
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence is {confidence}; give a share between 0 and 1, such as 0.95")
+    if (1 + confidence) / 2 == 1:
+        raise SettingsError(f"confidence is {confidence}, which no number can tell from 1; give 0.9999 or less")
     return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -85,9 +85,12 @@ def test_every_package_says_in_a_sentence_or_two_what_it_holds() -> None:
 
 # Modules without a test file of their own name, and where what they do is tested.
 TESTED_IN = {
+    "common/options.py": "tests/arena/server/test_options.py",
+    "ratings/which.py": "tests/ratings/votes/test_which.py",
     "arena/backends/base.py": "tests/arena/backends/test_local.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",
+    "arena/ui/interval_plot.py": "tests/arena/ui/test_leaderboard_tab.py",
     "arena/ui/page.py": "tests/arena/server/test_gate.py",
     "arena/ui/theme.py": "tests/arena/ui/test_accessibility.py",
     "ratings/analysis/influence.py": "tests/ratings/analysis/test_fragility.py",
@@ -98,7 +101,9 @@ TESTED_IN = {
     "ratings/api/pairs.py": "tests/ratings/test_api.py",
     "ratings/api/vote_set.py": "tests/ratings/test_api.py",
     "ratings/board/estimate.py": "tests/ratings/board/test_leaderboard.py",
+    "ratings/board/groups.py": "tests/ratings/report/test_groups.py",
     "ratings/board/settings.py": "tests/ratings/test_compute_refusals.py",
+    "ratings/board/spreads.py": "tests/ratings/board/test_grouped.py",
     "ratings/board/words.py": "tests/ratings/report/test_snapshots.py",
     "ratings/choices.py": "tests/ratings/test_compute_refusals.py",
     "ratings/cli.py": "tests/ratings/test_compute.py",
@@ -109,19 +114,24 @@ TESTED_IN = {
     "ratings/fit/protocol.py": "tests/ratings/fit/test_ties.py",
     "ratings/ledger/access.py": "tests/ratings/ledger/test_reader.py",
     "ratings/ledger/groups.py": "tests/ratings/ledger/test_vote_counts.py",
+    "ratings/ledger/live_voters.py": "tests/ratings/ledger/test_live.py",
     "ratings/ledger/set_aside.py": "tests/arena/ledger/test_set_aside.py",
     **{
         f"ratings/report/html/{name}.py": "tests/ratings/report/html/test_sections.py"
         for name in ("boards", "effects", "headline", "pairs", "robustness")
     },
+    "ratings/report/html/axes.py": "tests/ratings/report/html/test_plots.py",
     "ratings/report/html/elements.py": "tests/ratings/report/html/test_page.py",
     "ratings/report/html/plot_series.py": "tests/ratings/report/html/test_plots.py",
     **{
         f"ratings/report/{name}.py": "tests/ratings/report/test_build.py"
-        for name in ("json", "parts", "report", "request", "text")
+        for name in ("json", "parts", "report", "request", "text", "tie_parameter")
     },
+    "ratings/report/names.py": "tests/ratings/report/html/test_plots.py",
+    "ratings/report/provenance.py": "tests/ratings/report/html/test_page.py",
     "ratings/report/publish.py": "tests/ratings/test_compute.py",
     "ratings/scale.py": "tests/ratings/test_compute.py",
+    "ratings/votes/clusters.py": "tests/ratings/intervals/test_grouping.py",
     "ratings/votes/collect.py": "tests/ratings/ledger/test_reader.py",
     **{
         f"ratings/files/{name}.py": "tests/ratings/files/test_two_readers.py"
@@ -136,6 +146,7 @@ TESTED_IN = {
         f"ratings/votes/{name}.py": "tests/ratings/files/test_what_people_have.py"
         for name in ("counts", "lookalikes", "votes")
     },
+    "training/data/pair_rows.py": "tests/training/data/test_preferences.py",
     **{
         f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
         for name in ("list", "number", "passage", "word")

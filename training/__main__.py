@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.edge import run_command
 from training.cli import build_parser
 from training.data.preferences import PairsError
 from training.data.yaml_files import DataError
@@ -22,18 +23,18 @@ from training.stages import BASE, SFT, STAGES
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
+    return run_command(lambda: _run(argv), (RecipeError, CheckpointError, PairsError, DataError), shows_faults=True)
+
+
+def _run(argv: list[str] | None) -> list[str]:
     options = build_parser().parse_args(argv)
     commands = {"run": run_whole, "evaluate": run_evaluate, "publish": run_publish, "chat": run_chat}
     stages = {stage.command: stage for stage in STAGES}
-    try:
-        if options.command in stages:
-            run_stage(stages[options.command], options)
-        else:
-            commands[options.command](options)
-    except (RecipeError, CheckpointError, PairsError, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if options.command in stages:
+        run_stage(stages[options.command], options)
+    else:
+        commands[options.command](options)
+    return []
 
 
 def run_whole(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from common.options import Parser
 from training.runs.job import Stage
 from training.stages import BASE, PAIRS, REWARD, RLHF, SFT, STAGES
 
@@ -13,7 +14,7 @@ Commands = argparse._SubParsersAction  # argparse gives its sub-commands no publ
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe the commands."""
-    parser = argparse.ArgumentParser(prog="python -m training", description="Text to checkpoints, stage by stage.")
+    parser = Parser(prog="python -m training", description="Text to checkpoints, stage by stage.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = _add(commands, "run", "all stages of a recipe; finished ones are kept")
     run.add_argument("recipe", help="a recipe's name (nano) or YAML file")
@@ -24,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_stages(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _add_stages(commands: "Commands[Parser]") -> None:
     for stage in STAGES:
         command = _add(commands, stage.command, f"{stage.summary} ({stage.name}/ in a family)")
         command.add_argument("--recipe", help="name or YAML file (default: the recipe of the parent)")
@@ -48,7 +49,7 @@ def _parent_help(stage: Stage) -> str:
     return f"parent checkpoint ({stage.parent.name}){others}"
 
 
-def _add_evaluate(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _add_evaluate(commands: "Commands[Parser]") -> None:
     card = commands.add_parser("evaluate", help="the report card: what checkpoints can do on held-out prompts")
     card.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a family, or single checkpoints")
     card.add_argument(
@@ -57,13 +58,13 @@ def _add_evaluate(commands: "Commands[argparse.ArgumentParser]") -> None:
     card.add_argument("--prompts", type=int, default=24, help="held-out prompts of each task (default: 24)")
 
 
-def _add_publish(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _add_publish(commands: "Commands[Parser]") -> None:
     half = commands.add_parser("publish", help="a family's checkpoints in bfloat16, half the size")
     half.add_argument("family", type=Path, metavar="DIR", help="a family")
     half.add_argument("--out", type=Path, required=True, help="new folder to write")
 
 
-def _add_chat(commands: "Commands[argparse.ArgumentParser]") -> None:
+def _add_chat(commands: "Commands[Parser]") -> None:
     chat = commands.add_parser("chat", help="talk to a checkpoint in the terminal")
     chat.add_argument("folder", type=Path, metavar="DIR", help="a base, sft or rlhf checkpoint")
     chat.add_argument("--temperature", type=float, default=0.7, help="0 is greedy (default: 0.7)")
@@ -71,7 +72,7 @@ def _add_chat(commands: "Commands[argparse.ArgumentParser]") -> None:
     chat.add_argument("--seed", type=int, help="the same seed gives the same replies")
 
 
-def _add(commands: "Commands[argparse.ArgumentParser]", name: str, text: str) -> argparse.ArgumentParser:
+def _add(commands: "Commands[Parser]", name: str, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text)
     command.add_argument("--out", type=Path, required=True, help="folder to write")
     command.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override the recipe")

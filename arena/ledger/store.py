@@ -35,6 +35,7 @@ from arena.battle import (
 from arena.ledger.files import LedgerFiles
 from arena.ledger.log_files import require_own_log
 from arena.ledger.rows import has_voted_on, insert, now, read_battle, record_of
+from ratings.ledger.kept_counts import disagreement, recount
 from ratings.ledger.schema import migrations
 from ratings.outcomes import Outcome
 from ratings.votes.markdown import measure_style
@@ -99,6 +100,9 @@ class Store:
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.execute("BEGIN IMMEDIATE")  # another process may open it too; this also makes the log
         migrations.apply(self._db)
+        if problem := disagreement(self._connection):
+            log.warning("%s: the counts it keeps %s; they are made anew from its votes", self.path, problem)
+            recount(self._connection)
         self._connection.execute("COMMIT")
 
     def close(self) -> None:

@@ -1,20 +1,10 @@
 """The command line of app.py; mistakes are reported in one line, before anything is created or imported."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import NoReturn
 
 from arena.server.site import Site, SiteError
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that reports a mistake in one line, like all other errors of the arena."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the mistake and exit with code 2."""
-        print(f"error: {message.replace(chr(10), ' ')}", file=sys.stderr)
-        raise SystemExit(2)
+from common.options import Parser
 
 
 def parse_options(argv: list[str] | None) -> argparse.Namespace:

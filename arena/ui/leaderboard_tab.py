@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from arena.ui.interval_plot import interval_plot
 from common.words import plural
 from ratings.board.columns import COLUMNS, BoardRow, Column, Notation
 from ratings.board.leaderboard import Leaderboard, build
 from ratings.errors import NoVotesError, RatingsError
 from ratings.fit.elo import Ticker
 from ratings.ledger.live import LiveCounts
-from ratings.report.html.plots import interval_figure
 
 EXPLAINED = Markup(
     "<p>Bradley-Terry ratings of the votes that count. Where a rank reads 1–3, it may be any of the three. "
@@ -26,7 +26,11 @@ BOARD = Markup(
     '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
     "<caption>{models}, best first</caption>"
     "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    '<p class="hint">{summary}</p>'
+    '<p class="hint">{notes}</p>'
+)
+SUMMARY = Markup('<p class="hint">{}</p>')
+APART = Markup(
+    '<p class="hint">No chain of votes there and back joins these groups, so their ratings cannot be compared.</p>'
 )
 HEAD_CELL = Markup('<th scope="col">{}</th>')
 ROW = Markup("<tr>{}</tr>")
@@ -52,7 +56,9 @@ class LeaderboardTab:
         """Fit the votes of the ledger and show the board, or say why there is none yet."""
         try:
             now = datetime.datetime.now(datetime.UTC)
-            board = self.last = build(self.counts.refresh(), "bradley-terry", now=now, earlier=self.last)
+            counts, votes, voters = self.counts.refresh_board()
+            board = build(counts, "bradley-terry", now=now, earlier=self.last, votes=votes, voters=voters)
+            self.last = board
         except NoVotesError:
             return {self.board: NO_VOTES, self.plot: gr.Plot(visible=False)}
         except RatingsError as error:
@@ -64,17 +70,22 @@ class LeaderboardTab:
         has_ratings = any(row.rating is not None for row in board.rows)
         return {
             self.board: board_html(board, self.ticker.ratings),
-            self.plot: gr.Plot(interval_figure(board) if has_ratings else None, visible=has_ratings),
+            self.plot: gr.Plot(interval_plot(board) if has_ratings else None, visible=has_ratings),
         }
 
 
 def board_html(board: Leaderboard, elo: dict[str, float]) -> Markup:
-    """Return the board as a table; a model without a rating shows the reason in its place."""
+    """Return a table for each group of models; a model without a rating shows the reason in its place."""
+    tables = [_table(one, heading, elo) for one, heading in zip(board.every, board.headings(), strict=True)]
+    return Markup().join([*([APART] if board.groups else []), *tables, SUMMARY.format(board.summary())])
+
+
+def _table(board: Leaderboard, heading: str, elo: dict[str, float]) -> Markup:
     return BOARD.format(
-        models=plural(len(board.rows), "model"),
+        models=heading[:1].upper() + heading[1:] or plural(len(board.rows), "model"),
         head=Markup().join(HEAD_CELL.format(name) for column in COLUMNS for name in _heads(column)),
         body=Markup().join(ROW.format(_cells(row, elo)) for row in board.rows),
-        summary=board.summary(),
+        notes=". ".join(note[:1].upper() + note[1:] for note in board.notes),
     )
 
 

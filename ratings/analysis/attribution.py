@@ -81,12 +81,14 @@ def attribute(
     stages: Mapping[str, str] | None = None,
     tags: Mapping[str, Collection[str]] | None = None,
     confidence: float = 0.95,
+    elsewhere: Mapping[str, int] | None = None,
 ) -> Attribution:
     """Return the gain of every step, pair and tag that the lineage knows.
 
     `models` names the R rated ones, whose (R,) strengths and (R, R) covariance are in nats. `parents`
     is {model: its parent}; `stages` and `tags` may leave models out, which then belong to no step and
-    have no tag. Raises SettingsError for a model that is its own parent.
+    have no tag. `elsewhere` has the group of each model that is rated apart from these.
+    Raises SettingsError for a model that is its own parent.
     """
     for child, parent in parents.items():
         if child == parent:
@@ -94,7 +96,7 @@ def attribute(
     stages, tags = stages or {}, tags or {}
     index = {name: number for number, name in enumerate(models)}
     left_out: dict[str, str] = {}
-    lineage = _rated([(parent, child) for child, parent in parents.items()], index, left_out)
+    lineage = _rated([(parent, child) for child, parent in parents.items()], index, left_out, elsewhere or {})
     wanted: list[tuple[Kind, str, ModelPairs, str]] = []
     for step, pairs in _steps(lineage, stages).items():
         wanted.append(("step", step, pairs, LINEAGE))
@@ -135,16 +137,25 @@ def _measure(
     return measure
 
 
-def _rated(pairs: ModelPairs, index: Mapping[str, int], left_out: dict[str, str]) -> ModelPairs:
+def _rated(
+    pairs: ModelPairs, index: Mapping[str, int], left_out: dict[str, str], elsewhere: Mapping[str, int]
+) -> ModelPairs:
     """Return the pairs whose models both have a rating, and note the others."""
     kept = []
     for pair in pairs:
         missing = [model for model in pair if model not in index]
         if missing:
-            left_out[_name(pair)] = f"{' and '.join(missing)}: {NO_RATING}"
+            left_out[_name(pair)] = _why_missing(missing, elsewhere)
         else:
             kept.append(pair)
     return kept
+
+
+def _why_missing(missing: list[str], elsewhere: Mapping[str, int]) -> str:
+    if all(model in elsewhere for model in missing):
+        places = sorted({elsewhere[model] for model in missing})
+        return f"{' and '.join(missing)}: rated in group {' and '.join(map(str, places))}, gains are those of group 1"
+    return f"{' and '.join(model for model in missing if model not in elsewhere)}: {NO_RATING}"
 
 
 def _steps(lineage: ModelPairs, stages: Mapping[str, str]) -> dict[str, ModelPairs]:

@@ -23,6 +23,7 @@ import numpy as np
 
 from ratings.scale import quantile
 
+_NEEDED = {"model", "rating", "lower", "upper", "rank", "votes", "wins", "losses", "ties", "both_bad"}
 _COUNTS = ("votes", "wins", "losses", "ties", "both_bad")
 
 
@@ -65,11 +66,12 @@ class Changes:
 
 def compare_boards(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
     """Return who moved between two boards, each as `Leaderboard.to_json_dict` gives it."""
-    before = {row["model"]: row for row in old["rows"]}
-    after = {row["model"]: row for row in new["rows"]}
+    before, after = _rows(old), _rows(new)
     both = [model for model in after if _is_rated(before.get(model)) and _is_rated(after[model])]
-    # The mean of all rated models moves when one joins; the mean of those on both boards does not.
-    shift = _mean(after, both) - _mean(before, both)
+    mates: dict[tuple[int, int], list[str]] = {}
+    for model in both:
+        mates.setdefault((_group(before[model]), _group(after[model])), []).append(model)
+    shifts = _shifts(before, after, mates)
     is_nested = all(
         model in after and row[kind] <= after[model][kind] for model, row in before.items() for kind in _COUNTS
     )
@@ -78,7 +80,8 @@ def compare_boards(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
     joint = quantile(1 - (1 - confidence) / max(len(both), 1))
     z = tuple(quantile(float(board["settings"].get("confidence", 0.95))) for board in (old, new))
     moves = [
-        _move(model, before.get(model), after.get(model), shift, joint, z, is_nested) for model in {**after, **before}
+        _move(model, before.get(model), after.get(model), shifts.get(model), joint, z, is_nested)
+        for model in {**after, **before}
     ]
     moves.sort(key=lambda move: (move.moved is None, -abs(move.moved or 0.0), move.model))
     return Changes(
@@ -87,7 +90,7 @@ def compare_boards(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
         new_votes=new["votes"]["read"] - old["votes"]["read"],
         is_nested=is_nested,
         confidence=confidence,
-        caveats=tuple(_caveats(old, new, is_nested, before, after)),
+        caveats=(*_caveats(old, new, is_nested, before, after), *_group_caveat(mates)),
         moves=tuple(moves),
     )
 
@@ -96,13 +99,13 @@ def _move(
     model: str,
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any] | None,
-    shift: float,
+    shift: float | None,
     joint: float,
     z: tuple[float, ...],
     is_nested: bool,
 ) -> Move:
     moved = margin = None
-    if _is_rated(old) and _is_rated(new):
+    if shift is not None:
         assert old is not None
         assert new is not None
         moved = new["rating"] - old["rating"] - shift
@@ -163,6 +166,46 @@ def _caveats(
     if {m for m in before if _is_rated(before[m])} != {m for m in after if _is_rated(after[m])}:
         caveats.append("not the same models are rated: moves are from the mean of those on both, margins roughly right")
     return caveats
+
+
+def _shifts(
+    before: Mapping[str, Any], after: Mapping[str, Any], mates: Mapping[tuple[int, int], list[str]]
+) -> dict[str, float]:
+    """Return by how much the scale of each model moved that is rated on both boards.
+
+    The mean of all rated models moves when one joins; the mean of those on both boards does not. Ratings of two groups
+    have no mean in common, so a model that changed its group alone is measured against nobody and left out.
+    """
+    found: dict[str, float] = {}
+    for some in mates.values():
+        if len(some) > 1 or len(mates) == 1:
+            found |= dict.fromkeys(some, _mean(after, some) - _mean(before, some))
+    return found
+
+
+def _group_caveat(mates: Mapping[tuple[int, int], list[str]]) -> list[str]:
+    """Return a sentence where models were split into other groups than before."""
+    if len({old for old, _ in mates}) == len(mates) == len({new for _, new in mates}):
+        return []
+    return ["the groups that can be compared changed: each move is from the mean of the models that stayed together"]
+
+
+def _rows(board: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the rows of all groups of models by name, each with its group; an earlier version did not write it."""
+    others = board.get("components")
+    boards = [board["rows"]]
+    if isinstance(others, list):
+        boards += [one["rows"] for one in others if isinstance(one, Mapping) and isinstance(one.get("rows"), list)]
+    return {
+        row["model"]: {**row, "group": place}
+        for place, rows in enumerate(boards, 1)
+        for row in rows
+        if isinstance(row, Mapping) and row.keys() >= _NEEDED
+    }
+
+
+def _group(row: Mapping[str, Any]) -> int:
+    return int(row["group"])
 
 
 def _is_rated(row: Mapping[str, Any] | None) -> bool:

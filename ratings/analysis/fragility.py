@@ -70,6 +70,11 @@ class Fragility:
     dropped: tuple[Dropped, ...]
     """The needed votes by kind, the most influential first."""
 
+    @property
+    def share(self) -> float:
+        """Return the needed votes as a share of all; NaN where there are none."""
+        return math.nan if self.needed is None else self.needed / self.votes
+
 
 def fragility(result: Fit, *, challengers: int = 5) -> Fragility:
     """Return how few votes hold up the first place, among the `challengers` nearest to it.

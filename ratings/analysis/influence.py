@@ -7,7 +7,9 @@ Those it points to are then left out in earnest and the strengths fitted again, 
 to quote. A large influence is no proof of foul play: whoever votes most weighs most.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +34,8 @@ _CHUNK = 4_000_000
 class VoterInfluence:
     """How the board would change without one voter, in Elo points."""
 
-    voter: int
-    """The voter's code."""
+    voter: str
+    """The voter's id as the votes have it, or a short hash of it where it is private."""
     votes: int
     model: str
     """Whose rating changes most; where models lose their rating, the first of them."""
@@ -54,11 +56,13 @@ def influential_voters(
     *,
     top: int = 10,
     both_bad: BothBad = "tie",
+    ids: Sequence[str] | None = None,
 ) -> tuple[VoterInfluence, ...]:
     """Return the `top` voters without whom some rating changes most, the most influential first.
 
     `result` is the fit of `votes` with the same `both_bad`; `voters` is (n,) codes, and a negative
-    code is nobody's, whose votes are passed over. Raises SettingsError for a fit with a prior, weights
+    code is nobody's, whose votes are passed over, as are those of a voter whose id is "". `ids` are the ids by code;
+    without them a voter is named by the code. Raises SettingsError for a fit with a prior, weights
     or losses to the field.
     """
     check_plain(result)
@@ -73,8 +77,8 @@ def influential_voters(
         return ()
     cast = _Cast(a[kept], b[kept], share[kept], np.append(start, len(kept)))
     steps = _one_steps(result, cast)
-    candidates = np.argsort(-steps, kind="stable")[:top].tolist()
-    found = [_without(result, cast, v, int(codes[v])) for v in candidates]
+    named = ((v, str(codes[v]) if ids is None else ids[codes[v]]) for v in np.argsort(-steps, kind="stable").tolist())
+    found = [_without(result, cast, v, name) for v, name in islice((one for one in named if one[1]), top)]
     return tuple(sorted(found, key=lambda one: -abs(one.one_step if one.change is None else one.change)))
 
 
@@ -106,7 +110,7 @@ def _one_steps(result: Fit, cast: _Cast) -> Floats:
     return largest
 
 
-def _without(result: Fit, cast: _Cast, voter: int, code: int) -> VoterInfluence:
+def _without(result: Fit, cast: _Cast, voter: int, name: str) -> VoterInfluence:
     """Return how the board changes without one voter, by one step and fitted again."""
     own = slice(cast.start[voter], cast.start[voter + 1])
     a, b, share = cast.a[own], cast.b[own], cast.share[own]
@@ -127,7 +131,7 @@ def _without(result: Fit, cast: _Cast, voter: int, code: int) -> VoterInfluence:
     model = int(np.abs(change).argmax()) if is_complete else int(lost[0])
     first, second = np.argsort(-result.strengths, kind="stable")[:2]
     return VoterInfluence(
-        voter=code,
+        voter=name,
         votes=len(a),
         model=names[model],
         one_step=float(one_step[model] * POINTS_PER_NAT),

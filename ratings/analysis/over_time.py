@@ -155,7 +155,7 @@ class _Board:
             self._wins, self._ties, is_settled = wins, ties, False
         if not is_settled:
             beats = self._wins + self._ties
-            self._rated = rated_models(beats, reachable(beats))
+            self._rated = rated_models(beats, reachable(beats), self._wins + self._wins.T + self._ties)
 
     def fit(self) -> tuple[NDArray[np.int64], Floats, Floats, int]:
         """Return the models shown, their strengths and covariance, and the number of votes in the fit."""

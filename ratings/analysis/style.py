@@ -9,17 +9,24 @@ A covariate is the normalised difference (a - b) / (a + b) of a count, which lie
 divided by its root mean square over the votes, so its coefficient is in nats per standard deviation.
 Its mean is not taken off: zero must mean that both replies are alike, and swapping the sides must
 turn the sign and do nothing else.
+
+A feature has no estimate where both replies are alike in every vote, where it is a sum of other features and of
+the models (as bold is of lists where each item is bold), or where no vote speaks against it. One rare feature of
+that kind would take the whole fit with it. So where the fit of all fails, features join one by one in their order,
+and one with which there is no fit stays out (`fit_estimable`).
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.words import plural
 from ratings.analysis.position import POSITION
-from ratings.errors import SettingsError
+from ratings.errors import InseparableError, NotConvergedError, SettingsError
 from ratings.fit.bradley_terry import fit
 from ratings.fit.covariate_data import CovariateData
 from ratings.fit.covariates import CovariateFit, fit_covariates, places, shares_for_either
@@ -27,9 +34,10 @@ from ratings.fit.protocol import Fit
 from ratings.outcomes import OUTCOMES, BothBad
 from ratings.votes.counts import Counts
 from ratings.votes.markdown import FEATURES
-from ratings.votes.votes import Votes
+from ratings.votes.votes import Votes, keep
 
 NOT_MEASURED = "style not measured"
+ALIKE = "both replies are alike in every vote"
 
 
 def normalised_differences(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,7 +73,7 @@ def fit_style(
     is_finite = np.isfinite(differences)
     if not is_finite.all():
         measured = np.asarray(is_finite.all(axis=1))
-        votes, differences = _keep(votes, measured), differences[measured]
+        votes, differences = only_measured(votes, measured), differences[measured]
     without = fit(_count(votes), both_bad=both_bad)
     pair, share = _pairs(votes, without), share_of[votes.outcome]
     kept = (pair >= 0) & np.isfinite(share)
@@ -82,6 +90,70 @@ def fit_style(
     return fit_covariates(CovariateData(len(without.rated), pair, share, x), titles, sds, without, without.left_out)
 
 
+def only_measured(votes: Votes, measured: NDArray[np.bool_]) -> Votes:
+    """Return the votes that the (n,) mask marks; the others are left out as "style not measured"."""
+    if measured.all():
+        return votes
+    left_out = Counter(votes.left_out)
+    left_out[NOT_MEASURED] += int((~measured).sum())
+    return replace(keep(votes, measured), left_out=dict(left_out))
+
+
+class StyleFit(NamedTuple):
+    """A fit with style held equal, and what it goes without."""
+
+    fit: CovariateFit
+    left_out: dict[str, str]
+    """Why a feature has no estimate, by its name."""
+
+
+def fit_estimable(
+    votes: Votes,
+    differences: NDArray[np.float64],
+    names: Sequence[str],
+    *,
+    position: bool = False,
+    both_bad: BothBad = "tie",
+) -> StyleFit:
+    """Return the fit of `fit_style` with as many of the features, and of the side, as have an estimate.
+
+    Raises SettingsError where none has one, with the reason of each, and what the fit without features raises.
+    """
+    measured = np.asarray(np.isfinite(differences).all(axis=1))
+    votes, differences = only_measured(votes, measured), differences[measured]
+    columns = dict(zip(names, differences.T, strict=True))
+    left_out = {name: ALIKE for name, column in columns.items() if not column.any()}
+
+    def fitted(some: list[str]) -> CovariateFit:
+        looks = [name for name in some if name != POSITION]
+        is_whole = len(looks) == len(names)
+        chosen = differences if is_whole else np.array([columns[name] for name in looks]).reshape(len(looks), -1).T
+        return fit_style(votes, chosen, looks, position=POSITION in some, both_bad=both_bad)
+
+    wanted = [name for name in names if name not in left_out] + [POSITION] * position
+    try:
+        if wanted:
+            return StyleFit(fitted(wanted), left_out)
+    except (SettingsError, NotConvergedError):
+        pass
+    kept: list[str] = []
+    found: CovariateFit | None = None
+    for name in wanted:
+        try:
+            found = fitted([*kept, name])
+            kept.append(name)
+        except InseparableError:
+            left_out[name] = f"it cannot be told from {' and '.join([*kept, 'the models themselves'])}"
+        except NotConvergedError:
+            left_out[name] = _without_end(columns.get(name))
+        except SettingsError as problem:
+            left_out[name] = str(problem)
+    if found is None:
+        reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
+        raise SettingsError(f"nothing can be held equal ({reasons})")
+    return StyleFit(found, left_out)
+
+
 def odds_of_double(coefficient: float, sd: float) -> float:
     """Return the factor on the odds of a win for a reply with twice as much, such as twice as long.
 
@@ -90,26 +162,27 @@ def odds_of_double(coefficient: float, sd: float) -> float:
     return float(np.exp(coefficient / (3 * sd)))
 
 
-def _keep(votes: Votes, kept: NDArray[np.bool_]) -> Votes:
-    left_out = Counter(votes.left_out)
-    left_out[NOT_MEASURED] += int((~kept).sum())
-    return replace(votes, a=votes.a[kept], b=votes.b[kept], outcome=votes.outcome[kept], left_out=dict(left_out))
-
-
 def _pairs(votes: Votes, without: Fit) -> NDArray[np.int64]:
     """Return (n,) side a times R plus side b of each vote among the R rated models, -1 where one is not."""
     place = places(without)
     numbers = np.add.outer(place * len(without.rated), place)
     numbers[(place < 0), :] = numbers[:, (place < 0)] = -1
-    cells = votes.a * len(place) + votes.b
-    return np.asarray(numbers.ravel()[cells])
+    return np.asarray(numbers.ravel()[votes.pair])
 
 
 def _count(votes: Votes) -> Counts:
     """Return what `counts.count` does for few models: adding up in a table is quicker than sorting the votes."""
     size = len(votes.models)
-    cells = np.bincount((votes.a * size + votes.b) * len(OUTCOMES) + votes.outcome, minlength=len(OUTCOMES) * size**2)
+    cells = np.bincount(votes.pair * len(OUTCOMES) + votes.outcome, minlength=len(OUTCOMES) * size**2)
     cells = cells.reshape(-1, len(OUTCOMES))
     used = np.flatnonzero(cells.any(axis=1))
     pairs = np.stack(np.divmod(used, size), axis=1)
     return Counts(votes.models, pairs, cells[used].astype(np.float64), votes.read, dict(votes.left_out))
+
+
+def _without_end(column: NDArray[np.float64] | None) -> str:
+    if column is None:
+        return "it has no finite estimate, as no vote speaks against it"
+    differs = int(np.count_nonzero(column))
+    votes = plural(len(column), "vote")
+    return f"it has no finite estimate: it differs in {differs} of {votes}, and no vote speaks against it"

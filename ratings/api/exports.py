@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ratings.api.vote_set import is_ledger
 
@@ -33,10 +33,12 @@ def export_pairs(
     round: int = 1,
     columns: Mapping[str, str] | None = None,
     outcomes: Mapping[str, str] | str | None = None,
+    **which: Any,
 ) -> Export:
     """Write preference pairs, or rows for KTO, of a ledger or of a file of votes with texts into the folder `out`.
 
-    The options are those of ``python -m ratings.export``; `columns` and `outcomes` are those of `read_votes`. Raises
+    The options are those of ``python -m ratings.export``, and those that say `which` votes count are the keywords of
+    `rate`; `columns` and `outcomes` are those of `read_votes`. Raises
     VotesError, UnknownOutcomeError, ExportError where there is nothing to write, and SettingsError.
     """
     from ratings.errors import SettingsError
@@ -44,10 +46,14 @@ def export_pairs(
     from ratings.files.naming import naming_of
     from ratings.pairs.file_votes import read_text_votes
     from ratings.pairs.rows import FORMATS
+    from ratings.which import NAMES, which_of
 
     if format not in FORMATS:
         raise SettingsError(f"format is {format!r}; choose from {', '.join(FORMATS)}")
+    if unknown := which.keys() - set(NAMES):
+        raise SettingsError(f"{min(unknown)!r} chooses no votes; there are {', '.join(NAMES)}")
     path, naming = Path(votes), naming_of(columns or {}, outcomes or {})
-    rows = ledger_votes(path) if is_ledger(path) else read_text_votes([path], naming)
+    chosen = which_of(dict.fromkeys(NAMES) | {"min_votes": 0, "dedup": False} | which)
+    rows = ledger_votes(path, chosen) if is_ledger(path) else read_text_votes([path], naming, chosen)
     done = export(rows, str(path), Path(out), format, test_share, round)
     return Export({file.path: file.rows for file in done.files}, dict(done.no_rows), str(done))

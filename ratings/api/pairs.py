@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ratings.api.vote_set import AnyVotes, read_votes
+from ratings.choices import Cluster
+from ratings.errors import SettingsError
 from ratings.outcomes import BothBad
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ratings.report.sources import Needs, Source
     from ratings.votes.counts import Counts
 
 Answer = Literal["first", "second", "undecided", "too early"]
@@ -26,7 +29,7 @@ class ModelComparison:
     points: float
     """The first model's rating minus the second's."""
     lower: float
-    """Of an interval that may be looked at after every vote."""
+    """Of an interval that may be looked at after every vote; infinite where there are too few voters for one."""
     upper: float
     answer: Answer
     """Which is better, "undecided", or "too early" for the interval to hold."""
@@ -38,6 +41,8 @@ class ModelComparison:
     """More votes between the two until it is decided, if the estimate is true; None for never."""
     arena_votes: float | None
     """More votes of all kinds at the present rates until then; None for never."""
+    grouping: str
+    """Which votes were taken together, such as "votes grouped by 40 voters", or why none were."""
     text: str
 
     def __repr__(self) -> str:
@@ -50,21 +55,37 @@ def compare_models(
     first: str,
     second: str,
     *,
+    cluster: Cluster = "voter",
     confidence: float = 0.95,
     horizon: float = 1000.0,
     both_bad: BothBad = "tie",
+    **which: Any,
 ) -> ModelComparison:
     """Return whether `first` is better than `second` so far; it may be asked after every vote.
 
-    The options are those of ``python -m ratings.compare``. Raises SettingsError where a model is unknown or has no
-    rating beside the other, and NoVotesError without a vote.
+    The options are those of ``python -m ratings.compare``; `which` are those of `rate` that say which votes count. The
+    votes of one voter are taken together where the votes say who cast them; `cluster` may also be "prompt" or "none".
+    Raises SettingsError where a model is unknown or has no rating beside the other, and NoVotesError without a vote.
     """
     from ratings.analysis.comparison import compare
     from ratings.compare import describe
+    from ratings.report.sources import comparison_needs
     from ratings.scale import POINTS_PER_NAT
 
-    counts = read_votes(votes).counts
-    result = compare(counts, first, second, confidence=confidence, horizon=horizon, both_bad=both_bad)
+    if cluster not in get_args(Cluster):
+        raise SettingsError(f"cluster is {cluster!r}; choose one of {', '.join(get_args(Cluster))}")
+    source = _chosen(votes, comparison_needs(cluster), which)
+    result = compare(
+        source.counts,
+        first,
+        second,
+        votes=source.votes,
+        voters=source.voters,
+        cluster=cluster,
+        confidence=confidence,
+        horizon=horizon,
+        both_bad=both_bad,
+    )
     return ModelComparison(
         first=first,
         second=second,
@@ -76,6 +97,7 @@ def compare_models(
         met=result.met,
         pair_votes=result.pair_votes,
         arena_votes=result.arena_votes,
+        grouping=result.grouping,
         text=describe(result, confidence),
     )
 
@@ -115,6 +137,16 @@ def next_battles(
         "chance": chances[first, second],
     }
     return pd.DataFrame(columns).sort_values("chance", ascending=False, kind="stable", ignore_index=True)
+
+
+def _chosen(votes: AnyVotes, needs: "Needs", which: dict[str, Any]) -> "Source":
+    from ratings.report.sources import read_chosen
+    from ratings.which import NAMES, which_of
+
+    if unknown := sorted(which.keys() - set(NAMES)):
+        raise TypeError(f"compare_models() got an unexpected keyword argument {unknown[0]!r}")
+    nothing = dict.fromkeys(NAMES) | {"min_votes": 0, "dedup": False}
+    return read_chosen(read_votes(votes).source, needs, which_of(nothing | which))
 
 
 def _worth_of_votes(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ratings.files.naming import Naming
+    from ratings.report.provenance import Provenance
     from ratings.report.sources import Needs, Source
     from ratings.votes.counts import Counts
     from ratings.votes.votes import Votes
@@ -39,6 +40,16 @@ class VoteSet:
     """The file, "frame" or "rows"."""
     source: Callable[["Needs"], "Source"]
     """Returns the votes in as much detail as a report needs."""
+
+    @property
+    def provenance(self) -> "Provenance":
+        """Return where the votes came from, with the file that can be hashed."""
+        from ratings.report.provenance import Provenance, source_of
+
+        path = Path(self.origin)
+        if is_ledger(path):
+            return Provenance(f"the ledger {path}")
+        return source_of([path]) if path.is_file() else Provenance(self.origin)
 
     @property
     def counts(self) -> "Counts":
@@ -110,12 +121,12 @@ def _read_path(path: Path, naming: "Naming") -> VoteSet:
     if is_ledger(path):
         read_ledger_source(path, Needs())  # what is wrong with it is reported now
         return VoteSet(str(path), partial(read_ledger_source, path))
-    held = read_file_source(path, Needs(), naming).votes
+    most = Needs(votes=True, voters=True)
+    held = read_file_source(path, most, naming).votes
     assert held is not None
-    known = Needs().details
 
     def source(needs: "Needs") -> "Source":
-        is_more = needs.left_out or needs.styles or not needs.details <= known
+        is_more = needs.left_out or needs.styles or not needs.details <= most.details
         return read_file_source(path, needs, naming) if is_more else _source_of(held, str(path), needs)
 
     return VoteSet(str(path), source)

@@ -37,6 +37,8 @@ class BoardRow:
     """Of its votes; None without one."""
     tie_share: float | None = None
     """Of its votes, in which a both-bad vote is no tie."""
+    group: int = 1
+    """Which group of models it stands with; the first has most votes, and no chain of votes compares two groups."""
 
 
 def make_row(model: str, status: str, numbers: NDArray[np.float64], votes: NDArray[np.float64]) -> BoardRow:

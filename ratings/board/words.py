@@ -1,7 +1,7 @@
 """A board's settings in words, as they stand on the page and in leaderboard.json.
 
-Two snapshots are compared by them (analysis/changes.py). So they hold what was chosen and nothing that
-changes with the votes, and what was written once stays as it is.
+Two snapshots are compared by them (analysis/changes.py). So they hold what was chosen, with the kind of interval that
+the votes allowed, and nothing else that changes with the votes, and what was written once stays as it is.
 """
 
 from ratings.board.settings import Settings
@@ -21,17 +21,20 @@ def describe(method: str, settings: Settings, *, is_weighted: bool, held_equal: 
     if settings.anchor:
         name, points = settings.anchor
         words["anchor"] = f"{name} reads {points:g}; all numbers move alike and no interval widens"
+    words |= settings.which.words()
     if held_equal:
         words["held equal"] = ", ".join(held_equal)
     return words
 
 
 def _of_fit(settings: Settings, is_weighted: bool) -> Words:
+    by = "" if settings.cluster == "none" else f" by {settings.cluster}"
     interval = {
+        "auto": f"clustered{by}, every vote alike, each model on its own",
         "sandwich": "sandwich, each model on its own",
         "clustered": f"clustered by {settings.cluster}, each model on its own",
         "bootstrap": "Poisson bootstrap, each model on its own",
-        "sequence": "confidence sequence, each model on its own; may be looked at any time",
+        "sequence": f"confidence sequence{by and ' clustered'}{by}, each model on its own; may be looked at any time",
     }[settings.interval]
     words: Words = {
         "ties": TIES[settings.ties],

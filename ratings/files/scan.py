@@ -30,13 +30,13 @@ from ratings.votes.collect import CHUNK, has_repeats
 BATCH = 1 << 20
 """Rows in a part of a huge file."""
 
-MEMORY = "96MB"
+MEMORY = "80MB"
 """What DuckDB may use of memory; beyond it, it writes to a temporary folder."""
 
 MORE_MEMORY = "448MB"
 """The same for huge files, JSON, and queries that failed for want of it."""
 
-BUFFER = 1 << 22
+BUFFER = 1 << 21
 """Bytes of a CSV file that are held for each thread; longer lines than half of it are left to the reader by rows."""
 
 LONGEST_OBJECT = 1 << 24
@@ -131,6 +131,8 @@ def _connected() -> Iterator[Any]:
             "SET preserve_insertion_order = true; SET autoinstall_known_extensions = false"
         )
         yield connection
+    except duckdb.InterruptException:  # Ctrl-C, and no reason to try another reader
+        raise KeyboardInterrupt from None
     except (duckdb.Error, UnicodeDecodeError) as problem:
         raise GiveUp(str(problem)) from None
     finally:

@@ -5,6 +5,7 @@ existence.py), and no vote tells how the constants of two components differ. So 
 fit of its own, centred on its own mean, and ratings of two components must not be compared.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,13 +28,25 @@ class Component(NamedTuple):
 
 
 def component_counts(counts: Counts, *, ties: Ties = "half", both_bad: BothBad = "tie") -> tuple[Component, ...]:
-    """Return each component of two models or more, largest first; none where there is none.
+    """Return each component of two models or more, most votes first; none where there is none.
 
     The first is the one that a fit to all counts rates. Votes between components are in none of them.
     """
-    beats = gather(counts, ties=ties, both_bad=both_bad).beats
-    groups = components(beats, reachable(beats))
+    data = gather(counts, ties=ties, both_bad=both_bad)
+    beats = data.beats
+    groups = components(beats, reachable(beats), data.votes)
     return tuple(Component(members, counts_among(counts, members)) for members in groups)
+
+
+def counts_beside(counts: Counts, models: Collection[str], *, both_bad: BothBad = "tie") -> Counts:
+    """Return the counts of the component that holds all these models; all counts where they are in none or the first.
+
+    A fit to all counts rates the first component alone.
+    """
+    for place, (members, inside) in enumerate(component_counts(counts, both_bad=both_bad)):
+        if {counts.models[k] for k in members} >= set(models):
+            return counts if place == 0 else inside
+    return counts
 
 
 def counts_among(counts: Counts, members: NDArray[np.int64]) -> Counts:

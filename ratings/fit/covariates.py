@@ -24,7 +24,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ratings.errors import NotConvergedError, SettingsError
+from ratings.errors import InseparableError, NotConvergedError, SettingsError
 from ratings.fit.covariate_data import CovariateData, Floats
 from ratings.fit.newton import Place, filled, flat_direction, maximise, pseudo_inverse
 from ratings.fit.protocol import Fit
@@ -115,7 +115,7 @@ def fit_covariates(
     """Return the maximum-likelihood strengths and coefficients of `rows`.
 
     `names` and `sds` are those of the F covariates, `without` is the fit of the same votes without
-    them. Raises SettingsError where a covariate cannot be separated from the others and the models, and
+    them. Raises InseparableError where a covariate cannot be separated from the others and the models, and
     NotConvergedError where the estimate does not exist or the gradient stays above TOLERANCE times
     the number of votes.
     """
@@ -129,11 +129,11 @@ def fit_covariates(
         partial(_at, rows), _approach(rows, start, flat), flat=flat, votes=rows.votes, name="a fit with covariates"
     )
     hessian, last = top.hessian, top.last
-    _check_exists(hessian, even, flat)
+    _check_exists(hessian, even, flat, names)
     scores = rows.weigh(last.residual * last.residual)
     has_spread = np.diag(scores) > _ROUNDING * np.diag(hessian)
     if not has_spread[rows.size :].all():
-        raise SettingsError("every vote is a tie between equals, so there is nothing to measure a spread by")
+        raise SettingsError(f"the votes show no spread in {' and '.join(names)}, as where every one is a tie of equals")
     return CovariateFit(
         without=without,
         strengths=top.parameters[: rows.size],
@@ -216,13 +216,12 @@ def _check_separable(even: Floats, names: Sequence[str]) -> None:
     if values[0] < 1e-10:
         loads = np.abs(vectors[:, 0])
         guilty = [name for name, load in zip(names, loads, strict=True) if load > 0.1 * loads.max()]
-        raise SettingsError(
-            f"{' and '.join(guilty)} cannot be separated from each other or from the models themselves in these votes; "
-            "leave one out"
-        )
+        each = "each other or from the models themselves" if len(guilty) > 1 else "the models themselves"
+        out = "leave one out" if len(guilty) > 1 else "leave it out"
+        raise InseparableError(f"{' and '.join(guilty)} cannot be separated from {each} in these votes; {out}")
 
 
-def _check_exists(hessian: Floats, even: Floats, flat: Floats) -> None:
+def _check_exists(hessian: Floats, even: Floats, flat: Floats, names: Sequence[str]) -> None:
     """Raise NotConvergedError where the covariates decide votes so cleanly that no coefficient is enough.
 
     The votes then keep less than _LEAST_INFORMATION of what they knew in some direction, in which the difference of
@@ -232,8 +231,8 @@ def _check_exists(hessian: Floats, even: Floats, flat: Floats) -> None:
         np.linalg.cholesky(filled(hessian, flat) - _LEAST_INFORMATION * filled(even, flat))
     except np.linalg.LinAlgError:
         raise NotConvergedError(
-            "models and covariates together call every vote of some model or covariate correctly, so its strength "
-            "or coefficient has no finite estimate; leave the covariate out or collect more votes"
+            f"no finite estimate of {' and '.join(names)}: with it no vote speaks against some models, however far "
+            "apart they are; leave it out or collect more votes"
         ) from None
 
 

@@ -129,7 +129,7 @@ def select(counts: Counts, *, ties: Ties, both_bad: BothBad, has_prior: bool) ->
     dropped_bad = _dropped(counts, BAD, is_bad_dropped)
     beats = data.beats
     reach = reachable(beats)
-    rated = rated_models(beats, reach)
+    rated = rated_models(beats, reach, data.votes)
     status = statuses(beats, reach, rated)
     totals = zip(status, dropped_ties, dropped_bad, data.field.sum(axis=1), strict=True)
     status = [_why_no_votes(*numbers) if why == NO_VOTES else why for why, *numbers in totals]

@@ -66,22 +66,27 @@ def _reached(reach: NDArray[np.bool_]) -> NDArray[np.bool_]:
         found = wider
 
 
-def components(beats: NDArray[np.float64], reach: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Return the sets of two or more models that can be rated together, each in order, largest first.
+def components(
+    beats: NDArray[np.float64], reach: NDArray[np.bool_], votes: NDArray[np.float64] | None = None
+) -> list[NDArray[np.int64]]:
+    """Return the sets of two or more models that can be rated together, each in order, most votes first.
 
-    Of equally large ones the one with the most votes among its models comes first, then the one
-    whose first name comes first.
+    `votes` is (K, K) symmetric, votes of each pair; without it a win counts once and a tie for both sides. Of sets with
+    equally many the one with more models comes first, then the one whose first name comes first.
     """
+    votes = beats + beats.T if votes is None else votes
     mutual = np.logical_and(reach, reach.T)
     firsts = np.flatnonzero(mutual.argmax(axis=1) == np.arange(len(mutual)))
     groups = [np.flatnonzero(mutual[first]) for first in firsts]
     groups = [members for members in groups if len(members) > 1]
-    return sorted(groups, key=lambda members: (-len(members), -beats[np.ix_(members, members)].sum(), members[0]))
+    return sorted(groups, key=lambda members: (-votes[np.ix_(members, members)].sum(), -len(members), members[0]))
 
 
-def rated_models(beats: NDArray[np.float64], reach: NDArray[np.bool_]) -> NDArray[np.int64]:
+def rated_models(
+    beats: NDArray[np.float64], reach: NDArray[np.bool_], votes: NDArray[np.float64] | None = None
+) -> NDArray[np.int64]:
     """Return the indices of the first of `components`, in order; empty where there is none."""
-    return next(iter(components(beats, reach)), np.zeros(0, dtype=np.int64))
+    return next(iter(components(beats, reach, votes)), np.zeros(0, dtype=np.int64))
 
 
 def why_no_davidson(wins: NDArray[np.float64], ties: NDArray[np.float64], has_prior: bool = False) -> str | None:

@@ -70,7 +70,7 @@ def maximise(
     """Return the highest likelihood, climbed to from `start`; `at` returns the place of (p,) parameters.
 
     `name` is the method's, for the message of NotConvergedError, which is raised where the gradient
-    stays above TOLERANCE times `votes`.
+    stays above TOLERANCE times `votes`, or where the climb runs off until no information is left.
     """
     along = flat / (flat @ flat)
     fill = np.outer(along, along)
@@ -79,7 +79,7 @@ def maximise(
     place = at(here)
     for iteration in range(1, MAX_ITERATIONS + 1):
         hessian = place.hessian()
-        step = np.linalg.solve(hessian + hessian.trace() * fill, place.gradient)
+        step = _newton_step(hessian + hessian.trace() * fill, place.gradient, name)
         slope, longest = float(place.gradient @ step), float(np.abs(step).max())
         is_close = np.sqrt(max(slope, 0.0)) * longest < _NEARLY_THERE or (slope < _GAINS_NOTHING and longest > _LONG)
         if is_close and np.abs(place.gradient).max() < tolerance:
@@ -115,6 +115,15 @@ def pseudo_inverse(hessian: Matrix, flat: NDArray[np.float64] | None = None) -> 
     flat = np.ones(len(hessian)) if flat is None else flat
     # Outside `flat` the filled matrix inverts as the Hessian would; along it, it holds trace / |flat|^2.
     return np.asarray(np.linalg.inv(filled(hessian, flat)) - np.outer(flat, flat) / np.trace(hessian))
+
+
+def _newton_step(hessian: Matrix, gradient: NDArray[np.float64], name: str) -> Parameters:
+    try:
+        return np.asarray(np.linalg.solve(hessian, gradient))
+    except np.linalg.LinAlgError:
+        raise NotConvergedError(
+            f"{name} ran off to where the votes hold no information; no ratings are given"
+        ) from None
 
 
 def _climb(

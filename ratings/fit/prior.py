@@ -20,7 +20,6 @@ has bent to them. Where every vote weighs the same M is H, and the covariance is
 where ties count as half a win each, since it takes a tie for a coin toss.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +27,9 @@ from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
 from ratings.scale import POINTS_PER_NAT
+
+LEAST_SD, MOST_SD = 0.1, 1e6
+"""Elo points: below, all models are one to every printed digit; above, a prior is none to machine precision."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class Prior:
     """Standard deviation in Elo points; two models in three stand within it from the mean."""
 
     def __post_init__(self) -> None:
-        """Raise SettingsError unless the standard deviation is positive and finite."""
-        if not 0 < self.sd_points < math.inf:
+        """Raise SettingsError unless the standard deviation is within LEAST_SD and MOST_SD."""
+        if not LEAST_SD <= self.sd_points <= MOST_SD:
             raise SettingsError(
-                f"the prior's standard deviation is {self.sd_points}; give a positive number of Elo points, such as 200"
+                f"the prior's standard deviation is {self.sd_points}; give Elo points from {LEAST_SD:g} to "
+                f"{MOST_SD:,.0f}, such as 200"
             )
 
     @property

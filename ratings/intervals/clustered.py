@@ -2,7 +2,7 @@
 
 Votes of one voter lean the same way, so a hundred of them are worth less than those of a hundred voters, and
 the sandwich of sandwich.py, which takes every vote as independent, is too narrow. Here
-the scores are summed within each cluster before they are squared,
+the scores are summed within each cluster before they are squared (cluster_sums.py),
 
     M = J / (J - 1)  sum_j G_j G_j^T,    G_j = sum of w (y - P_ab) (e_a - e_b) over the votes of j,
 
@@ -13,31 +13,41 @@ doi:10.1016/j.jeconom.2019.02.001). Three rules see to that:
 - A cluster has no more weight than `cap` votes: one with more has each of its votes weighted by
   cap / (number of its votes). Strengths and covariance both come from the weighted votes. The
   default is a twentieth of all votes: nobody outweighs nineteen others, and below that a cap costs
-  precision and buys nothing, as the covariance already knows that the votes belong together.
+  precision and buys nothing, as the covariance already knows that the votes belong together. With an infinite
+  cap every vote counts alike, and the strengths are those of the counts.
 - Fewer than MIN_CLUSTERS clusters give no covariance but an error.
 - From there on J is small rather than absent, so intervals use Student's t with the degrees of
   freedom of the effective number of clusters, (sum of weights)^2 / (sum of squared weights), less
   one. `widened` puts that into the covariance, and whatever is made of it by normal intervals is wide
   enough. Below FEW_CLUSTERS effective ones `is_few` asks for a warning beside the figures.
 
+With a prior only the products of different votes of a cluster are taken from M, and the rest as prior.py has it.
+Under Davidson's model the score has one more entry, of log nu, and the rest is the same.
+
 A model that a single cluster voted on has a score of zero by the fit itself, not because it is well
-known; `has_spread` is False for it, as its interval would have no width.
+known; `has_spread` is False for it, as its interval would have no width. With two or three clusters the scores still
+nearly cancel. With `split_few` the votes on models with fewer than MIN_CLUSTERS effective clusters are
+taken as independent instead, as there is nothing to learn about how they belong together.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import TooFewClustersError
-from ratings.fit.both_bad import centred
-from ratings.fit.bradley_terry import BradleyTerryFit, fit
-from ratings.fit.prior import Prior, prior_derivatives
+from ratings.fit.newton import flat_direction
+from ratings.fit.prior import Prior
+from ratings.fit.protocol import Fit
+from ratings.fit.ties import fit_with
+from ratings.intervals.cluster_sums import ClusterSums, cluster_sums
 from ratings.intervals.sandwich import sandwich
 from ratings.outcomes import BothBad, Ties
 from ratings.scale import quantile
-from ratings.votes.counts import weighted_counts
-from ratings.votes.shares import BAD, shares
+from ratings.votes.clusters import effective_number, tally
+from ratings.votes.counts import Counts, count, weighted_counts
 from ratings.votes.votes import Votes
 
 MIN_CLUSTERS = 10
@@ -56,12 +66,16 @@ _ROUNDING = 1e-14  # of the Hessian's diagonal, as in sandwich.py
 class Clustered:
     """Strengths of the R rated models and their covariance, with votes that belong together."""
 
-    fit: BradleyTerryFit
+    fit: Fit
     """The fit of the votes as weighted by the cap: its wins and ties are sums of weights."""
     covariance: NDArray[np.float64]
     """(R, R) nats squared, with J / (J - 1) and without the t correction."""
     has_spread: NDArray[np.bool_]
     """(R,) whether a model has an interval: two clusters or more voted on it, and not all for ties."""
+    few: NDArray[np.int64]
+    """Which of the R models fewer than MIN_CLUSTERS effective clusters voted on, or none that shows a spread."""
+    voters: NDArray[np.float64]
+    """(R,) effective number of the clusters that voted on a model."""
     clusters: int
     """J, of the votes that entered the fit."""
     effective: float
@@ -78,123 +92,112 @@ class Clustered:
 
     def widened(self, confidence: float) -> NDArray[np.float64]:
         """Return the (R, R) covariance whose normal intervals at this confidence are the t intervals."""
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
-        ratio = float(t.ppf((1 + confidence) / 2, self.effective - 1)) / quantile(confidence)
+        ratio = float(stdtrit(self.effective - 1, (1 + confidence) / 2)) / quantile(confidence)
         return np.asarray(self.covariance * ratio**2)
 
 
 def clustered(
     votes: Votes,
-    clusters: NDArray[np.int64],
+    clusters: NDArray[Any],
     *,
+    counts: Counts | None = None,
     ties: Ties = "half",
     both_bad: BothBad = "tie",
     prior: Prior | None = None,
     weights: NDArray[np.float64] | None = None,
     cap: float | None = None,
+    split_few: bool = False,
+    start: Mapping[str, float] | None = None,
 ) -> Clustered:
     """Return strengths and covariance of `votes` where `clusters` is (n,), a code from 0 for each vote.
 
-    The treatments are those of `fit`. `weights` is (n,), such as 1 / (chance of the pair); without them
+    The treatments are those of `fit_with`. `counts` are those of the votes, where they are known already; a
+    fit from a `start` is quicker. `weights` is (n,), such as 1 / (chance of the pair); without them
     each vote weighs 1. `cap` is in votes of average weight, by default LARGEST_SHARE of all. Raises
     TooFewClustersError where fewer than MIN_CLUSTERS clusters voted on the rated models, and what
-    `fit` raises.
+    `fit_with` raises.
     """
     cap = max(LARGEST_SHARE * votes.used, 1.0) if cap is None else cap
-    given = np.ones(votes.used) if weights is None else weights / weights.mean()
-    factors = cap_factors(clusters, cap, given)
-    result = fit(weighted_counts(votes, given * factors), ties=ties, both_bad=both_bad, prior=prior)
-    size = len(result.rated)
-    scores = _scores(votes, given * factors, result, ties, both_bad)
-    codes, number = _codes(clusters[scores.vote])
+    weigh, capped = _weights(clusters, cap, weights)
+    counts = count(votes) if counts is None else counts
+    counts = replace(counts, weights=None, squared_weights=None) if weigh is None else weighted_counts(votes, weigh)
+    result = fit_with(counts, ties, both_bad=both_bad, prior=prior, start=start)
+
+    def sums(codes: NDArray[Any]) -> ClusterSums:
+        return cluster_sums(votes, codes, result, ties=ties, both_bad=both_bad, weights=weigh)
+
+    found = sums(clusters)
+    number, size = int((found.weight > 0).sum()), len(result.rated)
     if number < MIN_CLUSTERS:
         raise TooFewClustersError(
             f"{number} clusters voted on the rated models; at least {MIN_CLUSTERS} are needed for clustered "
             "intervals, so collect votes from more of them or choose another interval"
         )
-    squared, voters = cluster_scores(codes, scores.left, scores.right, scores.residual, size)
-    squared *= number / (number - 1)
-    has_spread = (voters > 1) & (np.diag(squared) > _ROUNDING * np.diag(result.hessian))
+    # The fit scales the weights to a mean of 1 over its votes, so the scores have to.
+    scale = (result.data.used / float(found.weight.sum())) ** 2
+    products, has_spread = found.products, (found.voters > 1 + 1e-9) & _shows(found.products, result)
+    few = np.flatnonzero(~has_spread | (found.voters < MIN_CLUSTERS))
+    if (split_few or prior) and len(few):
+        products = sums(_split(votes, clusters, result.rated[few])).products
+        has_spread = _shows(products, result)
+    products = products * scale * number / (number - 1)
     if prior:
-        squared += prior_derivatives(prior, result.strengths)[1]
+        products = _with_prior(result, products - scale * sums(np.arange(votes.used)).products)
         has_spread[:] = True
-    entered, first = np.unique(scores.vote, return_index=True)
-    total = np.bincount(codes[first], (given * factors)[entered])
     return Clustered(
         fit=result,
-        covariance=sandwich(result.hessian, squared),
+        covariance=sandwich(result.hessian, products, flat_direction(size, len(result.hessian)))[:size, :size],
         has_spread=has_spread,
+        few=few,
+        voters=found.voters,
         clusters=number,
-        effective=float(total.sum() ** 2 / (total**2).sum()),
+        effective=effective_number(found.weight),
         cap=cap,
-        capped=len(np.unique(clusters[factors < 1])),
+        capped=capped,
     )
 
 
-def cap_factors(clusters: NDArray[np.int64], cap: float, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def cap_factors(clusters: NDArray[Any], cap: float, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (n,) factors of the (n,) weights, up to 1, so that those of no cluster sum to more than `cap`."""
     totals = np.bincount(clusters, weights)
     return np.asarray(np.minimum(1.0, cap / np.maximum(totals, 1e-300))[clusters])
 
 
-def cluster_scores(
-    clusters: NDArray[np.int64],
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-    residuals: NDArray[np.float64],
-    size: int,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return (size, size) sum_j G_j G_j^T, and (size,) how many clusters voted on each model.
+def _weights(
+    clusters: NDArray[Any], cap: float, weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64] | None, int]:
+    """Return what the votes weigh after the cap, None where each weighs 1, and how many clusters it touched."""
+    if weights is None and tally(clusters).max(initial=0) <= cap:
+        return None, 0
+    given = np.ones(len(clusters)) if weights is None else weights / weights.mean()
+    factors = cap_factors(clusters, cap, given)
+    return given * factors, len(np.unique(clusters[factors < 1]))
 
-    All arguments are (n,), clusters being codes from 0. A row adds its residual to its cluster's score
-    of `left` and takes it from that of `right`, or from all equally where `right` is `size`, the field.
+
+def _with_prior(result: Fit, together: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return M of a fit with a prior from what the votes of a cluster add by belonging together, both (p, p).
+
+    A prior is for models with few votes, whose own spread comes out too small; so the spread of single votes is the
+    expected one (prior.py), and only their products with each other are those observed.
     """
-    from scipy.sparse import csr_array
-
-    rows, columns = np.concatenate([clusters, clusters]), np.concatenate([left, right])
-    values = np.concatenate([residuals, -residuals])
-    # Summed over the votes of a cluster on a model, this is (J, size + 1) with few entries per row.
-    scores = csr_array((values, (rows, columns)), shape=(int(clusters.max(initial=-1)) + 1, size + 1))
-    voters = np.bincount(scores.indices, minlength=size + 1)
-    return centred((scores.T @ scores).toarray()[:size, :size]), voters[:size]
+    values, vectors = np.linalg.eigh(result.score_products() + together)
+    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
 
 
-@dataclass(frozen=True)
-class _Scores:
-    """The score of each vote in the fit; a both-bad vote lost to the field has two rows."""
-
-    vote: NDArray[np.int64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    residual: NDArray[np.float64]
-
-
-def _scores(
-    votes: Votes, weights: NDArray[np.float64], result: BradleyTerryFit, ties: Ties, both_bad: BothBad
-) -> _Scores:
+def _shows(products: NDArray[np.float64], result: Fit) -> NDArray[np.bool_]:
+    """Return (R,) whether the scores of a model are more than rounding."""
     size = len(result.rated)
-    place = np.full(len(votes.models), -1)
-    place[result.rated] = np.arange(size)
-    left, right = place[votes.a], place[votes.b]
-    won, is_bad = shares(both_bad, ties)[votes.outcome], BAD[votes.outcome] > 0
-    inside = (left >= 0) & (right >= 0)
-    voted, lost = np.flatnonzero(inside & np.isfinite(won)), np.flatnonzero(inside & is_bad)
-    if both_bad != "loss-to-the-field":
-        lost = lost[:0]
-    used = np.concatenate([voted, lost])
-    # The fit scales the weights to a mean of 1 over its votes, so the scores have to.
-    scale = len(used) / max(float(weights[used].sum()), 1e-300)
-    strengths = np.append(result.strengths, result.strengths.mean() if size else 0.0)  # the field is the last
-    vote = np.concatenate([voted, lost, lost])
-    left = np.concatenate([left[voted], left[lost], right[lost]])
-    right = np.concatenate([right[voted], np.full(2 * len(lost), size)])
-    share = np.concatenate([won[voted], np.zeros(2 * len(lost))])
-    expected = np.exp(-np.logaddexp(0, strengths[right] - strengths[left]))
-    return _Scores(vote, left, right, scale * weights[vote] * (share - expected))
+    return np.asarray(np.diag(products)[:size] > _ROUNDING * np.diag(result.hessian)[:size])
 
 
-def _codes(clusters: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Return the same clusters with codes from 0 of which none is unused, and their number."""
-    used = np.bincount(clusters) > 0
-    return np.asarray((np.cumsum(used) - 1)[clusters]), int(used.sum())
+def _split(votes: Votes, clusters: NDArray[Any], models: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the clusters with each vote on one of the models in a cluster of its own."""
+    is_lone = np.zeros(len(votes.models), dtype=bool)
+    is_lone[models] = True
+    apart = np.flatnonzero(is_lone[votes.a] | is_lone[votes.b])
+    first = int(clusters.max(initial=0)) + 1
+    codes = clusters.astype(np.int64 if first + len(apart) > np.iinfo(clusters.dtype).max else clusters.dtype)
+    codes[apart] = first + np.arange(len(apart))
+    return codes

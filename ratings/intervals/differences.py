@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratings.errors import SettingsError
-from ratings.intervals.confidence_sequence import WARM_UP, effective_votes, sequence
+from ratings.intervals.confidence_sequence import is_early, sequence
 from ratings.intervals.ranks import max_t_multiplier
 from ratings.intervals.sandwich import difference_variance, intervals
 from ratings.scale import quantile, to_points
@@ -94,25 +94,33 @@ def differences(
 
 
 def sequence_differences(
-    strengths: NDArray[np.float64], covariance: NDArray[np.float64], confidence: float
+    strengths: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    confidence: float,
+    voters: NDArray[np.float64] | None = None,
+    independent: NDArray[np.float64] | None = None,
 ) -> Differences:
     """Return all pairwise differences with confidence sequences, which may be looked at any time.
 
-    Of (R,) strengths with their (R, R) covariance, in nats. The joint intervals are those of all pairs and all
-    looks at once, by Bonferroni. A pair whose difference rests on fewer than WARM_UP effective votes has NaN for
-    bounds. Raises SettingsError for a confidence outside (0, 1).
+    Of (R,) strengths with their (R, R) covariance, in nats, clustered with (R,) effective `voters` or None; where the
+    variance is larger by the covariance of `independent` votes, that is taken. The joint
+    intervals are those of all pairs and all looks at once, by Bonferroni. A pair for which it is too early
+    (confidence_sequence.py) has NaN for bounds. Raises SettingsError for a confidence outside (0, 1).
     """
     quantile(confidence)  # refuses what is no confidence
     estimate = strengths[:, None] - strengths[None, :]
     variance = difference_variance(covariance)
+    if independent is not None:
+        variance = np.maximum(variance, difference_variance(independent))
     has_none = variance <= 1e-12 * np.add.outer(np.diag(covariance), np.diag(covariance))
     some = np.where(has_none, 1.0, variance)
-    is_told = ~has_none & (effective_votes(some) >= WARM_UP)
+    both = None if voters is None else np.minimum.outer(voters, voters)
+    is_told = ~has_none & ~is_early(some, both)
     pairs = max(len(strengths) * (len(strengths) - 1) // 2, 1)
     lower, upper, joint_lower, joint_upper = (
         np.where(is_told, bound, np.nan)
         for level in (confidence, 1 - (1 - confidence) / pairs)
-        for bound in sequence(estimate, some, confidence=level)
+        for bound in sequence(estimate, some, confidence=level, voters=both)
     )
     error = np.sqrt(np.where(has_none, np.nan, variance))
     for matrix in (error, lower, upper, joint_lower, joint_upper):

@@ -26,7 +26,7 @@ from ratings.fit.newton import pseudo_inverse
 from ratings.fit.protocol import Fit
 from ratings.scale import quantile
 
-NO_SPREAD = "no interval: every vote is a tie with an equal"
+NO_SPREAD = "no interval: its votes show no spread"
 
 # A tie between equals has a squared score of 1e-16 or less, after rounding, against 1/4 in the
 # Hessian; a decided vote has at least the square of the loser's chance.

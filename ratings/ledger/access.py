@@ -37,6 +37,9 @@ CODE_SQL = (
     f" + CASE source WHEN 'human' THEN 0 WHEN 'simulated' THEN {SIMULATED} ELSE {UNKNOWN_SOURCE} END)"
 )
 
+CATEGORY_SQL = "CAST(category AS TEXT)"
+"""A number is a category like any other, and one with the text of the same digits."""
+
 
 def moment(text: Any) -> float:
     """Return seconds since 1970 of a time as text, NaN for none."""
@@ -44,9 +47,12 @@ def moment(text: Any) -> float:
     return math.nan if seconds is None else seconds
 
 
-def number_or_nan(value: float | None) -> float:
-    """Return the number, NaN for none."""
-    return math.nan if value is None else float(value)
+def number_or_nan(value: Any) -> float:
+    """Return the number, NaN for none and for what is no number, which SQLite keeps in any column."""
+    try:
+        return math.nan if value is None else float(value)
+    except (ValueError, TypeError):
+        return math.nan
 
 
 def fetch(cursor: sqlite3.Cursor, reads: list[Read]) -> list[NDArray[Any]]:

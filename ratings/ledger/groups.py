@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ratings.errors import VotesError
 from ratings.ledger.access import (
     BITS,
+    CATEGORY_SQL,
     CODE_SQL,
     MISSING,
     OUTCOME,
@@ -19,9 +20,9 @@ from ratings.ledger.access import (
     columns_of,
     fetch,
     is_simulated,
-    locate,
     number_or_nan,
 )
+from ratings.ledger.kept_counts import MEND, disagreement
 from ratings.outcomes import OUTCOMES
 from ratings.votes.collect import keys_of, numbering
 from ratings.votes.counts import Groups
@@ -38,10 +39,15 @@ def read_groups(
 ) -> Groups:
     """Return the groups of all votes, or of those with a rowid over `after`; see `read_ledger`.
 
-    The ledger's own counts are taken where it has them; without `kept` the votes themselves are counted.
+    The ledger's own counts are taken where it has them and they agree with its votes, as far as a cheap check can see
+    (kept_counts.py); otherwise, and without `kept`, the votes themselves are counted.
     """
+    notes: tuple[str, ...] = ()
     if kept and after is None and not weights and columns_of(ledger, "vote_counts") == list(_COUNT_COLUMNS):
-        return _read_kept(path, ledger)
+        problem = disagreement(ledger)
+        if not problem:
+            return _read_kept(ledger)
+        notes = (f"the counts that {path} keeps {problem}, so its votes are counted; {MEND}",)
     has_category = "category" in columns_of(ledger, "votes")
     if weights and "probability" not in columns_of(ledger, "votes"):
         raise VotesError(f"{path}: votes lacks probability, so its votes cannot be weighted")
@@ -49,7 +55,7 @@ def read_groups(
     rows = "" if after is None else f"NOT INDEXED WHERE rowid > {int(after)}"
     columns = ", ".join(("category", *VOTE_COLUMNS) if has_category else VOTE_COLUMNS)
     query = (
-        f"SELECT {'category' if has_category else 'NULL'}, model_a, model_b, {CODE_SQL} + (count(*) << {BITS})"
+        f"SELECT {CATEGORY_SQL if has_category else 'NULL'}, model_a, model_b, {CODE_SQL} + (count(*) << {BITS})"
         f"{_WEIGHT_SQL if weights else ''} FROM votes {rows} GROUP BY {columns}"
     )
     names, categories = numbering(), numbering()
@@ -65,19 +71,18 @@ def read_groups(
     for part in sums[:2]:
         spread.append(np.zeros(votes.shape))
         spread[-1][cells] = part
-    return Groups([*keys_of(names), None], keys_of(categories), category, a, b, codes & SIMULATED > 0, votes, *spread)
+    groups = Groups([*keys_of(names), None], keys_of(categories), category, a, b, codes & SIMULATED > 0, votes)
+    weight, square = spread or (None, None)
+    return groups._replace(weights=weight, squared_weights=square, notes=notes)
 
 
-def _read_kept(path: Path, ledger: sqlite3.Connection) -> Groups:
+def _read_kept(ledger: sqlite3.Connection) -> Groups:
     """Return the counts that the ledger keeps itself."""
     names, categories, sources = numbering(), numbering(), numbering()
     reads: list[Read] = [categories, names, names, sources, *[None for _ in OUTCOMES]]
     query = f"SELECT {', '.join(_COUNT_COLUMNS)} FROM vote_counts"
     category, a, b, source, *outcomes = fetch(ledger.execute(query), reads)
-    try:
-        are_simulated = np.array([is_simulated(name) for name in keys_of(sources)], dtype=bool)
-    except VotesError as problem:
-        raise locate(problem, f"{path}: vote_counts") from None
+    are_simulated = np.array([is_simulated(name) for name in keys_of(sources)], dtype=bool)
     votes = np.stack([*outcomes, np.zeros_like(source)], axis=1)
     return Groups([*keys_of(names), None], keys_of(categories), category, a, b, are_simulated[source], votes)
 

@@ -9,10 +9,12 @@ The ledger is opened read-only. Of its tables only `votes` with model_a, model_b
 looked at where they are there.
 """
 
+import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from ratings.errors import VotesError
 from ratings.ledger.access import (
+    CATEGORY_SQL,
     CODE_SQL,
     MISSING,
     OUTCOME,
@@ -68,10 +71,11 @@ def read_ledger_by_category(path: Path, roster: tuple[str, ...] = (), *, weights
         return counted | {ALL: count_set_aside(counted[ALL], ledger)}
 
 
-def read_ledger_votes(path: Path, *, details: bool = True, keep_left_out: bool = False) -> Votes:
+def read_ledger_votes(path: Path, *, details: bool | tuple[str, ...] = True, keep_left_out: bool = False) -> Votes:
     """Return the votes of the ledger at `path` in the order they were stored.
 
-    Without `details` only sides and outcomes are read, which is faster. With `keep_left_out` the
+    Without `details` only sides and outcomes are read, which is faster; a tuple names the columns to read beside
+    them. With `keep_left_out` the
     rows left out are listed. Raises VotesError where the file is no ledger and UnknownOutcomeError
     for an unknown outcome.
     """
@@ -114,16 +118,20 @@ def read_preferences(path: Path) -> Iterator[Preference]:
 
     Raises VotesError where the file is no ledger and UnknownOutcomeError for an unknown outcome.
     """
-    columns = ", ".join(_PREFERENCE_COLUMNS)
     with open_ledger(path, "preferences", _PREFERENCE_COLUMNS) as ledger:
+        there = columns_of(ledger, "preferences")
+        more = [name if name in there else "NULL" for name in ("model_a", "model_b", "created")]
+        columns = ", ".join((*_PREFERENCE_COLUMNS, *more))
         for row in ledger.execute(f"SELECT {columns} FROM preferences ORDER BY created, battle_id"):
-            battle_id, prompt, reply_a, reply_b, outcome, source = row
+            battle_id, prompt, reply_a, reply_b, outcome, source, model_a, model_b, created = row
             try:
                 parsed = parse_outcome(outcome) if outcome else None
                 is_simulated(source)
             except VotesError as problem:
                 raise locate(problem, f"{path}: battle {battle_id}") from None
-            yield Preference(battle_id, prompt, reply_a, reply_b, parsed, source)
+            time = moment(created)
+            texts = (battle_id, prompt, reply_a, reply_b, parsed, source)
+            yield Preference(*texts, model_a, model_b, None if math.isnan(time) else time)
 
 
 class Mark(NamedTuple):
@@ -145,7 +153,9 @@ def read_mark(ledger: sqlite3.Connection) -> Mark | None:
     return None if (row := ledger.execute(query).fetchone()) is None else Mark(*row)
 
 
-def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[RawVotes, NDArray[np.int64]]:
+def _read_rows(
+    path: Path, ledger: sqlite3.Connection, details: bool | tuple[str, ...]
+) -> tuple[RawVotes, NDArray[np.int64]]:
     """Return all votes in the order of their rowids, and (n,) these."""
     names, voters, categories = numbering(), numbering(), numbering()
     optional: dict[str, Read] = {
@@ -154,8 +164,10 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
         "probability": number_or_nan,
         "created": cache(moment),
     }
-    more = [name for name in columns_of(ledger, "votes") if details and name in optional]
-    query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', CODE_SQL, *more])} FROM votes ORDER BY rowid"
+    wanted = optional.keys() & details if isinstance(details, tuple) else optional if details else ()
+    more = [name for name in columns_of(ledger, "votes") if name in wanted]
+    asked = [CATEGORY_SQL if name == "category" else name for name in more]
+    query = f"SELECT {', '.join(['rowid', 'model_a', 'model_b', CODE_SQL, *asked])} FROM votes ORDER BY rowid"
     reads: list[Read] = [None, names, names, None, *(optional[name] for name in more)]
     rowid, a, b, codes, *rest = fetch(ledger.execute(query), reads)
     check_codes(path, ledger, keys_of(names), codes)
@@ -168,12 +180,29 @@ def _read_rows(path: Path, ledger: sqlite3.Connection, details: bool) -> tuple[R
         outcome=np.where(outcome == MISSING, NO_OUTCOME, outcome).astype(np.int8),
         is_simulated=codes & SIMULATED > 0,
         voter=found.get("visitor"),
+        voter_ids=ShortHashes(keys_of(voters)),
         probability=found.get("probability"),
         time=found.get("created"),
         category=found.get("category"),
         categories=(*((() if is_blank(name) else (name,)) for name in keys_of(categories)), ()),
     )
     return rows, rowid
+
+
+class ShortHashes(Sequence[str]):
+    """The names of a ledger's visitors in reports: the start of the SHA-256 of each id, which itself is private."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        """Take the ids in order."""
+        self._ids = ids
+
+    def __len__(self) -> int:
+        """Return how many visitors there are."""
+        return len(self._ids)
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return the name of one, ten hexadecimal digits."""
+        return sha256(str(self._ids[place]).encode()).hexdigest()[:10]
 
 
 class _Beside(NamedTuple):

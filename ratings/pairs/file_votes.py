@@ -4,35 +4,64 @@ What a row's vote is decides the reader of files (ratings/files/formats.py), so 
 names the row and the value. A battle's id counts once, and votes with the names showing are left out, as on a board.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
+
 from ratings.errors import UnknownOutcomeError, VotesError
-from ratings.files.containers import open_file
+from ratings.files.containers import Opened, open_file
 from ratings.files.formats import FileRow, Layout, read_vote, recognise
 from ratings.files.naming import Naming
-from ratings.files.read import PEEKED, expand
+from ratings.files.read import PEEKED, expand, read_votes_file
 from ratings.files.rows import read_file_rows
 from ratings.files.scan import parquet_columns
 from ratings.files.texts import COLUMNS, read_conversations, require_texts
 from ratings.files.values import id_of, text_of
 from ratings.pairs.rows import TextVote
 from ratings.votes.collect import DUPLICATE_ID
+from ratings.votes.which import Which, choose
 
 
-def read_text_votes(paths: Sequence[Path], naming: Naming | None = None) -> Iterator[TextVote]:
+def read_text_votes(
+    paths: Sequence[Path], naming: Naming | None = None, which: Which | None = None
+) -> Iterator[TextVote]:
     """Yield every vote of the files, in their order; one that cannot be used says why.
 
-    Raises VotesError where a file cannot be read, holds no votes or no texts, and UnknownOutcomeError.
+    Of a choice of votes the others come last, without their texts. Raises VotesError where a file cannot be read,
+    holds no votes or no texts, UnknownOutcomeError, and SettingsError for a choice that matches nothing.
     """
+    files = [open_file(path) for path in expand(paths)]
     seen: set[int] = set()
-    for path in expand(paths):
-        yield from _read_file(path, naming, seen)
+    several = len(files) > 1
+    votes = (
+        (f"{file.path}: {where}" if several else where, vote)
+        for file in files
+        for where, vote in _read_file(file, naming, seen)
+    )
+    yield from _chosen(votes, files, naming, which) if which and which.is_choice else (vote for _, vote in votes)
 
 
-def _read_file(path: Path, naming: Naming | None, seen: set[int]) -> Iterator[TextVote]:
-    file = open_file(path)
+def _chosen(
+    votes: Iterator[tuple[str, TextVote]], files: Sequence[Opened], naming: Naming | None, which: Which
+) -> Iterator[TextVote]:
+    """Yield the votes that count, by their places among all that could be rated, and then the others by reason."""
+    rated = read_votes_file(*[file.path for file in files], naming=naming, keep_left_out=True)
+    gone = {where for where, _ in rated.left_out_rows}
+    chosen, places = choose(rated, which)
+    counts = np.zeros(rated.used, dtype=np.bool_)
+    counts[places] = True
+    usable = iter(counts.tolist())
+    for where, vote in votes:
+        if where not in gone and next(usable, False):
+            yield vote
+    yield from (TextVote([], [], None, "human", None, reason) for reason in Counter(chosen.left_out).elements())
+
+
+def _read_file(file: Opened, naming: Naming | None, seen: set[int]) -> Iterator[tuple[str, TextVote]]:
+    """Yield the place and vote of each row."""
     if file.is_parquet:
         columns = parquet_columns(file.name, file.path)
         layout = recognise(file.name, columns, naming)
@@ -59,7 +88,7 @@ def _read_file(path: Path, naming: Naming | None, seen: set[int]) -> Iterator[Te
             number = hash(vote.battle_id)
             vote = vote._replace(left_out=DUPLICATE_ID) if number in seen else vote
             seen.add(number)
-        yield vote
+        yield where, vote
 
 
 def _vote(layout: Layout, row: FileRow) -> TextVote:

@@ -7,6 +7,7 @@ or because this fit does not allow it; then the report goes without it, and a no
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
@@ -17,9 +18,20 @@ from ratings.analysis.elo_shuffles import EloShuffles
 from ratings.analysis.over_time import Series
 from ratings.analysis.position import fit_position
 from ratings.board.estimate import Estimate, Progress, estimate, pairwise
-from ratings.board.leaderboard import Leaderboard, Settings, check_enough, elo_board, rated_board, with_method
+from ratings.board.groups import Group, groups_of, how_grouped, votes_among
+from ratings.board.leaderboard import (
+    Leaderboard,
+    Settings,
+    anchored,
+    check_enough,
+    elo_board,
+    first_settings,
+    listing,
+    rated_board,
+    with_groups,
+    with_method,
+)
 from ratings.errors import RatingsError, SettingsError
-from ratings.fit.components import component_counts
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.ties import TieChoice, choose_ties
 from ratings.outcomes import Ties
@@ -40,7 +52,7 @@ def make_report(source: Source, request: Request, *, now: datetime, progress: Pr
     where there is no board to make, and SettingsError for a category that no vote belongs to.
     """
     check_enough(source.counts)
-    notes: list[str] = list(source.votes.notes) if source.votes else []
+    notes = list(source.counts.notes)
     settings = with_method(request.settings, request.method)
     choice = _choose(source.counts, settings, notes) if request.choose else None
     if choice:
@@ -64,7 +76,10 @@ class _Maker:
 
     def elo(self) -> Report:
         """Return the report of online Elo, which has no intervals and nothing that rests on them."""
-        board = elo_board(self.source.votes, self.source.counts, self.settings, self.created)
+        settings = first_settings(self.groups, self.settings)
+        board = elo_board(self.source.votes, self.source.counts, settings, self.created)
+        board = with_groups(board, self.groups, self.source.votes, self.settings, self.board_of)
+        self.note_groups(board)
         if self.request.position is not False or self.request.fragility is not False:
             self.notes.append("position bias and fragility are known for Bradley-Terry, not for online Elo")
         return Report(board, self.source.counts, categories=self.categories())
@@ -72,30 +87,40 @@ class _Maker:
     def rated(self) -> Report:
         """Return the report of a fit with intervals."""
         source, request, settings = self.source, self.request, self.settings
-        found = estimate(source.counts, settings, votes=source.votes, progress=self.progress)
-        board = rated_board(found, source.counts, settings, self.created)
+        found = estimate(source.counts, settings, votes=source.votes, progress=self.progress, voters=source.voters)
+        board = rated_board(found, source.counts, first_settings(self.groups, settings), self.created)
         self.notes.extend(found.notes)
+        board = with_groups(board, self.groups, source.votes, settings, self.board_of)
+        self.note_groups(board)
+        if found.settings.cluster != "none" and (beside := self.independent_parts()):
+            self.notes.append(f"{beside}: every vote taken as independent")
         styled = self.attempt("style", self.style) if request.style else None
         voters = self.attempt("voters", lambda: influence(found, source.votes, settings)) if request.voters else None
+        series = self.time() if request.by else ()
         return Report(
             board=board,
             counts=source.counts,
             fit=found.fit,
-            differences=pairwise(found, _order(found, board), settings) if len(found.shown) else None,
-            components=self.components(),
+            differences=pairwise(found, _order(found, board)) if len(found.shown) else None,
             categories=self.categories(),
             position=self.attempt("position bias", lambda: self.position(found))
             if request.position is not False
             else None,
             style=styled and styled[0],
             styled_board=styled and styled[1],
-            series=self.attempt(f"by {request.by}", self.time) if request.by else None,
+            series=series[0] if series else None,
+            other_series=series[1:],
             attribution=self.attempt("gains", lambda: self.gains(found)) if request.lineage else None,
             fragility=self.attempt("fragility", lambda: hold_on_first(found))
             if request.fragility is not False
             else None,
             voters=voters or (),
         )
+
+    def independent_parts(self) -> str:
+        """Return the parts asked for whose intervals do not group votes, whatever the board does."""
+        parts = {"style": self.request.style, f"by {self.request.by}": self.request.by}
+        return ", ".join(name for name, asked in parts.items() if asked)
 
     def attempt(self, what: str, make: Callable[[], Made]) -> Made | None:
         """Return what `make` does, or None and note why it cannot be made."""
@@ -105,19 +130,23 @@ class _Maker:
             self.notes.append(f"{what}: {problem}")
             return None
 
-    def components(self) -> tuple[Leaderboard, ...]:
-        """Return a board for each set of models that no chain of votes joins to the main board's."""
-        source, settings = self.source, self.settings
-        if settings.prior:
-            return ()  # the prior joins them all
-        parts = component_counts(source.counts, ties=settings.ties, both_bad=settings.both_bad)
-        # No anchor joins two scales, so each has its own centre.
-        apart = replace(self, settings=replace(settings, anchor=None))
-        boards = []
-        for members, inside in parts[1:]:
-            votes = _votes_among(source.votes, members) if source.votes else None
-            boards.append(apart.board_of(f"the board of {' and '.join(inside.models)}", inside, votes))
-        return tuple(board for board in boards if board and any(row.rating is not None for row in board.rows))
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Return the groups of models that can be compared."""
+        return groups_of(self.source.counts, self.settings, self.request.method)
+
+    def note_groups(self, board: Leaderboard) -> None:
+        """Note what is known of the first group alone, and where the settings changed the groups."""
+        if how := how_grouped(self.source.counts, self.settings, self.request.method):
+            self.notes.append(how)
+        if board.groups:
+            only = (
+                "" if self.request.method == "elo" else "; first place, voters, position bias and pairs are of group 1"
+            )
+            self.notes.append(
+                f"{len(board.every)} groups of models have no chain of votes there and back between them, so ratings "
+                f"and ranks of different groups cannot be compared{only}"
+            )
 
     def categories(self) -> dict[str, Leaderboard]:
         """Return the board of each category asked for."""
@@ -131,25 +160,40 @@ class _Maker:
             if name not in known:
                 shown = ", ".join(map(repr, list(known)[:20])) or "none in these votes"
                 raise SettingsError(f"no votes in a category {name!r}; there are {shown}")
-            boards[name] = self.board_of(f"category {name}", known[name], _votes_in(self.source.votes, name))
+            boards[name] = self.attempt(f"category {name}", partial(self.category, name))
         return {name: board for name, board in boards.items() if board}
 
-    def board_of(self, what: str, counts: Counts, votes: Votes | None) -> Leaderboard | None:
+    def board_of(self, counts: Counts, votes: Votes | None, settings: Settings) -> Leaderboard | None:
         """Return the board of some of the votes, anchored where the anchor is among them."""
+        return self.attempt(f"the board of {listing(counts.models)}", lambda: self.made_of(counts, votes, settings))
 
-        def make() -> Leaderboard:
-            check_enough(counts)
-            if self.request.method == "elo":
-                return elo_board(votes, counts, self.settings, self.created)
-            settings = self.settings
-            found = estimate(counts, settings, votes=votes, progress=self.progress)
-            self.notes.extend(f"{what}: {note}" for note in found.notes)
-            if settings.anchor and settings.anchor[0] not in found.names:
-                self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")
-                settings = replace(settings, anchor=None)
-            return rated_board(found, counts, settings, self.created)
+    def made_of(self, counts: Counts, votes: Votes | None, settings: Settings, what: str = "") -> Leaderboard:
+        """Return the same, or raise where there is none; `what` stands before its notes."""
+        check_enough(counts)
+        # What was left out of the whole was not left out of this part.
+        part = votes and replace(votes, read=counts.read, left_out=dict(counts.left_out))
+        if self.request.method == "elo":
+            return elo_board(part, counts, settings, self.created)
+        voters = None if votes else self.source.voters
+        found = estimate(counts, settings, votes=part, progress=self.progress, voters=voters)
+        what = what or f"the board of {listing(found.names)}"
+        self.notes.extend(f"{what}: {note}" for note in found.notes if self.is_news(note))
+        if settings.anchor and settings.anchor[0] not in found.names:
+            self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")
+        return rated_board(found, counts, anchored(settings, found.names), self.created)
 
-        return self.attempt(what, make)
+    def category(self, name: str) -> Leaderboard:
+        """Return the board of a category, with those of its groups."""
+        counts, votes = self.source.by_category[name], _votes_in(self.source.votes, name)
+        check_enough(counts)
+        groups = groups_of(counts, self.settings, self.request.method)
+        settings = first_settings(groups, self.settings)
+        board = self.made_of(counts, votes, settings, f"category {name}")
+        return with_groups(board, groups, votes, self.settings, self.board_of)
+
+    def is_news(self, note: str) -> bool:
+        """Return whether a note on a board beside the main one tells more than the main one's own notes."""
+        return note not in self.notes and not note.startswith("intervals: votes grouped")
 
     def position(self, found: Estimate) -> CovariateFit:
         """Return the fit with the side held equal."""
@@ -162,26 +206,43 @@ class _Maker:
 
     def style(self) -> tuple[CovariateFit, Leaderboard]:
         """Return the fit with style held equal, and its board."""
-        fitted, alike = style_fit(self.source, self.settings, bool(self.request.position))
-        if alike:
-            self.notes.append(f"style: {', '.join(alike)} left out, as both replies are alike in every vote")
-        self.note_plain("style")
-        return fitted, styled_board(fitted, self.source, self.settings, self.created)
+        source = self.source
 
-    def time(self) -> Series:
-        """Return the board at the end of every period."""
-        assert self.request.by is not None
-        found = over_time(self.source.votes, self.request.by, self.settings)
-        self.note_plain(f"by {self.request.by}")
-        return found
+        def make(
+            counts: Counts, votes: Votes | None, settings: Settings, what: str
+        ) -> tuple[CovariateFit, Leaderboard]:
+            fitted, left_out = style_fit(votes, source, self.request, settings)
+            self.notes.extend(f"{what}: {name} left out, {why}" for name, why in left_out.items())
+            return fitted, styled_board(fitted, counts, settings, self.created)
+
+        def beside(counts: Counts, votes: Votes | None, settings: Settings) -> Leaderboard | None:
+            what = f"style of {listing(counts.models)}"
+            made = self.attempt(what, lambda: make(counts, votes, settings, what))
+            return made and made[1]
+
+        fitted, board = make(source.counts, source.votes, self.settings, "style")
+        self.note_plain("style")
+        return fitted, with_groups(board, self.groups, source.votes, self.settings, beside)
+
+    def time(self) -> tuple[Series, ...]:
+        """Return the board of each group of models at the end of every period."""
+        votes, by = self.source.votes, self.request.by
+        assert by is not None
+        groups = self.groups if votes and len(self.groups) > 1 else ()
+        parts: list[Votes | None] = [votes_among(votes, group.models) for group in groups if votes] or [votes]
+        made = [self.attempt(f"by {by}", partial(over_time, part, by, self.settings)) for part in parts]
+        self.note_plain(f"by {by}")
+        return tuple(one for one in made if one)
 
     def gains(self, found: Estimate) -> Attribution:
         """Return what each step of training and each tag is worth."""
         assert self.request.lineage is not None
-        return gains(found, self.request.lineage, self.settings)
+        return gains(found, self.request.lineage, self.settings, self.groups)
 
     def shuffles(self) -> EloShuffles:
         """Return Elo over shuffles of the votes."""
+        if self.is_otherwise and self.request.method != "elo":
+            self.notes.append("shuffles of Elo: every vote counts once, a tie as half a win each")
         return order_of_elo(self.source.votes, self.request.elo_shuffles, self.settings, self.progress)
 
     @property
@@ -211,20 +272,11 @@ def _choose(counts: Counts, settings: Settings, notes: list[str]) -> TieChoice |
 
 def _able(choice: TieChoice, settings: Settings, notes: list[str]) -> Ties:
     """Return the best treatment of ties that has the kind of interval asked for."""
-    if choice.ties != "davidson" or settings.interval not in ("clustered", "bootstrap"):
+    if choice.ties != "davidson" or settings.interval != "bootstrap":
         return choice.ties
     able: Ties = next((score.ties for score in choice.scores if score.ties != "davidson"), "half")
     notes.append(f"davidson predicts held-out votes best but has no {settings.interval} interval; {able} is shown")
     return able
-
-
-def _votes_among(votes: Votes, members: NDArray[np.int64]) -> Votes:
-    """Return the votes whose models are both among the members, (R,) indices in order."""
-    place = np.full(len(votes.models), -1, dtype=np.int64)
-    place[members] = np.arange(len(members))
-    inside = keep(votes, (place[votes.a] >= 0) & (place[votes.b] >= 0))
-    names = tuple(votes.models[model] for model in members)
-    return replace(inside, models=names, a=place[inside.a], b=place[inside.b])
 
 
 def _votes_in(votes: Votes | None, category: str) -> Votes | None:

@@ -38,17 +38,20 @@ def to_json_dict(report: Report) -> dict[str, Any]:
     added = {
         "differences": _differences(report.differences, models) if report.differences else None,
         "ties": report.tie_choice,
-        "components": [board.to_json_dict() for board in report.components],
+        "tie_parameter": report.tie_parameter,
         "categories": {name: board.to_json_dict() for name, board in report.categories.items()},
         "position": _covariates(report.position, None, confidence) if report.position else None,
         "style": _covariates(report.style, report.styled_board, confidence) if report.style else None,
         "series": report.series.to_json_dict() if report.series else None,
+        "other_series": [series.to_json_dict() for series in report.other_series],
         "attribution": report.attribution,
         "elo_shuffles": _shuffles(report.elo_shuffles, report.counts.models) if report.elo_shuffles else None,
         "fragility": report.fragility,
         "voters": report.voters,
         "changes": report.changes,
         "notes": report.notes,
+        "title": report.title,
+        "source": report.provenance.to_json_dict(report.counts),
     }
     content: dict[str, Any] = _plain(report.board.to_json_dict() | added)
     return content
@@ -60,7 +63,7 @@ def to_csv(board: Leaderboard) -> str:
     columns = [column.name for column in fields(BoardRow)]
     lines = csv.DictWriter(text, columns, lineterminator="\n")
     lines.writeheader()
-    for row in board.rows:
+    for row in board.all_rows:
         lines.writerow({**asdict(row), "model": _defused(row.model)})
     return text.getvalue()
 

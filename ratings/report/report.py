@@ -17,7 +17,11 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import TieChoice
 from ratings.intervals.differences import Differences
+from ratings.report.provenance import UNTOLD, Provenance
+from ratings.report.tie_parameter import TieParameter, tie_parameter
 from ratings.votes.counts import Counts
+
+TITLE = "Leaderboard"
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,6 @@ class Report:
     """All pairs of the rated models, in the order of the board's rows; None for Elo."""
     tie_choice: TieChoice | None = None
     """How the tie treatments compare on held-out votes, with --choose."""
-    components: tuple[Leaderboard, ...] = ()
-    """Boards of models that are not connected to the main one, largest first."""
     categories: dict[str, Leaderboard] = field(default_factory=dict)
     position: CovariateFit | None = None
     """The effect of standing on side A."""
@@ -43,6 +45,8 @@ class Report:
     styled_board: Leaderboard | None = None
     """The board with style (and position, if asked for) held equal."""
     series: Series | None = None
+    other_series: tuple[Series, ...] = ()
+    """Those of the other groups of models."""
     attribution: Attribution | None = None
     elo_shuffles: EloShuffles | None = None
     fragility: Fragility | None = None
@@ -50,5 +54,13 @@ class Report:
     """The most influential voters, most first."""
     changes: Changes | None = None
     """Against the snapshot before, where there is one."""
+    title: str = TITLE
+    """Of the page."""
+    provenance: Provenance = UNTOLD
     notes: tuple[str, ...] = ()
     """Plain sentences on what was asked for and could not be computed."""
+
+    @property
+    def tie_parameter(self) -> TieParameter | None:
+        """Return Davidson's nu with its interval, where the board rests on it."""
+        return tie_parameter(self.fit, self.board.settings.confidence)

@@ -24,7 +24,8 @@ class Request:
     """Names, or EVERY_CATEGORY."""
     by: Period | None = None
     lineage: Lineage | None = None
-    style: bool = False
+    style: tuple[str, ...] = ()
+    """The features of replies that are held equal."""
     position: bool | None = None
     """Reported unless False; True also puts it beside the style."""
     fragility: bool | None = None
@@ -36,13 +37,16 @@ class Request:
     @property
     def needs(self) -> Needs:
         """Return what has to be read for it."""
-        is_clustered = self.settings.interval == "clustered"
+        settings = self.settings
+        is_clustered = settings.interval == "clustered"
+        groups = settings.interval in ("auto", "sequence") and self.method != "elo"
         one_by_one = self.method == "elo" or is_clustered or self.by or self.voters or self.elo_shuffles or self.style
         return Needs(
             votes=bool(one_by_one),
             weights=self.weights,
             categories=bool(self.categories),
-            prompts=is_clustered and self.settings.cluster == "prompt",
-            styles=self.style,
+            voters=groups and settings.cluster == "voter",
+            prompts=(is_clustered or groups) and settings.cluster == "prompt",
+            styles=bool(self.style),
             times=self.by is not None,
         )

@@ -11,8 +11,6 @@ holds the folder's name. Snapshots are never overwritten.
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
@@ -20,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from common.files import write_files
+from common.words import one_line
 from ratings.errors import OutputError, VotesError
+from ratings.report.folder import LATEST, STAMP, aside, check_folder
 
-LATEST = "latest"
+LARGEST = 2**53
+"""No number on a board comes near it; infinity and whole numbers of any length do not pass."""
 
-_STAMP = "%Y-%m-%dT%H-%M-%SZ"  # a colon cannot stand in a file's name everywhere
 _COLUMNS = {"model", "rating", "lower", "upper", "rank", "votes", "wins", "losses", "ties", "both_bad"}
 
 
@@ -34,29 +34,17 @@ def write_snapshot(root: Path, texts: Mapping[str, str | bytes], *, now: datetim
     `now` must know its offset from UTC. A second snapshot within a second gets "-2" behind its name.
     Raises OutputError where that cannot be done; what stood there before then still does.
     """
-    name = now.astimezone(UTC).strftime(_STAMP)
-    aside = None
+    name = now.astimezone(UTC).strftime(STAMP)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        if (root / LATEST).is_dir() and not (root / LATEST).is_symlink():
-            raise OutputError(f"{root / LATEST}: is a folder of its own; move it away, the name is for the pointer")
-        aside = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root))
-        write_files(aside, texts)
-        aside.chmod(0o755)  # mkdtemp's folders are private to their owner
-        folder = _settle(aside, root, name)
-        _point(root, folder.name)
+        check_folder(root, texts)
+        with aside(root) as unfinished:
+            write_files(unfinished / name, texts)
+            folder = _settle(unfinished / name, root, name)
+            _point(root, folder.name, unfinished)
     except OSError as problem:
         raise OutputError(f"{root}: cannot be written: {problem.strerror}") from None
-    finally:
-        if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)
     return folder
-
-
-def list_snapshots(root: Path) -> list[Path]:
-    """Return the complete snapshots under `root`, oldest first."""
-    found = [(stamp, path) for path in root.iterdir() if (stamp := _read_stamp(path))] if root.is_dir() else []
-    return [path for _, path in sorted(found)]
 
 
 def latest_snapshot(root: Path) -> Path | None:
@@ -80,14 +68,29 @@ def read_board(folder: Path) -> dict[str, Any]:
         board = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise VotesError(f"{path}: no such file; expected a snapshot of a board") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise VotesError(f"{path}: cannot be read as a board: {problem}") from None
+    except (OSError, ValueError, RecursionError) as problem:
+        raise VotesError(f"{path}: cannot be read as a board: {one_line(str(problem), 100)}") from None
     if not isinstance(board, dict) or not {"created", "method", "settings", "votes", "rows"} <= board.keys():
         raise VotesError(f"{path}: is not a board; it lacks created, method, settings, votes or rows")
+    if not (
+        isinstance(board["created"], str)
+        and isinstance(board["rows"], list)
+        and isinstance(board["settings"], dict)
+        and isinstance(board["votes"], dict)
+        and _is_number(board["votes"].get("read"))
+    ):
+        raise VotesError(f"{path}: is not a board; its created, rows, settings or votes are of another kind")
     for number, row in enumerate(board["rows"], 1):
         if not isinstance(row, dict) or not row.keys() >= _COLUMNS:
             raise VotesError(f"{path}: row {number} is not a model's; it lacks one of {', '.join(sorted(_COLUMNS))}")
+        values = [row[name] for name in _COLUMNS - {"model", "rank"} if row[name] is not None]
+        if not isinstance(row["model"], str) or not all(map(_is_number, values)):
+            raise VotesError(f"{path}: row {number} is not a model's; it holds a value that is no finite number")
     return board
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _settle(aside: Path, root: Path, name: str) -> Path:
@@ -104,23 +107,12 @@ def _settle(aside: Path, root: Path, name: str) -> Path:
     raise AssertionError("unreachable")
 
 
-def _point(root: Path, name: str) -> None:
+def _point(root: Path, name: str, unfinished: Path) -> None:
     """Make `latest` name the folder, in one step."""
-    with tempfile.TemporaryDirectory(prefix=f".{LATEST}.", dir=root) as folder:
-        pointer = Path(folder) / LATEST
-        try:
-            pointer.symlink_to(name, target_is_directory=True)
-        except (OSError, NotImplementedError):  # a file system, or a Windows user, without links
-            pointer.unlink(missing_ok=True)
-            pointer.write_text(f"{name}\n", encoding="utf-8")
-        os.replace(pointer, root / LATEST)
-
-
-def _read_stamp(path: Path) -> tuple[datetime, int] | None:
-    """Return when a snapshot was made, and its number within that second; None for any other file."""
-    stamp, _, number = path.name.partition("Z")
+    pointer = unfinished / LATEST
     try:
-        made = datetime.strptime(f"{stamp}Z", _STAMP), int(number.removeprefix("-") or 1)
-    except ValueError:
-        return None
-    return made if path.is_dir() else None
+        pointer.symlink_to(name, target_is_directory=True)
+    except (OSError, NotImplementedError):  # a file system, or a Windows user, without links
+        pointer.unlink(missing_ok=True)
+        pointer.write_text(f"{name}\n", encoding="utf-8")
+    os.replace(pointer, root / LATEST)

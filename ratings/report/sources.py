@@ -1,16 +1,19 @@
 """What is read for what is asked: the counts alone, or the votes themselves and what stands beside them.
 
 A ledger is aggregated where it lies, and its votes are read one by one only where something depends on
-more than their counts. A file is always read vote by vote.
+more than their counts. Intervals do where enough voters cast them to be grouped by, which is asked first. A
+file is always read vote by vote.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.words import plural
+from ratings.choices import Cluster
 from ratings.errors import VotesError
 from ratings.files.naming import Naming
 from ratings.files.read import read_votes_file
@@ -21,8 +24,11 @@ from ratings.ledger.reader import (
     read_ledger_styles,
     read_ledger_votes,
 )
+from ratings.ledger.voters import read_ledger_voters
+from ratings.votes.clusters import ClusterSizes
 from ratings.votes.counts import ALL, Counts, count, count_by_category, weighted_counts
 from ratings.votes.votes import Votes
+from ratings.votes.which import Which, choose
 
 Styles = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -33,6 +39,8 @@ class Needs:
 
     votes: bool = False
     """The votes in their order, with who cast them and when."""
+    voters: bool = False
+    """Who cast the votes, where enough did to group them by (intervals/grouping.py)."""
     weights: bool = False
     categories: bool = False
     prompts: bool = False
@@ -47,7 +55,8 @@ class Needs:
     def details(self) -> frozenset[str]:
         """Return which details of the votes are read of a file."""
         asked = {"prompt": self.prompts, "time": self.times, "probability": self.weights, "category": self.categories}
-        return frozenset({"battle", "voter", *(what for what, is_asked in asked.items() if is_asked)})
+        asked["voter"] = self.votes or self.voters
+        return frozenset({"battle", *(what for what, is_asked in asked.items() if is_asked)})
 
     @property
     def has_votes(self) -> bool:
@@ -67,16 +76,27 @@ class Source:
     """(n, 4) counts of `markdown.FEATURES` of the replies on side A and on side B."""
     no_styles: str = ""
     """Why there are none, where they were asked for."""
+    voters: ClusterSizes | None = None
+    """How the votes are spread over those who cast them, where that is known and the votes were not read for it."""
+
+
+def comparison_needs(cluster: Cluster) -> Needs:
+    """Return what a comparison of two models asks for that groups votes by `cluster`."""
+    return Needs(voters=cluster == "voter", prompts=cluster == "prompt")
 
 
 def read_ledger_source(path: Path, needs: Needs) -> Source:
     """Return what is needed of the ledger at `path`; raises as `reader.read_ledger` does."""
     by_category = read_ledger_by_category(path, weights=needs.weights) if needs.categories else {}
-    if not needs.has_votes:
+    voters = None
+    if not needs.has_votes and needs.voters:
+        voters = read_ledger_voters(path)
+    if not needs.has_votes and not (voters and voters.is_enough):
         counts = by_category.pop(ALL) if by_category else read_ledger(path, weights=needs.weights)
-        return Source(counts, by_category=by_category)
+        return Source(counts, by_category=by_category, voters=voters)
     by_category.pop(ALL, None)
-    votes = read_ledger_votes(path, keep_left_out=needs.left_out)
+    more = True if needs.has_votes or needs.weights or needs.categories else ("visitor",)
+    votes = read_ledger_votes(path, details=more, keep_left_out=needs.left_out)
     # Whatever is read after the votes may know some more of them, at the end.
     if needs.prompts:
         votes = replace(votes, prompt=read_ledger_prompts(path)[: votes.used])
@@ -113,11 +133,61 @@ def read_file_source(paths: Path | Sequence[Path], needs: Needs, naming: Naming 
         return replace(source, no_styles=str(problem))
 
 
+def read_chosen(read: Callable[[Needs], Source], needs: Needs, which: Which) -> Source:
+    """Return what is needed of a source, of the votes that were chosen.
+
+    Without a choice the counts alone may do; with one the votes are read. Where people and programs voted and nothing
+    was chosen, a note says that both count. Raises SettingsError where a choice matches nothing.
+    """
+    if not which.is_choice:
+        return _with_note(read(needs), which)
+    more = replace(
+        needs,
+        votes=True,
+        times=needs.times or which.has_times,
+        categories=needs.categories or bool(which.languages),
+    )
+    source = read(more)
+    assert source.votes is not None
+    votes, place = choose(source.votes, which)
+    counts = weigh("the votes", votes) if needs.weights else count(votes)
+    by_category = count_by_category(votes) if needs.categories else {}
+    by_category.pop(ALL, None)
+    styles = source.styles and (source.styles[0][place], source.styles[1][place])
+    counts = replace(counts, notes=source.counts.notes)
+    chosen = replace(source, counts=counts, votes=votes, by_category=by_category, styles=styles, voters=None)
+    return _with_note(chosen, which)
+
+
+def _with_note(source: Source, which: Which) -> Source:
+    counts = source.counts
+    if which.by is not None or not 0 < counts.simulated < counts.used:
+        return source
+    note = (
+        f"{counts.simulated:,} of the {counts.used:,} votes are simulated and count as those of people do; "
+        "--votes-by human or simulated leaves the others out, and --votes-by all this note"
+    )
+    return replace(source, counts=replace(counts, notes=(*counts.notes, note)))
+
+
 def weigh(path: Path | str, votes: Votes) -> Counts:
-    """Return counts with every vote weighed by 1 / (chance of its pair)."""
+    """Return counts with every vote weighed by 1 / (chance of its pair); raise VotesError where that is not told."""
     chance = votes.probability
     if chance is None:
-        raise VotesError(f"{path}: the votes do not record with what chance their pair was drawn; rate without weights")
-    if not ((chance > 0) & (chance <= 1)).all():
-        raise VotesError(f"{path}: a vote has no probability of its pair, or one outside (0, 1]; rate without weights")
+        raise VotesError(
+            f"{path}: no vote tells with what chance its pair was drawn, for which a file needs a column probability "
+            "(or --columns probability=NAME); rate without weights"
+        )
+    unsaid = int(np.isnan(chance).sum())
+    if unsaid:
+        raise VotesError(
+            f"{path}: {unsaid} of {plural(votes.used, 'vote')} without the chance of the pair when it was drawn, so "
+            "without a weight; rate without weights, or leave them out of the file"
+        )
+    odd = chance[(chance <= 0) | (chance > 1)]
+    if len(odd):
+        raise VotesError(
+            f"{path}: {plural(len(odd), 'vote')} with a chance of the pair outside (0, 1], such as {odd[0]:g}; mend "
+            "them, or rate without weights"
+        )
     return weighted_counts(votes, 1 / chance)

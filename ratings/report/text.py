@@ -20,8 +20,9 @@ from ratings.board.leaderboard import Leaderboard
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.existence import RATED
 from ratings.fit.ties import TieChoice
+from ratings.report.names import cut_names, shorten
 from ratings.report.report import Report
-from ratings.wording import printable
+from ratings.wording import printable, small_share
 
 WIDTH = 100
 
@@ -39,8 +40,18 @@ def report_text(report: Report) -> str:
 
 
 def board_text(board: Leaderboard) -> str:
-    """Return the board as an aligned table, with its summary line."""
-    table = [[column.title for column in COLUMNS], *([_cell(one, row) for one in COLUMNS] for row in board.rows)]
+    """Return the board as an aligned table for each group of models, with its summary line."""
+    blocks: list[str] = []
+    for one, heading in zip(board.every, board.headings(), strict=True):
+        title = textwrap.fill(shown(heading), WIDTH, subsequent_indent="  ")
+        blocks.append("\n".join([*([title] if title else []), *_table(one)]))
+    return "\n\n".join([*blocks, textwrap.fill(shown(board.summary()), WIDTH, subsequent_indent="  ")])
+
+
+def _table(board: Leaderboard) -> list[str]:
+    names = cut_names([shown(row.model) for row in board.rows], _LONGEST_NAME, "...")
+    lines_of = ([_cell(one, row, name) for one in COLUMNS] for row, name in zip(board.rows, names, strict=True))
+    table = [[column.title for column in COLUMNS], *lines_of]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
     for cells, status in zip(table, ["", *(row.status for row in board.rows)], strict=True):
@@ -53,37 +64,38 @@ def board_text(board: Leaderboard) -> str:
             lines += [line.rstrip(), f"{'':{widths[0]}}  {note}"]
         else:
             lines.append(f"{line}  {note}".rstrip())
-    return "\n".join([*lines, "", textwrap.fill(board.summary(), WIDTH, subsequent_indent="  ")])
+    return lines
 
 
-def _cell(column: Column, row: BoardRow) -> str:
-    text = column.text(row, NOTATION)
-    return shown(text, _LONGEST_NAME) if column.kind == "name" else text
+def _cell(column: Column, row: BoardRow, name: str) -> str:
+    return name if column.kind == "name" else column.text(row, NOTATION)
 
 
-def shown(name: str, longest: int | None = None) -> str:
-    """Return a name that stays on its line: it may hold line breaks or terminal escapes, and be very long."""
-    name = printable(name)
-    return name if longest is None or len(name) <= longest else f"{name[: longest - 3]}..."
+def shown(name: str) -> str:
+    """Return a name that stays on its line: it may hold line breaks or terminal escapes."""
+    return printable(name)
 
 
 def _lines(report: Report) -> Iterator[str]:
     level = report.board.settings.confidence
     if report.tie_choice:
         yield _tie_choice(report.tie_choice)
-    for board in report.components:
-        yield f"apart from the others, {_leader(board)}"
     for name, board in report.categories.items():
         yield f"{shown(name)}, {_leader(board)}"
+    if report.tie_parameter:
+        yield f"ties: {report.tie_parameter.told}"
     if report.position:
         yield _covariates("position", report.position, level)
     if report.style:
         yield _covariates("style", report.style, level)
     if report.styled_board:
         yield f"with style held equal, {_leader(report.styled_board)}"
-    if report.series:
-        periods = report.series.periods
-        yield f"by {report.series.by}: {plural(len(periods), 'entry', 'entries')}, {periods[0]} to {periods[-1]}"
+    every = (report.series, *report.other_series) if report.series else ()
+    for place, series in enumerate(every, 1):
+        periods = series.periods
+        group = f", group {place}" if len(every) > 1 else ""
+        entries = plural(len(periods), "entry", "entries")
+        yield f"by {series.by}{group}: {entries}, {periods[0]} to {periods[-1]}" if periods else ""
     if report.attribution:
         yield from _gains(report.attribution)
     if report.elo_shuffles:
@@ -112,7 +124,8 @@ def _leader(board: Leaderboard) -> str:
         for row in rated[:3]
     ]
     leaders = "; ".join(first) or "nobody can be rated"
-    return f"{plural(board.used, 'vote')}: {leaders}{'; ...' if len(rated) > 3 else ''}"
+    others = "".join(f"; group {place}: {_leader(one)}" for place, one in enumerate(board.groups, 2))
+    return f"{plural(board.used, 'vote')}: {leaders}{'; ...' if len(rated) > 3 else ''}{others}"
 
 
 def _tie_choice(choice: TieChoice) -> str:
@@ -146,15 +159,18 @@ def _fragility(found: Fragility) -> str:
     first, challenger = shown(found.first), shown(found.challenger)
     if found.needed is None:
         return f"first place: no set of votes is known whose dropping would put another model before {first}"
-    share = 100 * found.needed / found.votes
     return (
-        f"first place: dropping {found.needed} of {plural(found.votes, 'vote')} ({share:.2g}%), "
+        f"first place: dropping {found.needed} of {plural(found.votes, 'vote')} ({small_share(found.share)}), "
         f"chosen for it, would put {challenger} before {first}"
     )
 
 
+def _short(name: str) -> str:
+    return shorten(shown(name), _LONGEST_NAME, "...")
+
+
 def _voter(voter: VoterInfluence) -> str:
-    cast = f"voter {voter.voter}: {plural(voter.votes, 'vote')}"
+    cast = f"voter {_short(voter.voter)}: {plural(voter.votes, 'vote')}"
     if voter.change is None:
         return f"{cast}, without which {shown(voter.model)} has no rating"
     return f"{cast}, without which {shown(voter.model)} moves by {voter.change:+.1f}, {shown(voter.first or '')} leads"

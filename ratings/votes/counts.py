@@ -44,6 +44,8 @@ class Counts:
     """(n_pairs, O) sum of 1 / (chance of the pair when it was drawn), where asked for."""
     squared_weights: NDArray[np.float64] | None = None
     """(n_pairs, O) sum of the squares of the same weights."""
+    notes: tuple[str, ...] = ()
+    """What a reader of any figure made from them should know of how they were read."""
 
     @property
     def used(self) -> int:
@@ -74,11 +76,14 @@ class Groups(NamedTuple):
     weights: NDArray[np.float64] | None = None
     """(m, O) sum of 1 / probability."""
     squared_weights: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def count(votes: Votes) -> Counts:
     """Return the counts of `votes`; their order no longer matters."""
-    return replace(_counted(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated)
+    return replace(
+        _counted(votes), read=votes.read, left_out=dict(votes.left_out), simulated=votes.simulated, notes=votes.notes
+    )
 
 
 def count_by_category(votes: Votes) -> dict[str, Counts]:
@@ -106,6 +111,7 @@ def weighted_counts(votes: Votes, weights: NDArray[np.float64]) -> Counts:
         read=votes.read,
         left_out=dict(votes.left_out),
         simulated=votes.simulated,
+        notes=votes.notes,
         weights=total,
         squared_weights=squares,
     )
@@ -174,6 +180,7 @@ def merge(first: Counts, second: Counts) -> Counts:
         simulated=first.simulated + second.simulated,
         weights=added(first.weights, second.weights),
         squared_weights=added(first.squared_weights, second.squared_weights),
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
     )
 
 
@@ -231,6 +238,7 @@ def count_groups(groups: Groups, roster: tuple[str, ...] = (), chosen: NDArray[n
         simulated=int(votes[use & groups.is_simulated, : len(OUTCOMES)].sum()),
         weights=None if groups.weights is None else summed(groups.weights),
         squared_weights=None if groups.squared_weights is None else summed(groups.squared_weights),
+        notes=groups.notes,
     )
 
 

@@ -7,10 +7,25 @@ white space at both ends.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ratings.errors import SettingsError
 
 FEATURES = ("length", "headers", "bold", "lists")
 """The fields of `Style`, in order."""
+
+ALL_FEATURES = "all"
+
+
+def features_named(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the features of these names in the order of FEATURES, all for "all"; raise SettingsError for another."""
+    wanted = [name.strip() for name in names]
+    for name in wanted:
+        if name not in (*FEATURES, ALL_FEATURES):
+            raise SettingsError(f"style has no feature {name!r}; choose some of {', '.join(FEATURES)}, or all")
+    return FEATURES if ALL_FEATURES in wanted else tuple(name for name in FEATURES if name in wanted)
+
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADER = re.compile(r" {0,3}#{1,6}(\s|$)")

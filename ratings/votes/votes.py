@@ -53,6 +53,10 @@ class Preference(NamedTuple):
     reply_b: str | None
     outcome: Outcome | None
     source: str
+    model_a: str | None = None
+    model_b: str | None = None
+    time: float | None = None
+    """Seconds since 1970, UTC."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import ratings
 from ratings import cli, compare, compute, export
 from ratings.analysis import next_battle
 from ratings.outcomes import Outcome
+from ratings.votes.markdown import FEATURES
 from tests.paths import ROOT
 
 PAGE = ROOT / "docs" / "python.md"
@@ -46,8 +47,8 @@ def defaults(function: Callable[..., object]) -> dict[str, Any]:
 
 
 def without_moment(text: str) -> str:
-    """Return the JSON of a report without the moment at which each of its boards was made."""
-    return re.sub(r'"created": "[^"]+"', "", text)
+    """Return the JSON of a report without the moment at which each of its boards was made, and its command line."""
+    return re.sub(r'"(created|command)": ("[^"]*"|null)', "", text)
 
 
 def test_every_snippet_of_the_page_gives_the_output_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,11 +101,15 @@ def test_options_of_rate_are_those_of_the_command() -> None:
     command = vars(cli.parser().parse_args(["--votes", "votes.csv"]))
     for name in ("db", "votes", "out", "png", "list_left_out", "columns", "outcomes"):
         del command[name]
-    assert defaults(ratings.rate) == {**command, "category": ()}
+    chosen = {"method": "bradley-terry", "both_bad": "tie", "confidence": 0.95, "seed": 0}
+    assert {name: command[name] for name in chosen} == dict.fromkeys(chosen)  # what is given at its default is given
+    assert defaults(ratings.rate) == {**command, **chosen, "category": (), "style": False}
 
 
 def test_options_of_the_other_functions_have_the_defaults_of_the_modules() -> None:
-    assert defaults(ratings.compare_models) == defaults(compare.compare)
+    own = defaults(compare.compare)
+    assert (own.pop("votes"), own.pop("voters")) == (None, None)
+    assert defaults(ratings.compare_models) == own
     assert defaults(ratings.next_battles) == {
         "newcomers": (),
         "confidence": 0.95,
@@ -246,8 +251,8 @@ def test_nobody_to_rate_is_an_error() -> None:
 
 
 def test_what_rows_cannot_say_is_noted_or_refused() -> None:
-    assert "style: rows: holds no replies to measure" in ratings.rate(ROWS, style=True).notes[0]
-    with pytest.raises(ratings.VotesError, match="rows: the votes do not record with what chance"):
+    assert "style: rows: holds no replies to measure" in ratings.rate(ROWS, style=True).notes[1]
+    with pytest.raises(ratings.VotesError, match="rows: no vote tells with what chance"):
         ratings.rate(ROWS, weights=True)
 
 
@@ -332,3 +337,13 @@ def test_next_battles_before_the_first_vote_are_drawn_alike() -> None:
         ratings.next_battles([], newcomers=["a"])
     with pytest.raises(ratings.SettingsError, match="exploration"):
         ratings.next_battles(ROWS, exploration=2)
+
+
+def test_style_takes_all_features_or_some_and_a_title_stands_over_the_page(full_ledger: Path) -> None:
+    for chosen, names in ((True, FEATURES), ("length,lists", ("length", "lists")), (["lists"], ("lists",))):
+        fitted = ratings.rate(full_ledger, style=chosen).report.style
+        assert fitted is not None
+        assert fitted.names == names
+    with pytest.raises(ratings.SettingsError, match="'italics'; choose some of length"):
+        ratings.rate(full_ledger, style=["italics"])
+    assert "<title>Our board</title>" in ratings.rate(full_ledger, title="Our board").to_html()

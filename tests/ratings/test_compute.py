@@ -2,24 +2,28 @@
 
 import csv
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common import files as output
+from ratings import compute
 from ratings.board.leaderboard import Settings, build
 from ratings.cli import parser, read_request
 from ratings.compute import main
 from ratings.fit.bradley_terry import fit
 from ratings.fit.prior import Prior
 from ratings.ledger.reader import read_ledger
-from ratings.report import snapshots
-from ratings.report.snapshots import list_snapshots
+from ratings.report.folder import list_snapshots
 from ratings.report.sources import Needs, read_ledger_source
 from ratings.scale import POINTS_PER_NAT
 
@@ -34,7 +38,7 @@ def quick_page(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) 
     """Spare the figures where a test does not look at the page."""
     if "whole_page" not in request.fixturenames:
         page = "ratings.report.html.page.report_html"
-        monkeypatch.setattr(page, lambda report: f"<p>{len(report.board.rows)} models</p>")
+        monkeypatch.setattr(page, lambda report, beside: f"<p>{len(report.board.rows)} models</p>")
 
 
 @pytest.fixture
@@ -74,7 +78,7 @@ def test_votes_file_is_rated_like_the_ledger(
     make_ledger: MakeLedger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "votes.csv"
-    path.write_text("model_a,model_b,winner\n" + "".join(f"{a},{b},{o}\n" for a, b, o in VOTES))
+    path.write_text("model_a,model_b,winner,judge\n" + "".join(f"{a},{b},{o},v\n" for a, b, o in VOTES))
     printed = []
     for source in (["--votes", str(path)], ["--db", str(make_ledger(VOTES))]):
         assert main(source) == 0
@@ -222,14 +226,13 @@ def test_earlier_snapshot_survives_a_run_that_fails(
     assert everything() == before
     with monkeypatch.context() as patch:
         patch.setattr("ratings.report.html.page.report_html", fail)
-        with pytest.raises(RuntimeError, match="no page"):
-            main([*arguments, "--confidence", "0.5"])
+        assert main([*arguments, "--confidence", "0.5"]) == 70
     assert everything() == before
     assert main(["--votes", str(tmp_path / "none.csv"), "--out", str(out)]) == 2
     assert everything() == before
 
 
-def fail(*_: object) -> str:
+def fail(*_: object, **__: object) -> str:
     raise RuntimeError("no page")
 
 
@@ -286,7 +289,7 @@ def test_without_links_the_files_are_copied(
         board = told("--db", make_ledger(VOTES, name=f"{confidence}.db"), "--confidence", str(confidence), out=out)
         assert board["settings"]["confidence"] == confidence
     assert not (out / "leaderboard.json").is_symlink()
-    assert (out / "latest").read_text().strip() == snapshots.list_snapshots(out)[-1].name
+    assert (out / "latest").read_text().strip() == list_snapshots(out)[-1].name
 
 
 def test_picture_is_kept_where_asked_for_and_its_link_goes_with_it(
@@ -310,3 +313,83 @@ def test_reader_that_has_seen_enough_ends_the_command_quietly(make_ledger: MakeL
     assert run.stderr.read() == b""
     assert run.wait() == 0
     run.stderr.close()
+
+
+def test_voters_are_named_by_their_ids_alike_in_every_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], whole_page: None
+) -> None:
+    rows = [(*pair, f"person-{k % 7}") for k, pair in enumerate([("a", "b", "model_a"), ("b", "a", "model_a")] * 20)]
+    path = tmp_path / "votes.csv"
+    unknown = "a,b,model_a,\n" * 9  # nobody's, however many they are
+    path.write_text(HEADER.replace("\n", ",judge\n") + "".join(f"{','.join(row)}\n" for row in rows) + unknown)
+    board = told("--votes", path, "--voters", out=tmp_path / "out")
+    names = [one["voter"] for one in board["voters"]]
+    assert sorted(names) == [f"person-{k}" for k in range(7)]
+    page = (tmp_path / "out" / "leaderboard.html").read_text(encoding="utf-8")
+    printed = capsys.readouterr().out
+    assert all(name in page for name in names)
+    assert all(f"voter {name}:" in printed for name in names[:5])
+
+
+def test_visitors_of_a_ledger_are_named_by_a_hash_that_stays(full_ledger: Path, tmp_path: Path) -> None:
+    board = told("--db", full_ledger, "--voters", out=tmp_path / "out")
+    with closing(sqlite3.connect(full_ledger)) as ledger:
+        visitors = {row[0] for row in ledger.execute("SELECT visitor FROM votes")}
+    hashes = {sha256(visitor.encode()).hexdigest()[:10] for visitor in visitors}
+    assert {one["voter"] for one in board["voters"]} <= hashes
+    assert board["voters"]
+
+
+def test_snapshots_of_the_same_votes_are_equal_but_for_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_ledger: Path, whole_page: None
+) -> None:
+    files: list[dict[str, str]] = []
+    for place, moment in enumerate((datetime(2030, 1, 1, tzinfo=UTC), datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC))):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(compute, "datetime", type("Clock", (), {"now": staticmethod(lambda _, now=moment: now)}))
+        words = ["--category", "all", "--by", "day", "--style", "--voters", "--elo-shuffles", "3", "--choose"]
+        assert main(["--db", str(full_ledger), "--out", "boards", *words]) == 0
+        (snapshot,) = list_snapshots(Path("boards"))
+        stamps = (moment.isoformat(timespec="seconds"), moment.strftime("%Y-%m-%d %H:%M:%S UTC"))
+        files.append({})
+        for path in sorted(snapshot.iterdir()):
+            text = path.read_text(encoding="utf-8")
+            for stamp in stamps:
+                text = text.replace(stamp, "NOW")
+            files[-1][path.name] = text
+    assert files[0] == files[1]
+    assert set(files[0]) == {"leaderboard.json", "leaderboard.csv", "leaderboard.html"}
+    assert sum(map(len, files[0].values())) < 300_000
+
+
+def test_davidsons_nu_has_its_interval_in_every_output(
+    full_ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], whole_page: None
+) -> None:
+    board = told("--db", full_ledger, "--method", "davidson", out=tmp_path / "out")
+    nu = board["tie_parameter"]
+    assert nu["lower"] < nu["nu"] < nu["upper"]
+    assert nu["tie_share"] == pytest.approx(nu["nu"] / (2 + nu["nu"]))
+    sentence = f"nu is {nu['nu']:.3g} [{nu['lower']:.3g}, {nu['upper']:.3g}]"
+    assert sentence in capsys.readouterr().out
+    assert sentence in (tmp_path / "out" / "leaderboard.html").read_text(encoding="utf-8")
+
+
+def test_the_share_of_votes_that_hold_the_first_place_is_one_number_everywhere(
+    full_ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], whole_page: None
+) -> None:
+    told("--db", full_ledger, out=tmp_path / "out")
+    (share,) = re.findall(r"votes \(([\d.]+%)\)", capsys.readouterr().out)
+    assert f"votes ({share})" in (tmp_path / "out" / "leaderboard.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rows", ["a,b,tie\n" * 9, "a,b,model_a\n" * 9, "a,b,both_bad\n"])
+def test_nobody_rated_holds_no_first_place(tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: str) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text(HEADER + rows)
+    assert main(["--votes", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "first place: dropping" not in said
+    assert "first place: no set" not in said
+    assert "so there is no first place to lose" in " ".join(said.split())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ratings.compare import main as compare_main
 from ratings.compute import main
 
 HEADER = "model_a,model_b,winner\n"
@@ -28,7 +29,7 @@ CONTRADICTIONS = [
     "--choose --method davidson",
     "--method davidson --ties half",
     "--method davidson --interval bootstrap",
-    "--ties davidson --interval clustered",
+    "--ties davidson --interval bootstrap",
     "--ties davidson --fragility",
     "--ties drop --voters",
     "--prior 100 --voters",
@@ -55,7 +56,7 @@ def test_contradiction_is_one_line_that_names_both_before_anything_is_read(
     ("options", "message"),
     [
         ("--png", "give --out"),
-        ("--cluster voter", "--interval clustered"),
+        ("--cluster voter --interval sandwich", "--interval sandwich and --cluster voter contradict each other"),
         ("--elo-shuffles 1", "at least 2"),
         ("--anchor base", "--anchor is 'base'"),
         ("--anchor base=high", "--anchor is 'base=high'"),
@@ -130,3 +131,39 @@ def test_real_process_ends_without_a_traceback(tmp_path: Path) -> None:
     assert run.stdout == ""
     assert run.stderr.startswith("error: ")
     assert run.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--method elo --confidence 0.95",
+        "--method elo --seed 0",
+        "--method elo --prior 0",
+        "--interval sequence --seed 3",
+        "--method bradley-terry --ties davidson",
+        "--title Ours",
+        "--png",
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused_also_at_its_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert main([*write(HEADER + "a,b,tie\n")(tmp_path), *words.split()]) == 2
+    said = capsys.readouterr().err
+    assert "leave" in said or "give --out DIR" in said
+
+
+@pytest.mark.parametrize("command", [main, compare_main])
+def test_columns_of_a_ledger_cannot_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Callable[[list[str]], int]
+) -> None:
+    first = ["a", "b"] if command is compare_main else []
+    assert command([*first, "--db", str(tmp_path / "arena.db"), "--columns", "winner=verdict"]) == 2
+    assert "--columns is for --votes" in capsys.readouterr().err
+
+
+def test_unknown_feature_of_style_is_an_error_that_lists_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*write(HEADER + "a,b,tie\n")(tmp_path), "--style", "length,italics"]) == 2
+    assert "'italics'; choose some of length, headers, bold, lists, or all" in capsys.readouterr().err

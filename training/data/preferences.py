@@ -106,7 +106,7 @@ def write_pairs(folder: Path, train: list[dict[str, Any]], test: list[dict[str, 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield the place and value of each row of a JSON Lines, JSON or Parquet file."""
     if path.suffix == ".parquet":
-        import pyarrow
+        import pyarrow  # type: ignore[import-untyped]
         from pyarrow import parquet
 
         try:

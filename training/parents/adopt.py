@@ -1,8 +1,8 @@
 """Make a model from outside ready for a stage: a copy that every later step can load as if it had been made here.
 
-Its tokenizer and its chat template stay as they are. Added is only what a stage cannot do without: padding that is not an
-end (the reward is read at the last token that is not padding), a generation config with every end of a reply, and for a
-model without a chat template, a base model, this project's own with its tokens; the embeddings grow with them.
+Its tokenizer and its chat template stay as they are. Added is only what a stage cannot do without: padding that is not
+an end (the reward is read at the last token that is not padding), a generation config with every end of a reply, and
+for a model without a chat template, a base model, this project's own with its tokens; the embeddings grow with them.
 """
 
 import shutil
@@ -36,8 +36,8 @@ def adopt(job: Job) -> Job:
         tokenizer, model = _load(job.outside.folder, job.outside.name)
         if not tokenizer.chat_template and job.stage != SFT:
             raise CheckpointError(
-                f"{job.outside.name} has no chat template, so it cannot be asked: finetune it first (python -m training "
-                f"{SFT.command} --model {job.outside.name})"
+                f"{job.outside.name} has no chat template, so it cannot be asked: finetune it first "
+                f"(python -m training {SFT.command} --model {job.outside.name})"
             )
         make_ready(tokenizer, model, job.outside.name)
         model.save_pretrained(job.adopted)
@@ -53,10 +53,7 @@ def make_ready(tokenizer: "PreTrainedTokenizerFast", model: "PreTrainedModel", n
         CheckpointError: the chat template cannot be rendered.
     """
     if not tokenizer.chat_template:
-        tokenizer.add_special_tokens(
-            {"additional_special_tokens": ["<|user|>", "<|assistant|>", REPLY_END]},
-            replace_additional_special_tokens=False,
-        )
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|user|>", "<|assistant|>", REPLY_END]})
         tokenizer.chat_template = CHAT_TEMPLATE
     ends = reply_ends(tokenizer, model, name)
     if not ends:

@@ -1,8 +1,8 @@
 """Find a model that was not made here, and tell by its files alone whether a stage can start from it.
 
 A parent is a checkpoint of this project where it has a stage.json. Any other folder with a config.json is a model from
-outside, and so is what the Hub has under a name such as ORG/NAME or ORG/NAME@REVISION; of that the weights, the tokenizer
-and the chat template are downloaded once. torch is not needed for any of it.
+outside, and so is what the Hub has under a name such as ORG/NAME or ORG/NAME@REVISION; of that the weights, the
+tokenizer and the chat template are downloaded once. torch is not needed for any of it.
 """
 
 import json
@@ -112,7 +112,7 @@ def _read(path: Path, name: str) -> dict[str, Any]:
 def _download(name: str, revision: str | None) -> Path:
     """Return the folder that holds a model of the Hub, downloaded where it is not there yet."""
     import huggingface_hub
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:

@@ -5,6 +5,7 @@ import math
 from markupsafe import Markup
 
 from ratings.analysis.attribution import Gain
+from ratings.analysis.over_time import Series
 from ratings.analysis.position import POSITION
 from ratings.analysis.style import odds_of_double
 from ratings.board.columns import ranks
@@ -27,8 +28,8 @@ from ratings.report.html.elements import (
     table,
     tag,
 )
-from ratings.report.html.plot_series import MOST_DRAWN, series_figure
-from ratings.report.html.plots import Dot, dots_figure, label, shift_figure
+from ratings.report.html.plot_series import MOST_DRAWN, order_of_lines, series_figure
+from ratings.report.html.plots import Dot, dots_figure, shift_figure
 from ratings.report.report import Report
 
 _TWICE = {
@@ -43,26 +44,40 @@ Effect = tuple[str, float, float, float]
 
 
 def series_section(report: Report) -> Part | None:
-    """Return the ratings over time."""
-    found = report.series
-    if found is None or not found.periods:
+    """Return the ratings over time, of each group of models."""
+    every = [one for one in (report.series, *report.other_series) if one is not None and one.periods]
+    if not every:
         return None
+    found = every[0]
     what = (
         f"The board at the end of each {found.by}, from all votes up to then."
         if found.cumulative
         else f"Each {found.by} on its own votes."
     )
-    hidden = " The legend shows and hides lines; it names the others too." if len(found.models) > MOST_DRAWN else ""
-    untimed = f" {plural(found.untimed, 'vote')} without a time left out." if found.untimed else ""
+    parts: list[Markup] = []
+    for place, one in enumerate(every, 1):
+        name = "series-figure" if place == 1 else f"series-figure-{place}"
+        parts += [*([tag("h3", f"Group {place}")] if len(every) > 1 else []), paragraph(_drawn(one))]
+        parts.append(figure(series_figure(one), name))
     return section(
         "series",
         "Over time",
         paragraph(
             f"{what} Bands are {percent(found.confidence)} intervals, each for its own {found.by}. Ratings are "
-            f"measured from the mean of the models rated at that time, so a newcomer moves all others.{hidden}{untimed}"
+            "measured from the mean of the models rated at that time, so a newcomer moves all others."
         ),
-        figure(series_figure(found), "series-figure"),
+        *parts,
     )
+
+
+def _drawn(found: Series) -> str:
+    """Return which lines and votes are not in the figure, as plain text."""
+    lines = len(order_of_lines(found))
+    hidden = (
+        f"The {MOST_DRAWN} of {lines} models that stand highest at the end are drawn." if lines > MOST_DRAWN else ""
+    )
+    untimed = f"{plural(found.untimed, 'vote')} without a time left out." if found.untimed else ""
+    return f"{hidden} {untimed}".strip()
 
 
 def effects_section(report: Report) -> Part | None:
@@ -71,7 +86,7 @@ def effects_section(report: Report) -> Part | None:
     if not effects:
         return None
     dots = [
-        Dot(name, odds, low, high, f"<b>{label(name)}</b><br>odds × {odds:.3g} ({low:.3g} to {high:.3g})")
+        Dot(name, odds, low, high, f"{name}: odds × {odds:.3g} ({low:.3g} to {high:.3g})")
         for name, odds, low, high in effects
     ]
     return section(
@@ -120,10 +135,10 @@ def styled_section(report: Report) -> Part | None:
     styled = report.styled_board
     if styled is None:
         return None
-    as_voted = {row.model: row for row in report.board.rows}
+    as_voted = {row.model: row for row in report.board.all_rows}
     both = [
         (as_voted[row.model], row)
-        for row in styled.rows
+        for row in styled.all_rows
         if row.rating is not None and row.model in as_voted and as_voted[row.model].rating is not None
     ]
     if not both:
@@ -170,7 +185,7 @@ def lineage_section(report: Report) -> Part | None:
             gain.points,
             gain.lower,
             gain.upper,
-            f"<b>{label(_arrow(gain.name))}</b><br>{label(_points(gain))}",
+            f"{_arrow(gain.name)}: {_points(gain)}",
         )
         for gain in found.gains
         if gain.kind != "pair" or gain.pairs not in steps
@@ -213,9 +228,10 @@ def shuffles_section(report: Report) -> Part | None:
     if not known:
         return None
     dots = [
-        Dot(name, mean, low, high, f"<b>{label(name)}</b><br>{mean:.0f}, from {low:.0f} to {high:.0f}; sd {sd:.1f}")
+        Dot(name, mean, low, high, f"{name}: {mean:.0f}, from {low:.0f} to {high:.0f}; sd {sd:.1f}")
         for name, mean, low, high, sd in known
     ]
+    apart = " Models of different groups cannot be compared." if report.board.groups else ""
     widest = max(known, key=lambda line: line[3] - line[2])
     return section(
         "shuffles",
@@ -223,7 +239,7 @@ def shuffles_section(report: Report) -> Part | None:
         paragraph(
             f"Online Elo over {number(found.shuffles)} random orders of the same votes: the mean, and from the lowest "
             f"to the highest. {widest[0]} moved most, by {widest[3] - widest[2]:.0f} points. This is no interval: it "
-            "shows only what the order does."
+            f"shows only what the order does.{apart}"
         ),
         figure(dots_figure(dots, "Elo over shuffled orders"), "shuffles-figure"),
     )

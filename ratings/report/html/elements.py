@@ -5,16 +5,13 @@ forgotten somewhere comes out as text and never as a tag.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import markupsafe
 from markupsafe import Markup
 
 from common import words
 from ratings.board.columns import Notation
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 NOTATION = Notation(bounds=" – ", commas=True, minus="−")
 NONE = NOTATION.none
@@ -63,9 +60,14 @@ def section(anchor: str, title: str, *parts: str) -> Part | None:
     return Part(anchor, title, join(parts, "\n")) if any(parts) else None
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, class_: str = "") -> Markup:
-    """Return a table that scrolls sideways in a box of its own; a column is (title, class)."""
-    head = tag("tr", *(tag("th", title, class_=kind) for title, kind in columns))
+def table(
+    columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, told: str = "table", class_: str = ""
+) -> Markup:
+    """Return a table that scrolls sideways in a box of its own; a column is (title, class).
+
+    `told` names it to who cannot see it.
+    """
+    head = tag("tr", *(tag("th", title, class_=kind, scope="col") for title, kind in columns))
     body = join(
         (
             tag("tr", *(tag("td", cell, class_=kind) for cell, (_, kind) in zip(row, columns, strict=True)))
@@ -74,7 +76,14 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, 
         "\n",
     )
     whole = tag("table", tag("thead", head), "\n", tag("tbody", body), class_=class_)
-    return tag("div", whole, class_="scroll")
+    return scrolling(whole, told)
+
+
+def scrolling(whole: Markup, told: str) -> Markup:
+    """Return a box that scrolls sideways by pointer, finger or keyboard, and shows where there is more."""
+    return tag(
+        "div", whole, class_="scroll", tabindex="0", role="region", **{"aria-label": f"{told}, scrolls sideways"}
+    )
 
 
 def facts(lines: Iterable[tuple[str, str]]) -> Markup:
@@ -89,15 +98,9 @@ def bullets(lines: Iterable[str]) -> Markup:
     return tag("ul", *items) if items else Markup()
 
 
-def figure(drawn: "go.Figure", name: str) -> Markup:
-    """Return a plotly figure; plotly.js itself stands once in the page's head."""
-    div = drawn.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=name,
-        config={"displayModeBar": False, "responsive": True, "typesetMath": False},  # a name may hold dollar signs
-    )
-    return tag("div", Markup(div), class_="figure")
+def figure(drawn: Markup, name: str) -> Markup:
+    """Return a drawing as a figure of the page."""
+    return tag("div", drawn, class_="figure", id=name)
 
 
 def number(n: float) -> str:

@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from ratings.analysis.residuals import LARGE, PairTable, pairs_of
 from ratings.board.words import TIES
 from ratings.intervals.differences import Differences
-from ratings.report.html.elements import Part, join, number, paragraph, percent, plural, section, signed, tag
+from ratings.report.html.elements import Part, join, number, paragraph, percent, plural, scrolling, section, signed, tag
+from ratings.report.names import cut_names
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT, POINTS_PER_TENFOLD
 
 Floats = NDArray[np.float64]
 
-MOST_MODELS = 30
-"""Most models in a matrix; beyond that its cells cannot be read."""
+MOST_MODELS = 20
+"""Most models in a matrix; beyond that its cells cannot be read and the page grows heavy."""
+
+_LONGEST_NAME = 18
 
 _FULL = 4.0
 """Standard errors at which a cell has its full colour."""
@@ -33,7 +36,8 @@ def pairs_section(report: Report) -> Part | None:
     if not pairs.battles.any():
         return None
     shown = len(pairs.models)
-    which = f" The first {shown} models." if shown < len(report.board.rows) else ""
+    which = " The models of group 1." if report.board.groups else ""
+    which += f" The first {shown} models." if shown < len(report.board.rows) else ""
     blocks = [_block("Observed", "percent of the votes that the model at the left took", _rates(pairs, pairs.observed))]
     if pairs.expected is not None and pairs.residual is not None:
         blocks.append(_block("Predicted", "percent that the fit expects", _rates(pairs, pairs.expected)))
@@ -86,13 +90,13 @@ def _how_counted(report: Report) -> str:
 
 
 def _block(title: str, what: str, matrix: Markup) -> Markup:
-    return tag("figure", tag("figcaption", tag("b", title), " ", what), tag("div", matrix, class_="scroll"))
+    return tag("figure", tag("figcaption", tag("b", title), " ", what), scrolling(matrix, title))
 
 
 def _rates(pairs: PairTable, share: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(share[i, j])
-        title = f"{pairs.models[i]} against {pairs.models[j]}: {100 * value:.1f}% of {pairs.battles[i, j]:.0f} battles"
+        title = f"{100 * value:.1f}% of {plural(round(pairs.battles[i, j]), 'battle')} with {pairs.models[j]}"
         return _cell(f"{100 * value:.0f}", title, "win" if value > 0.5 else "loss", abs(value - 0.5) * 2)
 
     return _matrix(pairs, share, cell)
@@ -101,7 +105,7 @@ def _rates(pairs: PairTable, share: Floats) -> Markup:
 def _residuals(pairs: PairTable, residual: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(residual[i, j])
-        title = f"{pairs.models[i]} against {pairs.models[j]}: {value:+.2f} standard errors beyond the fit"
+        title = f"{value:+.2f} standard errors with {pairs.models[j]}"
         shown = f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0"
         kind = f"{'win' if value > 0 else 'loss'}{' large' if abs(value) > LARGE else ''}"
         return _cell(shown, title, kind, min(abs(value) / _FULL, 1))
@@ -118,7 +122,7 @@ def _differences(pairs: PairTable, found: Differences) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value, bounds = float(ahead[i, j]), (float(low[i, j]), float(high[i, j]))
         within = f"{bounds[0]:.0f} to {bounds[1]:.0f}" if np.isfinite(bounds).all() else "no interval"
-        title = f"{pairs.models[i]} over {pairs.models[j]}: {value:+.1f} points, {within}"
+        title = f"{value:+.1f} over {pairs.models[j]}, {within}"
         kind = f"{'win' if value > 0 else 'loss'}{' sure' if bounds[0] > 0 or bounds[1] < 0 else ''}"
         return _cell(signed(value), title, kind, min(abs(value) / POINTS_PER_TENFOLD, 1))
 
@@ -130,7 +134,7 @@ def _battles(pairs: PairTable) -> Markup:
 
     def cell(i: int, j: int) -> Markup:
         n = float(pairs.battles[i, j])
-        return _cell(number(n), f"{pairs.models[i]} and {pairs.models[j]}: {number(n)} battles", "count", n / most)
+        return _cell(number(n), f"{number(n)} with {pairs.models[j]}", "count", n / most)
 
     return _matrix(pairs, np.where(np.eye(len(pairs.models), dtype=bool), np.nan, pairs.battles), cell)
 
@@ -138,11 +142,12 @@ def _battles(pairs: PairTable) -> Markup:
 def _matrix(pairs: PairTable, known: Floats, cell: Callable[[int, int], Markup]) -> Markup:
     """Return the table; a cell that is not known is empty."""
     numbers = range(len(pairs.models))
+    names = cut_names(pairs.models, _LONGEST_NAME)
 
     def rows() -> Iterator[Markup]:
         for i, name in enumerate(pairs.models):
             cells = (cell(i, j) if np.isfinite(known[i, j]) else tag("td") for j in numbers)
-            yield tag("tr", tag("th", tag("span", str(i + 1)), " ", name, title=name), *cells)
+            yield tag("tr", tag("th", tag("span", str(i + 1)), " ", names[i], title=name), *cells)
 
     head = tag("tr", tag("th"), *(tag("th", str(j + 1), title=pairs.models[j]) for j in numbers))
     return tag("table", tag("thead", head), tag("tbody", join(rows(), "\n")), class_="matrix")

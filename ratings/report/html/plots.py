@@ -1,29 +1,24 @@
-"""Plotly figures of a board and what stands beside it, and nothing else.
+"""Figures of a board and what stands beside it, drawn as SVG.
 
-Backgrounds are transparent and colours are mid-tones, so one figure serves a light and a dark page;
-the page colours text and lines through CSS. The colours are those of Okabe and Ito (2008, "Color
-Universal Design"), which readers of any colour vision can tell apart, without their yellow and black. Model
-names are whatever someone typed: plotly reads a little HTML in its labels, so every name is escaped
-before it becomes one.
+A figure is names beside one drawing whose places are percentages (axes.py), so it fits any width without a script,
+and each mark tells its numbers in a title. Lines and letters take the colour of the text around them and marks
+are mid-tones, so one figure serves a light and a dark page. The colours are those of Okabe and Ito (2008, "Color
+Universal Design"), which readers of any colour vision can tell apart, without their yellow and black.
 """
 
-import html
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from common.words import plural
+from markupsafe import Markup
+
 from ratings.board.columns import BoardRow, Notation, bounds, ranks
 from ratings.board.leaderboard import Leaderboard
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from ratings.report.html.axes import Axis, axis_over
+from ratings.report.html.elements import join, plural, tag
+from ratings.report.names import cut_names
 
 DOT = "#2b7fc3"
-WHISKER = "rgba(43, 127, 195, 0.5)"
 SECOND = "#d9822b"
-GRID = "rgba(128, 128, 128, 0.22)"
-ZERO = "rgba(128, 128, 128, 0.6)"
-TEXT = "#737373"
 PALETTE = ("#0b7bc0", "#d9822b", "#0a9e74", "#cc79a7", "#56b4e9", "#d55e00", "#8f7ad1", "#8a8a84")
 """For lines of several models, in turn."""
 
@@ -31,7 +26,12 @@ IN_WORDS = Notation(ranks=" to ")
 """For boards in a sentence: "rank 2 to 4"."""
 
 MOST_LABEL = 26
-"""Longest model name in a label; the hover has the whole of it."""
+"""Longest model name in a label; its title has the whole of it."""
+
+_ROW = 26  # pixels
+_BELOW = 44
+
+Places = Callable[[int], Markup]
 
 
 class Dot(NamedTuple):
@@ -42,188 +42,162 @@ class Dot(NamedTuple):
     value: float
     lower: float | None
     upper: float | None
-    hover: str
-    """Already escaped."""
+    told: str
+    """What its title says."""
 
 
-def interval_figure(board: Leaderboard) -> "go.Figure":
+def interval_figure(board: Leaderboard) -> Markup:
     """Return rated models, best on top, as dots with the whiskers of their intervals.
 
     A method without intervals has dots alone. Models without a rating are not drawn.
     """
-    dots = [
-        Dot(row.model, row.rating, row.lower, row.upper, _hover(row)) for row in board.rows if row.rating is not None
-    ]
+    dots = [Dot(row.model, row.rating, row.lower, row.upper, tell(row)) for row in board.rows if row.rating is not None]
     return dots_figure(dots, "rating, Elo points")
 
 
-def dots_figure(
-    dots: Sequence[Dot], title: str, *, reference: float | None = None, is_factor: bool = False
-) -> "go.Figure":
+def dots_figure(dots: Sequence[Dot], title: str, *, reference: float | None = None, is_factor: bool = False) -> Markup:
     """Return the dots in order, the first on top, with their whiskers.
 
     `reference` draws a line where there is no effect; `is_factor` makes the axis logarithmic.
     """
-    import plotly.graph_objects as go
+    ends = [end for dot in dots for end in (dot.lower, dot.value, dot.upper)]
+    axis = axis_over([*ends, *([] if reference is None else [reference])], is_log=is_factor)
 
-    # Numbers, not names, are the positions: two long names may be cut to the same label.
-    figure = go.Figure(
-        go.Scatter(
-            x=[dot.value for dot in dots],
-            y=list(range(len(dots))),
-            mode="markers",
-            marker={"color": DOT, "size": 9},
-            error_x=_whiskers(dots),
-            customdata=[[dot.hover] for dot in dots],
-            hovertemplate="%{customdata[0]}<extra></extra>",
-        )
-    )
-    figure.update_layout(**layout(height=90 + 26 * len(dots)), showlegend=False)
-    figure.update_xaxes(title=title, gridcolor=GRID, zeroline=False)
-    if is_factor:
-        figure.update_xaxes(**_factor_axis(dots))
-    if reference is not None:
-        figure.add_vline(x=reference, line={"color": ZERO, "width": 1, "dash": "dot"})
-    _name_lines(figure, [dot.label for dot in dots])
-    return figure
+    def drawn(i: int) -> Markup:
+        dot, y = dots[i], _middle(i)
+        whisker = Markup()
+        if dot.lower is not None and dot.upper is not None:
+            whisker = _line(axis.at(max(dot.lower, axis.low)), axis.at(min(dot.upper, axis.high)), y, DOT)
+        return join([whisker, _circle(axis.at(dot.value), y, DOT)])
+
+    return _rows([dot.label for dot in dots], [dot.told for dot in dots], drawn, axis, title, reference, is_factor)
 
 
-def shares_figure(names: Sequence[str], shares: Mapping[str, Sequence[float]], title: str) -> "go.Figure":
+def shares_figure(names: Sequence[str], shares: Mapping[str, Sequence[float]], title: str) -> Markup:
     """Return bars of each share of each model, from {what: (n,) shares from 0 to 1}."""
-    import plotly.graph_objects as go
+    axis = axis_over([value for values in shares.values() for value in values], from_zero=True)
+    colours = (DOT, SECOND)[: len(shares)]
+    thick = (_ROW - 8) / len(shares)
 
-    figure = go.Figure(
-        [
-            go.Bar(
-                name=label(what),
-                x=list(values),
-                y=list(range(len(names))),
-                orientation="h",
-                marker={"color": colour},
-                text=[f"{value:.0%}" for value in values],
-                textposition="outside",
-                textangle=0,
-                cliponaxis=False,
-                customdata=[[label(name)] for name in names],
-                hovertemplate=f"<b>%{{customdata[0]}}</b><br>{label(what)} %{{x:.1%}}<extra></extra>",
+    def drawn(i: int) -> Markup:
+        bars = (
+            tag(
+                "rect",
+                x="0",
+                y=f"{_ROW * i + 4 + thick * place:g}",
+                width=f"{axis.at(values[i]):.2f}%",
+                height=f"{thick - 1:g}",
+                fill=colour,
             )
-            for (what, values), colour in zip(shares.items(), (DOT, SECOND), strict=False)
-        ]
-    )
-    figure.update_layout(**layout(height=110 + 36 * len(names)), bargap=0.3, barmode="group")
-    figure.update_layout(legend=_legend(), legend_traceorder="normal", margin_r=40)
-    figure.update_xaxes(title=title, tickformat=".0%", gridcolor=GRID, zeroline=False, rangemode="tozero")
-    _name_lines(figure, names)
-    return figure
+            for place, (values, colour) in enumerate(zip(shares.values(), colours, strict=True))
+        )
+        return join(bars)
+
+    told = [
+        f"{name}: {', '.join(f'{what} {values[i]:.1%}' for what, values in shares.items())}"
+        for i, name in enumerate(names)
+    ]
+    return join([legend(zip(shares, colours, strict=True)), _rows(names, told, drawn, axis, title, is_share=True)])
 
 
 def shift_figure(
     names: Sequence[str], before: Sequence[float], after: Sequence[float], what: tuple[str, str]
-) -> "go.Figure":
+) -> Markup:
     """Return for each model a hollow dot at the first number, a full one at the second, and the way between."""
-    import plotly.graph_objects as go
+    axis = axis_over([*before, *after])
 
-    lines = list(range(len(names)))
-    way_x = [x for pair in zip(before, after, strict=True) for x in (*pair, None)]
-    way_y = [y for line in lines for y in (line, line, None)]
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=way_x, y=way_y, mode="lines", line={"color": WHISKER, "width": 2}, hoverinfo="skip", showlegend=False
-            ),
-            *(
-                go.Scatter(
-                    name=label(named),
-                    x=list(values),
-                    y=lines,
-                    mode="markers",
-                    marker={"color": colour, "size": 9, "symbol": symbol, "line": {"color": colour, "width": 2}},
-                    customdata=[[label(name)] for name in names],
-                    hovertemplate=f"<b>%{{customdata[0]}}</b><br>{label(named)}: %{{x:.0f}}<extra></extra>",
-                )
-                for named, values, colour, symbol in zip(
-                    what, (before, after), (SECOND, DOT), ("circle-open", "circle"), strict=True
-                )
-            ),
-        ]
+    def drawn(i: int) -> Markup:
+        old, new, y = axis.at(before[i]), axis.at(after[i]), _middle(i)
+        return join([_line(old, new, y, DOT), _circle(old, y, SECOND, is_hollow=True), _circle(new, y, DOT)])
+
+    told = [
+        f"{name}: {what[0]} {old:.0f}, {what[1]} {new:.0f}" for name, old, new in zip(names, before, after, strict=True)
+    ]
+    shown = _rows(names, told, drawn, axis, "rating, Elo points")
+    return join([legend([(what[0], SECOND), (what[1], DOT)], hollow=what[0]), shown])
+
+
+def legend(lines: Iterable[tuple[str, str]], *, hollow: str = "") -> Markup:
+    """Return names with the colour of each."""
+    keys = (
+        tag("span", tag("span", "○" if name == hollow else "●", style=f"color: {colour}"), " ", name)
+        for name, colour in lines
     )
-    figure.update_layout(**layout(height=120 + 26 * len(names)), legend=_legend())
-    figure.update_xaxes(title="rating, Elo points", gridcolor=GRID, zeroline=False)
-    _name_lines(figure, names)
-    return figure
+    return tag("p", join(keys, "\n"), class_="legend")
 
 
-def layout(height: int) -> dict[str, Any]:
-    """Return what all figures share."""
-    return {
-        "height": height,
-        "margin": {"l": 10, "r": 10, "t": 20, "b": 40},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 12, "color": TEXT},
-        "hoverlabel": {"font": {"size": 12}, "align": "left"},
-        "dragmode": False,
-    }
+def drawing(*parts: str, height: float, told: str) -> Markup:
+    """Return an SVG drawing as wide as its place."""
+    return tag("svg", *parts, class_="chart", width="100%", height=f"{height:g}", role="img", **{"aria-label": told})
 
 
-def label(text: str) -> str:
-    """Return the text as plotly shows it, whatever is in it."""
-    return html.escape(text, quote=False)  # plotly would show &quot; as it stands
+def words_at(text: str, x: str, y: float, *, anchor: str = "middle") -> Markup:
+    """Return letters in a drawing."""
+    return tag("text", text, x=x, y=f"{y:g}", **{"text-anchor": anchor})
 
 
-def shorten(name: str) -> str:
-    """Return the name, cut in the middle where it is too long: checkpoints differ at their ends."""
-    kept = MOST_LABEL - 1
-    return name if len(name) <= MOST_LABEL else f"{name[: kept - kept // 2]}…{name[-(kept // 2) :]}"
-
-
-def _whiskers(dots: Sequence[Dot]) -> dict[str, Any] | None:
-    if all(dot.lower is None for dot in dots):
-        return None
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [_gap(dot.upper, dot.value) for dot in dots],
-        "arrayminus": [_gap(dot.value, dot.lower) for dot in dots],
-        "color": WHISKER,
-        "thickness": 2,
-        "width": 0,
-    }
-
-
-def _name_lines(figure: "go.Figure", names: Sequence[str]) -> None:
-    """Put the names at positions 0, 1, 2, ... of the vertical axis, the first on top."""
-    figure.update_yaxes(
-        tickvals=list(range(len(names))),
-        ticktext=[label(shorten(name)) for name in names],
-        range=[len(names) - 0.5, -0.5],
-        automargin=True,
-        ticklabelstandoff=6,
-        showgrid=False,
-        zeroline=False,
-    )
-
-
-def _legend() -> dict[str, Any]:
-    return {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"}
-
-
-def _factor_axis(dots: Sequence[Dot]) -> dict[str, Any]:
-    """Return a logarithmic axis with plain numbers at its ticks."""
-    ends = [end for dot in dots for end in (dot.lower, dot.value, dot.upper) if end is not None]
-    low, high = min([*ends, 1.0]), max([*ends, 1.0])
-    steps = (0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
-    shown = [step for step in steps if low / 1.1 <= step <= high * 1.1]
-    return {"type": "log", "tickvals": shown, "ticktext": [f"× {step:g}" for step in shown]}
-
-
-def _gap(upper: float | None, lower: float | None) -> float:
-    return 0.0 if upper is None or lower is None else upper - lower
-
-
-def _hover(row: BoardRow) -> str:
+def tell(row: BoardRow) -> str:
+    """Return what a title says of a model."""
     interval = "" if row.lower is None else f" ({bounds(row, IN_WORDS)})"
+    rating = "no rating" if row.rating is None else f"{row.rating:.0f}"
     return (
-        f"<b>{label(row.model)}</b><br>{row.rating:.0f}{interval}, rank {ranks(row, IN_WORDS)}<br>"
-        f"{plural(row.votes, 'vote')}: {row.wins} won, {row.losses} lost, {row.ties} tied, {row.both_bad} both bad"
+        f"{row.model}: {rating}{interval}, rank {ranks(row, IN_WORDS)}; {plural(row.votes, 'vote')}: "
+        f"{row.wins} won, {row.losses} lost, {row.ties} tied, {row.both_bad} both bad"
     )
+
+
+def _rows(
+    names: Sequence[str],
+    told: Sequence[str],
+    drawn: Places,
+    axis: Axis,
+    title: str,
+    reference: float | None = None,
+    is_factor: bool = False,
+    is_share: bool = False,
+) -> Markup:
+    """Return the names at the left, and beside them the drawing of each over one axis."""
+    height = _ROW * len(names)
+    lines = [_upright("grid", axis.at(tick), height) for tick in axis.ticks]
+    numbers = [
+        words_at(_number(tick, is_factor, is_share), f"{axis.at(tick):.2f}%", height + 16) for tick in axis.ticks
+    ]
+    marks = [
+        tag("g", tag("title", told[i]), tag("rect", y=str(_ROW * i), width="100%", height=str(_ROW)), drawn(i))
+        for i in range(len(names))
+    ]
+    zero = [] if reference is None or not axis.holds(reference) else [_upright("reference", axis.at(reference), height)]
+    chart = drawing(
+        *lines,
+        *zero,
+        *marks,
+        *numbers,
+        words_at(title, "50%", height + 36),
+        height=height + _BELOW,
+        told=f"{title}, of {plural(len(names), 'line')}; each tells its numbers",
+    )
+    labels = (tag("span", cut, title=name) for name, cut in zip(names, cut_names(names, MOST_LABEL), strict=True))
+    return tag("div", tag("div", join(labels), class_="labels"), chart, class_="plot")
+
+
+def _number(tick: float, is_factor: bool, is_share: bool) -> str:
+    if is_factor:
+        return f"× {tick:g}"
+    return f"{100 * tick:.3g}%" if is_share else f"{round(tick, 6):g}".replace("-", "−")
+
+
+def _middle(i: int) -> float:
+    return _ROW * (i + 0.5)
+
+
+def _upright(kind: str, x: float, height: float) -> Markup:
+    return tag("line", class_=kind, x1=f"{x:.2f}%", x2=f"{x:.2f}%", y1="0", y2=f"{height:g}")
+
+
+def _line(x1: float, x2: float, y: float, colour: str) -> Markup:
+    return tag("line", class_="way", x1=f"{x1:.2f}%", x2=f"{x2:.2f}%", y1=f"{y:g}", y2=f"{y:g}", stroke=colour)
+
+
+def _circle(x: float, y: float, colour: str, *, is_hollow: bool = False) -> Markup:
+    fill = "none" if is_hollow else colour
+    return tag("circle", cx=f"{x:.2f}%", cy=f"{y:g}", r="4.5", fill=fill, stroke=colour)

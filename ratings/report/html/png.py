@@ -29,8 +29,8 @@ TIME_LIMIT = 60.0
 _FIRST_HEIGHT = 400
 # The browser prints the page as it stands after its scripts, so they can leave a note in it.
 _MEASURE = (
-    "<script>addEventListener('load', () => { const root = document.documentElement;"
-    " root.dataset.height = root.scrollHeight; });</script>"
+    "addEventListener('load', () => { const root = document.documentElement;"
+    " root.dataset.height = root.scrollHeight; });"
 )
 
 
@@ -41,7 +41,7 @@ def write_png(report: Report, path: Path, *, time_limit: float = TIME_LIMIT) -> 
     seconds per start, or where `path` cannot be written.
     """
     browser = find_browser()
-    page = report_html(report, SUMMARY) + _MEASURE
+    page = report_html(report, SUMMARY, extra_script=_MEASURE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:

@@ -5,6 +5,7 @@ from markupsafe import Markup
 from ratings.analysis.changes import Changes, Move
 from ratings.analysis.fragility import METHOD, Dropped, Fragility
 from ratings.analysis.influence import VoterInfluence
+from ratings.board.leaderboard import OTHER_GROUP
 from ratings.board.words import TIES
 from ratings.report.html.elements import (
     NONE,
@@ -23,10 +24,13 @@ from ratings.report.html.elements import (
     tag,
 )
 from ratings.report.html.headline import fragility_sentence
+from ratings.report.names import cut_names
 from ratings.report.report import Report
 
 _MOST_KINDS = 8
 """Kinds of dropped votes that are listed."""
+
+_LONGEST_VOTER = 20
 
 
 def changes_section(report: Report) -> Part | None:
@@ -111,14 +115,14 @@ def _dropped(kind: Dropped) -> str:
 def _voters(voters: tuple[VoterInfluence, ...]) -> list[Markup]:
     rows = [
         [
-            f"no. {str(one.voter)[:6]}",
+            tag("span", name, title=one.voter),
             number(one.votes),
             one.model,
             "loses its rating" if one.change is None else signed(one.change),
             NONE if one.lead_change is None else signed(one.lead_change),
             NONE if one.first is None else one.first,
         ]
-        for one in voters
+        for one, name in zip(voters, cut_names([one.voter for one in voters], _LONGEST_VOTER), strict=True)
     ]
     columns = [
         ("voter", "name short"),
@@ -131,8 +135,8 @@ def _voters(voters: tuple[VoterInfluence, ...]) -> list[Markup]:
     return [
         paragraph(
             "The board fitted again without all votes of one voter, for the voters that matter most; in Elo points. "
-            "Numbers stand for voters in the order in which they came. Whoever votes most weighs most, which is "
-            "no proof of foul play."
+            "Voters are named as the votes name them, visitors of an arena by the start of the SHA-256 of their id. "
+            "Whoever votes most weighs most, which is no proof of foul play."
         ),
         table(columns, rows),
     ]
@@ -171,11 +175,12 @@ def votes_section(report: Report) -> Part | None:
     board = report.board
     lines = [
         ("read", number(board.read)),
-        ("used", number(board.used)),
-        *((f"left out: {reason}", number(n)) for reason, n in board.left_out.items()),
-        ("simulated", number(board.simulated)),
+        ("used in group 1" if board.groups else "used", number(board.used)),
+        *((f"used in group {place}", number(one.used)) for place, one in enumerate(board.groups, 2)),
+        *((f"left out: {reason}", number(n)) for reason, n in board.left_out.items() if reason != OTHER_GROUP),
+        ("simulated", "not known" if board.simulated is None else number(board.simulated)),
     ]
-    unrated = [join([row.model, tag("small", row.status)]) for row in board.rows if row.rating is None]
+    unrated = [join([row.model, tag("small", row.status)]) for row in board.all_rows if row.rating is None]
     return section(
         "votes", "Votes", facts(lines), *([paragraph("Models without a rating:"), bullets(unrated)] if unrated else [])
     )
@@ -187,8 +192,21 @@ def settings_section(report: Report) -> Part | None:
     lines = [
         ("method", board.method),
         *((name.replace("_", " "), _value(value)) for name, value in board.words().items()),
+        *([("tie parameter", report.tie_parameter.told)] if report.tie_parameter else []),
     ]
-    return section("settings", "How it was made", facts([*lines, ("made", _when(board.created))]))
+    return section("settings", "How it was made", facts([*lines, ("made", _when(board.created)), *_source(report)]))
+
+
+def _source(report: Report) -> list[tuple[str, str]]:
+    """Return where the votes came from, with their hashes, and what made the page of them."""
+    told = report.provenance.to_json_dict(report.counts)
+    return [
+        ("votes", told["votes"]),
+        *((f"SHA-256 of {path}", digest or "the file is gone") for path, digest in told["sha256"].items()),
+        ("SHA-256 of their counts", told["sha256_of_counts"]),
+        *([("command", told["command"])] if told["command"] else []),
+        ("version", told["version"]),
+    ]
 
 
 def notes_section(report: Report) -> Part | None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from arena.ledger.store import Store
+from arena.ui.interval_plot import interval_plot
 from arena.ui.leaderboard_tab import LeaderboardTab, board_html
 from ratings.board.leaderboard import Leaderboard, build
 from ratings.fit.elo import Ticker
@@ -116,7 +117,49 @@ def test_an_error_that_nobody_thought_of_is_for_the_log_too(
     def fail() -> None:
         raise sqlite3.OperationalError("disk I/O error in /secret/arena.db")
 
-    monkeypatch.setattr(tab.counts, "refresh", fail)
+    monkeypatch.setattr(tab.counts, "refresh_board", fail)
     assert "/secret" not in shown_by(tab)
     assert "cannot be read right now" in shown_by(tab)
     assert "disk I/O error" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("voters", "said"),
+    [
+        (12, "Intervals: votes grouped by 12 voters"),
+        (3, "Intervals: every vote taken as independent: 3 voters are too few"),
+    ],
+)
+def test_the_tab_says_which_votes_its_intervals_take_together(tmp_path: Path, voters: int, said: str) -> None:
+    db = tmp_path / "arena.db"
+    Store(db).close()
+    with sqlite3.connect(db) as connection:
+        for number in range(120):
+            outcome = ("model_a", "model_b", "model_a")[number % 3]
+            row = (f"b{number}", "2030", f"v{number % voters}", "alder", "birch", outcome, 1.0, "human", "")
+            connection.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.close()
+    assert said in shown_by(open_tab(db))
+
+
+def groups_apart() -> Leaderboard:
+    """Return a board of two pairs of models that never met."""
+    pairs, outcomes = np.array([[0, 1], [2, 3]]), np.array([[3.0, 2, 0, 0], [9, 7, 0, 0]])
+    return build(Counts(("a", "b", "<i>x", "y"), pairs, outcomes, 21), "bradley-terry", now=NOW)
+
+
+def test_every_group_of_models_has_its_table_most_votes_first() -> None:
+    shown = board_html(groups_apart(), {})
+    assert shown.count("<table>") == 2
+    assert shown.index("Group 1 of 2: &lt;i&gt;x and y, 16 votes") < shown.index("Group 2 of 2: a and b, 5 votes")
+    assert "not connected" not in shown
+
+
+def test_the_figure_holds_the_first_group_and_names_as_text() -> None:
+    board = groups_apart()
+    figure = interval_plot(board)
+    assert list(figure.data[0].x) == [row.rating for row in board.rows]
+    assert list(figure.layout.yaxis.ticktext) == ["&lt;i&gt;x", "y"]
+    assert "group 1 of 2" in figure.layout.xaxis.title.text
+    for reach, row in zip(figure.data[0].error_x.array, board.rows, strict=True):
+        assert row.rating + reach == pytest.approx(row.upper)

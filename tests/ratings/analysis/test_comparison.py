@@ -15,7 +15,10 @@ from ratings.errors import SettingsError
 from ratings.fit.bradley_terry import fit
 from ratings.intervals.confidence_sequence import effective_votes, multiplier
 from ratings.intervals.sandwich import covariance, difference_variance
-from ratings.votes.counts import Counts
+from ratings.outcomes import Outcome
+from ratings.votes.collect import collect
+from ratings.votes.counts import Counts, count
+from ratings.votes.votes import Record
 from tests.ratings.helpers.examples import counts_of
 
 MakeLedger = Callable[..., Path]
@@ -138,3 +141,11 @@ def test_horizon_and_confidence_reach_the_interval() -> None:
 def test_ties_alone_are_no_ground_for_an_answer() -> None:
     with pytest.raises(SettingsError, match="nothing but ties"):
         compare(counts_of([[0, 0], [0, 0]], ties=[[0, 9], [0, 0]]), "a", "b")
+
+
+def test_models_of_a_smaller_group_are_compared_by_its_own_votes() -> None:
+    duel = [Record("a", "b", Outcome.A_WINS)] * 9 + [Record("b", "a", Outcome.A_WINS)] * 5
+    more = [Record("x", "y", Outcome.A_WINS)] * 90 + [Record("y", "x", Outcome.A_WINS)] * 50
+    assert compare(count(collect(duel + more)), "a", "b") == compare(count(collect(duel)), "a", "b")
+    with pytest.raises(SettingsError, match="not connected"):
+        compare(count(collect(duel + more)), "a", "x")

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ratings.analysis.position import POSITION, fit_position
-from ratings.analysis.style import NOT_MEASURED, fit_style, normalised_differences, odds_of_double
+from ratings.analysis.style import ALIKE, NOT_MEASURED, fit_estimable, fit_style, normalised_differences, odds_of_double
 from ratings.errors import NotConvergedError, SettingsError
 from ratings.fit import covariates
 from ratings.fit.covariates import CovariateFit
 from ratings.fit.newton import filled
-from ratings.outcomes import OUTCOMES
+from ratings.outcomes import OUTCOMES, Outcome
 from ratings.votes.counts import Counts, count
+from ratings.votes.markdown import FEATURES
 from ratings.votes.votes import Votes
 
 Floats = NDArray[np.float64]
@@ -255,7 +256,7 @@ def test_lopsided_but_finite_fit_keeps_its_number() -> None:
 
 def test_nothing_but_ties_has_no_interval() -> None:
     ties = Counts(("a", "b"), np.array([[0, 1], [1, 0]]), np.array([[0.0, 0, 5, 0], [0, 0, 5, 0]]), 10)
-    with pytest.raises(SettingsError, match="tie between equals"):
+    with pytest.raises(SettingsError, match="no spread in side A"):
         fit_position(ties)
     nobody = Counts(("a", "b"), np.array([[0, 1]]), np.array([[5.0, 0, 0, 0]]), 5)
     with pytest.raises(SettingsError, match="no two models"):
@@ -268,3 +269,57 @@ def test_normalised_difference_of_counts() -> None:
     assert odds_of_double(0.3, 0.25) == pytest.approx(np.exp(0.3 / 0.25 * normalised_differences(left, right)[0]))
     with pytest.raises(SettingsError, match="negative"):
         normalised_differences(np.array([-1.0]), np.array([1.0]))
+
+
+def rare_bold(n: int = 145) -> tuple[Votes, np.ndarray]:
+    """Return n votes and their (n, 4) differences, in which bold occurs twice and wins."""
+    rng = np.random.default_rng(5)
+    a = rng.integers(0, 3, n)
+    votes = Votes(("a", "b", "c"), a, (a + rng.integers(1, 3, n)) % 3, rng.integers(0, 3, n).astype(np.int8), n)
+    differences = rng.normal(0, 0.3, (n, 4))
+    differences[:, 2] = 0
+    for place, code, side in ((10, Outcome.A_WINS.code, 1), (20, Outcome.B_WINS.code, -1)):
+        votes.outcome[place] = code
+        differences[place, 2] = side
+    return votes, differences
+
+
+def test_a_feature_that_separates_is_left_out_by_name_and_the_rest_is_fitted() -> None:
+    votes, differences = rare_bold()
+    with pytest.raises(NotConvergedError):
+        fit_style(votes, differences)
+    found = fit_estimable(votes, differences, FEATURES, position=True)
+    assert list(found.left_out) == ["bold"]
+    assert "differs in 2 of 145 votes, and no vote speaks against it" in found.left_out["bold"]
+    rest = fit_style(votes, differences[:, [0, 1, 3]], ("length", "headers", "lists"), position=True)
+    np.testing.assert_allclose(found.fit.coefficients, rest.coefficients)
+
+
+def test_a_feature_that_repeats_another_or_never_differs_is_left_out_by_name() -> None:
+    votes, differences = rare_bold()
+    differences[:, 2] = 0
+    differences[:, 3] = differences[:, 1] / 2
+    found = fit_estimable(votes, differences, FEATURES)
+    assert found.fit.names == ("length", "headers")
+    assert found.left_out["bold"] == ALIKE
+    assert "cannot be told from length and headers" in found.left_out["lists"]
+
+
+def test_a_side_that_cannot_be_told_from_the_models_leaves_the_style() -> None:
+    votes, differences = rare_bold()
+    fixed = Votes(("a", "b"), np.zeros(145, dtype=int), np.ones(145, dtype=int), votes.outcome, 145)
+    found = fit_estimable(fixed, differences[:, :2], ("length", "headers"), position=True)
+    assert found.fit.names == ("length", "headers")
+    assert list(found.left_out) == ["side A"]
+
+
+def test_nothing_that_can_be_held_equal_is_an_error_with_every_reason() -> None:
+    votes, differences = rare_bold()
+    with pytest.raises(SettingsError, match="bold: it has no finite estimate"):
+        fit_estimable(votes, differences[:, 2:3], ("bold",))
+
+
+def test_one_covariate_is_not_told_from_each_other() -> None:
+    pairs, outcomes = np.array([[0, 1]]), np.array([[5.0, 4, 0, 0]])
+    with pytest.raises(SettingsError, match="side A cannot be separated from the models themselves in these votes"):
+        fit_position(Counts(("a", "b"), pairs, outcomes, 9))

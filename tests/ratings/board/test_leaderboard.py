@@ -49,18 +49,21 @@ def test_board_of_counts_is_the_board_of_the_votes(make_votes: MakeVotes) -> Non
 def test_votes_read_are_used_or_left_out_and_the_json_is_strict(votes: Votes, both_bad: str, method: str) -> None:
     board = board_of(votes, method, Settings(both_bad=both_bad))  # type: ignore[arg-type]
     told = json.loads(json.dumps(board.to_json_dict(), allow_nan=False))
-    assert list(told) == ["created", "method", "settings", "votes", "rows"]
+    assert list(told) == ["created", "method", "settings", "votes", "rows", "components"]
     assert told["votes"]["read"] == told["votes"]["used"] + sum(told["votes"]["left_out"].values())
-    assert {row["model"] for row in told["rows"]} == set(votes.models)
-    for row in told["rows"]:
+    every = [row for group in (told, *told["components"]) for row in group["rows"]]
+    assert sorted(row["model"] for row in every) == sorted(votes.models)
+    assert board.to_frame().shape[0] == len(every)
+    for row in every:
         assert list(row) == list(BoardRow.__annotations__)
         assert row["votes"] == row["wins"] + row["losses"] + row["ties"] + row["both_bad"]
         assert (row["status"] == "rated") == (row["rating"] is not None) == (row["rank"] is not None)
         if method == "bradley-terry" and row["rating"] is not None:
             assert row["lower"] < row["rating"] < row["upper"]
-    rated = [row["rating"] for row in told["rows"] if row["rating"] is not None]
-    assert rated == sorted(rated, reverse=True)
-    assert [row["rating"] for row in told["rows"][: len(rated)]] == rated
+    for group in (told, *told["components"]):
+        rated = [row["rating"] for row in group["rows"] if row["rating"] is not None]
+        assert rated == sorted(rated, reverse=True)
+        assert [row["rating"] for row in group["rows"][: len(rated)]] == rated
 
 
 def test_rows_tally_both_sides_and_keep_models_without_a_number(make_votes: MakeVotes) -> None:
@@ -163,9 +166,11 @@ def test_elo_board_has_no_interval_and_says_so(make_votes: MakeVotes) -> None:
     board = board_of(make_votes([("a", "b", A), ("c", "d", TIE)]), "elo")
     assert [(row.model, row.rating, row.lower, row.upper, row.rank) for row in board.rows] == [
         ("a", 1002.0, None, None, 1),
-        ("c", 1000.0, None, None, 2),
-        ("d", 1000.0, None, None, 2),
-        ("b", 998.0, None, None, 4),
+        ("b", 998.0, None, None, 2),
+    ]
+    assert [(row.model, row.rating, row.rank, row.group) for row in board.groups[0].rows] == [
+        ("c", 1000.0, 1, 2),
+        ("d", 1000.0, 1, 2),
     ]
     assert str(board.words()["interval"]).startswith("none")
 

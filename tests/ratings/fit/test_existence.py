@@ -58,14 +58,15 @@ def test_nobody_is_rated_where_every_win_points_down() -> None:
     assert judge(3, [(0, 1), (1, 2)]) == [NEVER_LOST, NO_CHAIN, NEVER_WON]
 
 
-def test_larger_group_is_rated_then_the_one_with_more_votes_then_the_first() -> None:
+def test_group_with_most_votes_is_rated_then_the_larger_then_the_first() -> None:
     pair = [(0, 1), (1, 0)]
-    assert judge(5, [*pair, *pair, (2, 3), (3, 4), (4, 2)]) == [APART, APART, RATED, RATED, RATED]
+    assert judge(5, [*pair, *pair, (2, 3), (3, 4), (4, 2)]) == [RATED, RATED, APART, APART, APART]
+    assert judge(5, [*pair, (0, 1), (2, 3), (3, 4), (4, 2)]) == [APART, APART, RATED, RATED, RATED]
     assert judge(4, [*pair, (2, 3), (3, 2), (3, 2)]) == [APART, APART, RATED, RATED]
     assert judge(4, [*pair, (2, 3), (3, 2)]) == [RATED, RATED, APART, APART]
 
 
-def test_components_come_largest_first() -> None:
+def test_components_come_with_most_votes_first() -> None:
     wins = np.zeros((7, 7))
     for winner, loser in [(0, 1), (1, 0), (2, 3), (3, 4), (4, 2), (5, 6), (0, 2)]:
         wins[winner, loser] = 1

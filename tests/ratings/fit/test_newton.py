@@ -32,6 +32,13 @@ def test_gradient_without_a_top_is_no_fit() -> None:
         maximise(lambda x: Place(1 + 0 * x, lambda: np.eye(3)), np.zeros(3), flat=FLAT, votes=1.0, name="a slope")
 
 
+def test_climb_that_runs_off_until_no_information_is_left_is_no_fit() -> None:
+    with pytest.raises(NotConvergedError, match="a cliff ran off"):
+        maximise(
+            lambda x: Place(1 + 0 * x, lambda: np.zeros((3, 3))), np.zeros(3), flat=FLAT, votes=1.0, name="a cliff"
+        )
+
+
 def test_pseudo_inverse_is_numpys_along_any_direction() -> None:
     rng = np.random.default_rng(0)
     for flat in (np.ones(5), np.array([1.0, 1.0, 1.0, 0.0, 0.0])):

@@ -103,12 +103,11 @@ def full_report() -> Report:
     styled = fit_style(votes, style, position=True)
     before = build(count(part_of(votes, np.arange(votes.used) < 3_200)), "bradley-terry", now=NOW.replace(day=1))
     return Report(
-        board=board,
+        board=replace(board, groups=(ranked(duel("far-a", "far-b", 9, 5)),)),
         counts=counts,
         fit=result,
         differences=differences_of(board, counts),
         tie_choice=choose_ties(counts, np.random.default_rng(1)),
-        components=(ranked(duel("far-a", "far-b", 9, 5)),),
         categories={name: ranked(part) for name, part in by_category.items()},
         position=fit_position(counts),
         style=styled,

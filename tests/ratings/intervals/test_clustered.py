@@ -1,15 +1,20 @@
 """Clusters against the plain sandwich, against simulated voters, and what they must refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ratings.errors import SettingsError, TooFewClustersError
+from ratings.errors import TooFewClustersError
 from ratings.fit.both_bad import field_score_products
-from ratings.fit.bradley_terry import fit
+from ratings.fit.bradley_terry import BradleyTerryFit, fit
+from ratings.fit.davidson import fit_davidson
 from ratings.fit.prior import Prior
-from ratings.intervals.clustered import Clustered, cap_factors, cluster_scores, clustered
+from ratings.intervals.cluster_sums import cluster_sums
+from ratings.intervals.clustered import Clustered, cap_factors, clustered
 from ratings.intervals.sandwich import covariance, difference_variance
+from ratings.outcomes import BothBad
 from ratings.votes.counts import count
 from ratings.votes.votes import Votes
 
@@ -108,12 +113,17 @@ def test_weights_of_the_draw_enter_scores_and_hessian_on_one_scale() -> None:
 def test_scores_of_a_loss_to_the_field_are_those_of_the_formula() -> None:
     """Two clusters: one loses models 0 and 1 to the field together, the other plays an ordinary vote."""
     strengths = np.array([0.4, 0.1, -0.5])
-    q = 1 / (1 + np.exp(-strengths))
     both_bad = np.zeros((3, 3))
     both_bad[0, 1] = both_bad[1, 0] = 1
-    got, voters = cluster_scores(np.array([0, 0]), np.array([0, 1]), np.array([3, 3]), -q[:2], 3)
-    assert got == pytest.approx(field_score_products(both_bad, strengths))
-    assert voters.tolist() == [1, 1, 0]
+    votes = Votes(("a", "b", "c"), np.array([0, 0]), np.array([1, 2]), np.array([3, 0], dtype=np.int8), 2)
+    told = cluster_sums(votes, np.array([0, 1]), _at(votes, strengths), ties="half", both_bad="loss-to-the-field")
+    vote = np.array([1.0, 0.0, -1.0]) / (1 + np.exp(0.9))
+    assert told.products == pytest.approx(field_score_products(both_bad, strengths) + np.outer(vote, vote))
+    assert told.voters == pytest.approx([2, 1, 1])
+
+
+def _at(votes: Votes, strengths: NDArray[np.float64]) -> BradleyTerryFit:
+    return replace(fit(count(votes), prior=Prior(400)), strengths=strengths)
 
 
 def test_few_clusters_are_refused_then_flagged_then_fine() -> None:
@@ -157,7 +167,40 @@ def test_prior_gives_even_that_model_a_spread() -> None:
     assert difference_variance(told.covariance)[5, :5].min() > 0.01
 
 
-def test_davidson_is_refused() -> None:
-    votes, voter = draw(np.random.default_rng(10), 300, 30)
-    with pytest.raises(SettingsError, match="davidson"):
-        clustered(votes, voter, ties="davidson")
+@pytest.mark.parametrize("both_bad", ["tie", "loss-to-the-field"])
+def test_davidson_with_every_vote_its_own_cluster_gives_its_plain_sandwich(both_bad: BothBad) -> None:
+    votes, _ = draw(np.random.default_rng(10), 900, 1, both_bad=0.1)
+    told = clustered(votes, np.arange(900), ties="davidson", both_bad=both_bad)
+    plain = covariance(fit_davidson(count(votes), both_bad=both_bad))
+    assert told.covariance * (told.clusters - 1) / told.clusters == pytest.approx(plain, rel=1e-9, abs=1e-14)
+
+
+@pytest.mark.parametrize("part", [200, 10_000])
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_parts_of_any_size_and_narrow_codes_add_up_to_the_same(
+    part: int, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    votes, voter = draw(np.random.default_rng(12), 3000, 70, taste=0.5)
+    whole = clustered(votes, voter).covariance
+    narrow = replace(votes, a=votes.a.astype(kind), b=votes.b.astype(kind))
+    for dense in (0, 1000):
+        monkeypatch.setattr("ratings.intervals.cluster_sums.PART", part)
+        monkeypatch.setattr("ratings.intervals.cluster_sums._DENSE", dense)
+        assert clustered(narrow, voter.astype(kind)).covariance == pytest.approx(whole, rel=1e-9)
+
+
+def test_lone_model_split_up_has_about_the_plain_spread() -> None:
+    votes, voter = single_voter_model()
+    told = clustered(votes, voter, split_few=True)
+    assert told.few.tolist() == [5]
+    assert told.has_spread.all()
+    plain = difference_variance(covariance(fit(count(votes))))
+    assert difference_variance(told.covariance)[5, 0] == pytest.approx(plain[5, 0], rel=0.3)
+
+
+def test_infinite_cap_leaves_the_strengths_of_the_counts() -> None:
+    votes, _ = draw(np.random.default_rng(13), 2000, 1)
+    who = np.minimum(np.arange(2000), 1000)
+    told = clustered(votes, who, cap=np.inf)
+    assert told.fit.strengths == pytest.approx(fit(count(votes)).strengths, abs=1e-12)
+    assert (told.capped, told.clusters) == (0, 1001)

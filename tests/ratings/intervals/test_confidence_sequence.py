@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from ratings.errors import SettingsError
-from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, multiplier, sequence
+from ratings.intervals.confidence_sequence import HORIZON, WARM_UP, effective_votes, is_early, multiplier, sequence
 from ratings.scale import quantile
 
 VOTES = np.geomspace(WARM_UP, 1e6, 200)
@@ -76,3 +77,19 @@ def test_nonsense_is_refused() -> None:
 
 def test_low_confidence_still_has_a_width() -> None:
     assert np.isfinite(multiplier(VOTES, confidence=0.1)).all()
+
+
+def test_few_voters_widen_the_sequence_and_many_leave_it() -> None:
+    plain = multiplier(VOTES, confidence=0.95)
+    few, many = (multiplier(VOTES, confidence=0.95, voters=voters) for voters in (12.0, 1e7))
+    assert (few > 1.25 * plain).all()
+    assert many == pytest.approx(plain, rel=1e-5)
+    # The tail beyond each is the same, by Student's t and by the normal distribution.
+    assert scipy.stats.t.sf(few, 11) == pytest.approx(scipy.stats.norm.sf(plain), rel=1e-6)
+
+
+def test_sequence_is_early_below_its_votes_or_its_voters() -> None:
+    variance = np.array([4 / 49, 4 / 51])
+    assert is_early(variance).tolist() == [True, False]
+    assert is_early(variance, 9.9).tolist() == [True, True]
+    assert is_early(variance, 10.0).tolist() == [True, False]

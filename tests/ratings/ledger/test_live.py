@@ -14,8 +14,8 @@ from ratings.errors import VotesError
 from ratings.ledger import live
 from ratings.ledger.groups import read_groups
 from ratings.ledger.live import LiveCounts
-from ratings.ledger.reader import read_ledger
-from ratings.votes.counts import Counts
+from ratings.ledger.reader import read_ledger, read_ledger_votes
+from ratings.votes.counts import Counts, count
 
 VOTES = [("a", "b", "model_a"), ("b", "a", "model_a"), ("a", "b", "both_bad"), ("b", "c", "tie"), ("c", "c", "tie")]
 
@@ -169,3 +169,31 @@ def test_threads_that_refresh_while_votes_come_all_see_whole_counts(path: Path) 
     assert len(seen) == 80
     assert all(5 <= n <= 25 for n in seen)
     assert_same(counts.refresh(), read_ledger(path))
+
+
+def cast(path: Path, number: int, visitor: str) -> None:
+    """Add one vote of a visitor."""
+    a, b = ("a", "b") if number % 3 else ("b", "c")
+    run(path, f"INSERT INTO votes VALUES ('w{number}', '2030', '{visitor}', '{a}', '{b}', 'model_a', 0.5, 'human', '')")
+
+
+def test_live_votes_are_those_of_a_full_reading_and_come_with_enough_voters(path: Path) -> None:
+    live_counts = LiveCounts(path, ("a", "b", "c"))
+    assert live_counts.refresh_board().votes is None  # five votes of one visitor
+    for number in range(60):
+        cast(path, number, f"v{number % 15}")
+    for more in (0, 7):
+        for number in range(60, 60 + more):
+            cast(path, number, "new")
+        counts, votes, voters = live_counts.refresh_board()
+        assert votes is not None
+        assert voters is None
+        assert_same(count(votes), counts)
+        whole = read_ledger_votes(path)
+        assert votes.voter is not None
+        assert whole.voter is not None
+        assert sorted(np.bincount(votes.voter).tolist()) == sorted(np.bincount(whole.voter).tolist())
+    run(path, "DELETE FROM votes WHERE visitor = 'new'")
+    counts, votes, _ = live_counts.refresh_board()
+    assert votes is not None
+    assert votes.used == counts.used == 64

@@ -47,7 +47,9 @@ LINEAGE = Lineage(
     stages={"base": "base", "sft": "sft", "rlhf": "rlhf", "rlhf-int8": "rlhf"},
     tags={"rlhf-int8": ("int8",)},
 )
-FULL = Request(categories=("all",), by="day", lineage=LINEAGE, style=True, position=True, voters=True, elo_shuffles=3)
+FULL = Request(
+    categories=("all",), by="day", lineage=LINEAGE, style=FEATURES, position=True, voters=True, elo_shuffles=3
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +96,11 @@ def test_parts_are_what_their_modules_say(source: Source, full: Report) -> None:
     assert votes.voter is not None
     result = fit(counts)
     assert full.fragility == fragility(result)
-    assert full.voters == influential_voters(result, votes, votes.voter)
+    assert full.voters == influential_voters(result, votes, votes.voter, ids=votes.voter_ids)
     direct = attribute(
         counts.models,
         result.strengths,
-        covariance(result),
+        clustered(votes, votes.voter, cap=np.inf).widened(0.95),
         parents=LINEAGE.parents,
         stages=LINEAGE.stages,
         tags=LINEAGE.tags,
@@ -133,7 +135,9 @@ def test_category_has_the_board_of_its_own_votes(source: Source, full: Report, f
     counted = read_ledger_by_category(full_ledger)
     assert set(full.categories) == {"facts", "stories"}
     for name, board in full.categories.items():
-        assert board == build(counted[name], "bradley-terry", now=NOW)
+        plain = build(counted[name], "bradley-terry", Settings(interval="sandwich"), now=NOW)
+        assert [row.rating for row in board.rows] == [pytest.approx(row.rating) for row in plain.rows]
+        assert board.settings.cluster == "voter"
     one = report_of(source, Request(categories=("stories",)))
     assert one.categories == {"stories": full.categories["stories"]}
     elo = report_of(source, Request(method="elo", categories=("stories",))).categories["stories"]
@@ -147,7 +151,9 @@ def test_differences_stand_in_the_order_of_the_board(source: Source, full: Repor
     names = [row.model for row in full.board.rows]
     result = fit(source.counts)
     order = np.array([source.counts.models.index(name) for name in names])
-    joint = covariance(result)[np.ix_(order, order)]
+    voter = votes_of(source).voter
+    assert voter is not None
+    joint = clustered(votes_of(source), voter, cap=np.inf).widened(0.95)[np.ix_(order, order)]
     direct = differences(result.strengths[order], joint, 0.95, rng=np.random.default_rng(0))
     assert full.differences is not None
     np.testing.assert_allclose(full.differences.upper, direct.upper)
@@ -197,7 +203,7 @@ def test_bootstrap_agrees_with_the_sandwich_and_repeats_itself(source: Source) -
 
 @pytest.mark.parametrize("interval", ["sandwich", "clustered", "bootstrap", "sequence"])
 def test_anchor_moves_the_whole_report_by_one_number(source: Source, interval: str) -> None:
-    request = Request(categories=("all",), by="week", lineage=LINEAGE, style=True)
+    request = Request(categories=("all",), by="week", lineage=LINEAGE, style=FEATURES)
     plain, anchored = (
         report_of(source, request, interval=interval, anchor=anchor) for anchor in (None, ("base", 800.0))
     )
@@ -235,11 +241,11 @@ def test_sequence_orders_only_what_its_joint_differences_order(source: Source) -
 def test_models_that_no_votes_join_get_a_board_of_their_own() -> None:
     apart = of_votes(*duel("a", "b", 9, 4), *duel("b", "c", 6, 5), *duel("x", "y", 8, 2))
     report = report_of(apart, anchor=("a", 0.0))
-    (board,) = report.components
+    (board,) = report.board.groups
     assert numbers(board) == numbers(build(count(collect(duel("x", "y", 8, 2))), "bradley-terry", now=NOW))
     assert {row.model for row in report.board.rows if row.rating is not None} == {"a", "b", "c"}
-    assert report_of(apart, prior=pipeline_prior()).components == ()
-    assert report_of(apart, ties="davidson").components == ()  # without a tie it rates nobody
+    assert report_of(apart, prior=pipeline_prior()).board.groups == ()
+    assert report_of(apart, ties="davidson").board.groups == ()  # without a tie it rates nobody
 
 
 def pipeline_prior() -> Any:
@@ -250,7 +256,7 @@ def pipeline_prior() -> Any:
 
 def test_votes_that_cannot_tell_a_part_make_a_note_of_it() -> None:
     bare = of_votes(*duel("a", "b", 9, 4), *duel("b", "a", 3, 3))
-    request = Request(by="day", voters=True, style=True, categories=("all",), lineage=LINEAGE)
+    request = Request(by="day", voters=True, style=FEATURES, categories=("all",), lineage=LINEAGE)
     report = report_of(replace(bare, no_styles="no replies here"), request)
     for said in (
         "by day: no vote records when",
@@ -286,7 +292,8 @@ def test_choice_is_the_modules_own_and_is_followed(source: Source) -> None:
     report = report_of(source, Request(choose=True))
     choice = choose_ties(source.counts, np.random.default_rng(0))
     assert report.tie_choice == choice
-    assert report.board == build(source.counts, "bradley-terry", Settings(ties=choice.ties), now=NOW)
+    direct = build(source.counts, "bradley-terry", Settings(ties=choice.ties), now=NOW, votes=source.votes)
+    assert report.board == direct
     assert f"ties: {choice.ties} predicts held-out votes best" in report_text(report)
 
 
@@ -297,7 +304,8 @@ def test_choice_without_the_interval_asked_for_falls_to_the_next_and_says_so(
     choice = TieChoice("davidson", scores, (), 100, 5)
     monkeypatch.setattr(pipeline, "choose_ties", lambda *_, **__: choice)
     assert report_of(source, Request(choose=True)).board.method == "davidson"
-    report = report_of(source, Request(choose=True), interval="clustered")
+    assert report_of(source, Request(choose=True), interval="clustered").board.method == "davidson"
+    report = report_of(source, Request(choose=True), interval="bootstrap")
     assert report.board.settings.ties == "drop"
     assert any("davidson predicts held-out votes best" in note for note in report.notes)
 
@@ -309,10 +317,11 @@ def test_nothing_to_rate_is_an_error() -> None:
 
 def test_json_is_strict_and_opens_with_the_keys_of_the_board(full: Report) -> None:
     told = json.loads(to_json(full), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    assert list(told)[:5] == ["created", "method", "settings", "votes", "rows"]
-    assert {key: told[key] for key in list(told)[:5]} == json.loads(json.dumps(full.board.to_json_dict()))
-    added = ["differences", "ties", "components", "categories", "position", "style", "series", "attribution"]
-    assert list(told)[5:] == [*added, "elo_shuffles", "fragility", "voters", "changes", "notes"]
+    assert list(told)[:6] == ["created", "method", "settings", "votes", "rows", "components"]
+    assert {key: told[key] for key in list(told)[:6]} == json.loads(json.dumps(full.board.to_json_dict()))
+    added = ["differences", "ties", "tie_parameter", "categories", "position", "style", "series", "other_series"]
+    later = ["attribution", "elo_shuffles", "fragility", "voters", "changes", "notes", "title", "source"]
+    assert list(told)[6:] == [*added, *later]
     assert told["attribution"]["gains"][0]["name"] == "base -> sft"
     assert told["categories"]["facts"]["votes"]["used"] == 196
     early = json.loads(to_json(report_of(of_votes(*duel("a", "b", 5, 3)), interval="sequence")))

@@ -12,7 +12,8 @@ import pytest
 from ratings.analysis.changes import compare_boards
 from ratings.errors import OutputError, VotesError
 from ratings.report import snapshots
-from ratings.report.snapshots import latest_snapshot, list_snapshots, read_board, write_snapshot
+from ratings.report.folder import list_snapshots
+from ratings.report.snapshots import latest_snapshot, read_board, write_snapshot
 from tests.ratings.helpers.reports import duel, ranked
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -67,7 +68,7 @@ def test_snapshot_that_fails_leaves_everything_as_it_was(tmp_path: Path, monkeyp
     with pytest.raises(OutputError, match="cannot be written"):
         write_snapshot(tmp_path / "file", texts("two"), now=NOW)
     (tmp_path / "taken" / "latest").mkdir(parents=True)
-    with pytest.raises(OutputError, match="folder of its own"):
+    with pytest.raises(OutputError, match="latest: was not written by this program"):
         write_snapshot(tmp_path / "taken", texts("two"), now=NOW)
     assert list_snapshots(tmp_path / "taken") == []
 
@@ -98,7 +99,10 @@ def test_snapshots_on_disk_are_compared_and_broken_ones_named(tmp_path: Path) ->
     for broken, message in (
         ("{", "cannot be read as a board"),
         ("[]", "is not a board"),
-        ('{"created": 1, "method": 2, "settings": {}, "votes": {}, "rows": [{"model": "a"}]}', "row 1"),
+        ('{"created": "1", "method": 2, "settings": {}, "votes": {"read": 1}, "rows": [{"model": "a"}]}', "row 1"),
+        ('{"created": "1", "method": 2, "settings": {}, "votes": {"read": 1}, "rows": 3}', "of another kind"),
+        ("[" * 100_000, "cannot be read as a board"),
+        (f'{{"rows": {"1" * 5000}}}', "cannot be read as a board"),
     ):
         (folders[0] / "leaderboard.json").write_text(broken)
         with pytest.raises(VotesError, match=message):

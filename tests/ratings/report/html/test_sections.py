@@ -1,5 +1,7 @@
 """The first sentence says who leads, and every section tells the numbers it was given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,9 +32,11 @@ def full(report: Report) -> str:
 
 
 def test_one_clear_leader_is_said_to_lead(report: Report) -> None:
-    assert headline(report.board) == "mia-rlhf leads"
+    assert headline(report.board) == "mia-rlhf leads in group 1 of 2"
+    assert headline(replace(report.board, groups=())) == "mia-rlhf leads"
     told = how_sure(report)
-    assert "mia-rlhf (rank 1) is 42 points [1, 83] above mia-rlhf-int8 (rank 2 to 3)" in told
+    assert "mia-rlhf (rank 1) is 42 points (1 to 83 with 95% confidence for all pairs at once) above" in told
+    assert "above mia-rlhf-int8 (rank 2 to 3)" in told
     assert "95% confidence" in told
     assert report.fragility is not None
     assert f"Leaving out {report.fragility.needed} of the 4,000 votes" in told

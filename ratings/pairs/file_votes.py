@@ -28,12 +28,12 @@ from ratings.votes.which import Which, choose
 def read_text_votes(
     paths: Sequence[Path], naming: Naming | None = None, which: Which | None = None
 ) -> Iterator[TextVote]:
-    """Yield every vote of the files, in their order; one that cannot be used says why.
+    """Yield every vote of the files, in their order; one that cannot be used says why. A file named twice is read once.
 
     Of a choice of votes the others come last, without their texts. Raises VotesError where a file cannot be read,
     holds no votes or no texts, UnknownOutcomeError, and SettingsError for a choice that matches nothing.
     """
-    files = [open_file(path) for path in expand(paths)]
+    files = [open_file(path) for path in dict.fromkeys(expand(paths))]
     seen: set[int] = set()
     several = len(files) > 1
     votes = (

@@ -10,6 +10,7 @@ import pytest
 from ratings.errors import UnknownOutcomeError
 from ratings.pairs.file_votes import read_text_votes
 from ratings.pairs.rows import TextVote
+from ratings.votes.which import Which
 
 TALK = [{"role": "user", "content": "p"}, {"role": "assistant", "content": "x"}]
 VOTED = {"model_a": "m", "model_b": "n", "winner": "model_a"}
@@ -52,3 +53,16 @@ def test_unknown_outcome_names_its_row(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(VOTED | TEXTS | more) + "\n" for more in ({}, {"winner": "first"})))
     with pytest.raises(UnknownOutcomeError, match=r"votes.jsonl: line 2: unknown outcome 'first'"):
         list(read_text_votes([path]))
+
+
+def test_choice_of_votes_is_that_of_a_board(tmp_path: Path) -> None:
+    rows = [VOTED | TEXTS | {"tstamp": float(i), "question_id": f"q{i}"} for i in range(4)]
+    rows[1] |= {"model_a": "gone"}
+    rows[2] |= {"winner": None}
+    path = tmp_path / "votes.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    votes = list(read_text_votes([path], None, Which(without=("gone",), since=0.0)))
+    assert [vote.battle_id for vote in votes if not vote.left_out] == ["q0", "q3"]
+    assert sorted(filter(None, (vote.left_out for vote in votes))) == ["contestant left out", "missing outcome"]
+    both = list(read_text_votes([path, path], None, Which(without=("gone",))))
+    assert [vote.battle_id for vote in both if not vote.left_out] == ["q0", "q3"]

@@ -6,9 +6,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
+from jinja2 import TemplateError
 
 from training.data.corpus import Corpus
 from training.data.degenerate import broken_copies
+from training.data.pair_rows import PairsError
 from training.data.rubric import normalise
 from training.runs.generate import ask
 
@@ -47,10 +49,19 @@ def score_conversations(
 
 
 def fits_context(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
-    """Return whether both sides of a pair have at most so many tokens; trainers drop or cut longer ones silently."""
-    texts = [
-        tokenizer.apply_chat_template(row["prompt"] + row[side], tokenize=False) for side in ("chosen", "rejected")
-    ]
+    """Return whether both sides of a pair have at most so many tokens; trainers drop or cut longer ones silently.
+
+    Raises:
+        PairsError: the chat template refuses the roles of a pair, as some do a system's turn.
+    """
+    sides = [row["prompt"] + row[side] for side in ("chosen", "rejected")]
+    try:
+        texts = [tokenizer.apply_chat_template(side, tokenize=False) for side in sides]
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in sides[0])
+        raise PairsError(
+            f"the chat template refuses a pair of the turns {roles} ({error}): remove such pairs, or mend the template"
+        ) from None
     return all(len(ids) <= context for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
 
 

@@ -80,15 +80,16 @@ def test_template_that_raises_is_one_line(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("template", [CHATML, None])
+@pytest.mark.parametrize(("kind", "template"), [("Qwen2", CHATML), ("GPT2", None)])
 def test_whole_round_from_a_model_of_others_and_a_second_one(
     make_outside: MakeOutside,
     make_pairs_folder: MakePairs,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    kind: str,
     template: str | None,
 ) -> None:
-    folder = make_outside("Qwen2", template=template)
+    folder = make_outside(kind, HEADS.get(kind, "ForCausalLM"), template=template, shard="50KB", is_tied=False)
     rows = [{"prompt": f"Is it {i}?", "chosen": "Yes.", "rejected": "No, no."} for i in range(24)]
     pairs = make_pairs_folder(rows[:16], rows[16:])
     family = tmp_path / "family"

@@ -17,7 +17,7 @@ from training.runs.job import Outside, Stage
 
 WRITERS = ("forcausallm", "lmheadmodel")
 """How the classes of models that write text end."""
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
+HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 _SHAPE = {
@@ -34,14 +34,19 @@ def find_outside(given: Path, stage: Stage) -> Outside | None:
     Raises:
         CheckpointError: there is neither, or the stage cannot start from it.
     """
-    if not given.exists() and HUB_NAME.fullmatch(str(given)) and not given.parent.exists():
-        name, _, revision = str(given).partition("@")
+    name, _, revision = str(given).partition("@")
+    is_path = given.exists() or ("/" in name and given.parent.exists())
+    if not is_path and HUB_NAME.fullmatch(str(given)):
         folder = _download(name, revision or None)
         commit: str | None = folder.name
     else:
         folder, commit = given, None
         if read_record(given) is not None:
             return None
+    if (folder / "adapter_config.json").is_file():
+        raise CheckpointError(
+            f"{given} is an adapter: merge it into its base (merge_and_unload of peft), save that and give its folder"
+        )
     if not (folder / "config.json").is_file():
         raise CheckpointError(
             f"{given} holds no finished checkpoint and no model (stage.json or config.json): make it first "

@@ -1,11 +1,14 @@
 """A model from outside, made ready and trained on: its tokenizer and template stay."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from arena.checkpoints.architecture import read_causal_classes
+from arena.checkpoints.checkpoint import read_checkpoint
 from tests.training.conftest import SMALL, MakePairs
 from tests.training.parents.conftest import CHATML, MakeOutside
 from training.__main__ import main
@@ -88,7 +91,9 @@ def test_whole_round_from_a_model_of_others_and_a_second_one(
     capsys: pytest.CaptureFixture[str],
     kind: str,
     template: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hi!\n"))
     folder = make_outside(kind, HEADS.get(kind, "ForCausalLM"), template=template, shard="50KB", is_tied=False)
     rows = [{"prompt": f"Is it {i}?", "chosen": "Yes.", "rejected": "No, no."} for i in range(24)]
     pairs = make_pairs_folder(rows[:16], rows[16:])
@@ -113,5 +118,7 @@ def test_whole_round_from_a_model_of_others_and_a_second_one(
     assert "is a 'rlhf' checkpoint: pass --second-round to start from it" in capsys.readouterr().err
     run("reward", "reward-2", "--second-round", "--pairs", pairs, *again)
     run("rl", "rlhf-2", "--second-round", "--reward", family / "reward-2", *again)
+    assert read_checkpoint(family / "rlhf-2", read_causal_classes(), is_chat=True)
+    assert main(["chat", str(folder), "--max-tokens", "2"]) == 0
     assert main(["publish", str(family), "--out", str(tmp_path / "half")]) == 0
     assert main(["evaluate", str(tmp_path / "half"), "--prompts", "1"]) == 0

@@ -54,6 +54,13 @@ def test_folder_without_a_model_says_so(tmp_path: Path) -> None:
         find_outside(tmp_path, SFT)
 
 
+def test_adapter_says_how_it_is_merged(make_outside: MakeOutside) -> None:
+    folder = make_outside()
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="is an adapter: merge it into its base"):
+        find_outside(folder, SFT)
+
+
 def test_missing_part_is_named(make_outside: MakeOutside) -> None:
     folder = make_outside(shard="50KB")
     parts = sorted(folder.glob("model-*.safetensors"))
@@ -92,12 +99,11 @@ def test_name_of_the_hub_is_downloaded_with_its_revision(
     assert (asked["name"], asked["revision"]) == ("org/model", "v1")
 
 
-def test_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["org/model", "gpt2"])
+def test_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def fail(*_: object, **__: object) -> str:
         raise OSError("Got: ConnectError\nAn error happened")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
-    with pytest.raises(
-        CheckpointError, match=r"^org/model: no such folder, and the Hub gave no model .*ConnectError\)"
-    ):
-        find_outside(Path("org/model"), SFT)
+    with pytest.raises(CheckpointError, match=rf"^{name}: no such folder, and the Hub gave no model .*ConnectError\)"):
+        find_outside(Path(name), SFT)

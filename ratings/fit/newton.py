@@ -32,6 +32,7 @@ _NEARLY_THERE = 1e-12
 # This close in squared standard errors and still taking steps of a tenth of a nat and more: a fit that runs off
 # to infinity. It is given back as it is, for its caller to look at the Hessian.
 _GAINS_NOTHING, _LONG = 1e-10, 0.1
+_MANY = 500  # parameters
 
 Parameters = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -119,6 +120,10 @@ def pseudo_inverse(hessian: Matrix, flat: NDArray[np.float64] | None = None) -> 
 
 def _newton_step(hessian: Matrix, gradient: NDArray[np.float64], name: str) -> Parameters:
     try:
+        if len(hessian) > _MANY:  # Cholesky takes half the time, and importing it a tenth of a second
+            from scipy.linalg import cho_factor, cho_solve
+
+            return np.asarray(cho_solve(cho_factor(hessian, check_finite=False), gradient, check_finite=False))
         return np.asarray(np.linalg.solve(hessian, gradient))
     except np.linalg.LinAlgError:
         raise NotConvergedError(

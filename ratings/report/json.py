@@ -8,6 +8,7 @@ spreadsheet would take for a formula is preceded by an apostrophe.
 import csv
 import io
 import json
+import re
 from dataclasses import asdict, fields, is_dataclass
 from itertools import pairwise
 from typing import Any
@@ -22,13 +23,21 @@ from ratings.intervals.differences import Differences
 from ratings.report.report import Report
 from ratings.scale import POINTS_PER_NAT
 
+DIGITS = 6
+"""Of a difference in points: far below what any vote can tell."""
+
 MOST_MODELS = 50
 """Models up to which all pairs are written and not neighbours alone."""
 
 
+_NUMBERS = re.compile(r"\[\n((?: +(?:-?[0-9][0-9.e+-]*|null),?\n)+) *\]")
+"""A list of numbers over several lines; no text in JSON holds a line break."""
+
+
 def to_json(report: Report) -> str:
     """Return the content of leaderboard.json."""
-    return json.dumps(to_json_dict(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(to_json_dict(report), indent=2, ensure_ascii=False, allow_nan=False)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 def to_json_dict(report: Report) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def _differences(found: Differences, models: list[str]) -> dict[str, Any]:
     """Return the differences in points, of neighbours on the board and, where models are few, of all pairs."""
     names = ("lower", "upper", "joint_lower", "joint_upper")
     points = {"points": found.estimate, **{name: getattr(found, name) for name in names}}
-    points = {name: POINTS_PER_NAT * matrix for name, matrix in points.items()}
+    points = {name: np.round(POINTS_PER_NAT * matrix, DIGITS) for name, matrix in points.items()}
     neighbours = [
         {"first": first, "second": second, **{name: matrix[i, i + 1] for name, matrix in points.items()}}
         for i, (first, second) in enumerate(pairwise(models))

@@ -1,5 +1,6 @@
 """Long names cut so that they fit their place and no two of them read alike."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 
@@ -10,10 +11,12 @@ def cut_names(names: Sequence[str], longest: int, gap: str = "…") -> list[str]
     Names that are equal stay so.
     """
     cut = [shorten(name, longest, gap) for name in names]
+    same: defaultdict[str, set[str]] = defaultdict(set)
+    for name, short in zip(names, cut, strict=True):
+        same[short].add(name)
     for i, name in enumerate(names):
-        alike = [other for j, other in enumerate(names) if other != name and cut[j] == cut[i]]
-        if alike:
-            cut[i] = _around(name, alike, longest, gap)
+        if alike := same[cut[i]] - {name}:
+            cut[i] = _around(name, sorted(alike), longest, gap)
     is_told_apart = len(set(cut)) == len(set(names))
     return cut if is_told_apart else [*names]
 

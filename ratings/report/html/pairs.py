@@ -21,7 +21,7 @@ from ratings.scale import POINTS_PER_NAT, POINTS_PER_TENFOLD
 
 Floats = NDArray[np.float64]
 
-MOST_MODELS = 20
+MOST_MODELS = 16
 """Most models in a matrix; beyond that its cells cannot be read and the page grows heavy."""
 
 _LONGEST_NAME = 18
@@ -96,7 +96,7 @@ def _block(title: str, what: str, matrix: Markup) -> Markup:
 def _rates(pairs: PairTable, share: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(share[i, j])
-        title = f"{100 * value:.1f}% of {plural(round(pairs.battles[i, j]), 'battle')} with {pairs.models[j]}"
+        title = f"{100 * value:.1f}% of {plural(round(pairs.battles[i, j]), 'battle')} with {j + 1}"
         return _cell(f"{100 * value:.0f}", title, "win" if value > 0.5 else "loss", abs(value - 0.5) * 2)
 
     return _matrix(pairs, share, cell)
@@ -105,7 +105,7 @@ def _rates(pairs: PairTable, share: Floats) -> Markup:
 def _residuals(pairs: PairTable, residual: Floats) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value = float(residual[i, j])
-        title = f"{value:+.2f} standard errors with {pairs.models[j]}"
+        title = f"{value:+.2f} standard errors with {j + 1}"
         shown = f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0"
         kind = f"{'win' if value > 0 else 'loss'}{' large' if abs(value) > LARGE else ''}"
         return _cell(shown, title, kind, min(abs(value) / _FULL, 1))
@@ -122,7 +122,7 @@ def _differences(pairs: PairTable, found: Differences) -> Markup:
     def cell(i: int, j: int) -> Markup:
         value, bounds = float(ahead[i, j]), (float(low[i, j]), float(high[i, j]))
         within = f"{bounds[0]:.0f} to {bounds[1]:.0f}" if np.isfinite(bounds).all() else "no interval"
-        title = f"{value:+.1f} over {pairs.models[j]}, {within}"
+        title = f"{value:+.1f} over {j + 1}, {within}"
         kind = f"{'win' if value > 0 else 'loss'}{' sure' if bounds[0] > 0 or bounds[1] < 0 else ''}"
         return _cell(signed(value), title, kind, min(abs(value) / POINTS_PER_TENFOLD, 1))
 
@@ -134,7 +134,7 @@ def _battles(pairs: PairTable) -> Markup:
 
     def cell(i: int, j: int) -> Markup:
         n = float(pairs.battles[i, j])
-        return _cell(number(n), f"{number(n)} with {pairs.models[j]}", "count", n / most)
+        return _cell(number(n), f"{number(n)} with {j + 1}", "count", n / most)
 
     return _matrix(pairs, np.where(np.eye(len(pairs.models), dtype=bool), np.nan, pairs.battles), cell)
 
@@ -154,4 +154,4 @@ def _matrix(pairs: PairTable, known: Floats, cell: Callable[[int, int], Markup])
 
 
 def _cell(shown: str, title: str, kind: str, strength: float) -> Markup:
-    return tag("td", shown, title=title, class_=kind, style=f"--s:{100 * strength:.0f}%")
+    return tag("td", shown, title=title, class_=f"{kind} s{round(20 * strength)}")

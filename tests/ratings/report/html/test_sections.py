@@ -99,7 +99,7 @@ def test_large_residual_is_named_and_framed() -> None:
     told = verdict(pairs_of(report.board, counts, report.fit, 9))
     assert told.startswith("3 pairs are more than 3 standard errors")
     assert "took 66.7% of 90 battles" in told
-    assert report_html(report).count('class="win large"') == 3
+    assert report_html(report).count('class="win large s') == 3
 
 
 def test_long_board_shows_the_first_models_of_a_matrix() -> None:

@@ -12,7 +12,7 @@ from training.data.corpus import Corpus
 from training.data.degenerate import broken_copies
 from training.data.pair_rows import PairsError
 from training.data.rubric import normalise
-from training.runs.generate import ask
+from training.runs.generate import ask, limit_length
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -40,6 +40,7 @@ def score_conversations(
             return_tensors="pt",
             padding=True,
             padding_side="right",
+            **limit_length(model),
             add_special_tokens=False,
             return_token_type_ids=False,
         )

@@ -6,7 +6,7 @@ solved questions first (few-shot).
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm.auto import tqdm
@@ -84,6 +84,7 @@ def complete(
             return_tensors="pt",
             padding=True,
             padding_side="left",
+            **limit_length(model, max_tokens),
             add_special_tokens=not is_rendered,
             return_token_type_ids=False,
         )
@@ -95,6 +96,16 @@ def complete(
             text = tokenizer.decode(reply, skip_special_tokens=True)
             samples[i] = Sample(text, is_finished, ids[mask.bool()].tolist(), reply)
     return [samples[i] for i in range(len(texts))]
+
+
+def limit_length(model: "PreTrainedModel", room: int = 0) -> dict[str, Any]:
+    """Return what cuts texts to the positions of a model that has learned so many (GPT-2), less `room` for a reply.
+
+    Rotary positions go on beyond those of training, so nothing is cut then.
+    """
+    if getattr(model.config, "n_positions", None) is None:
+        return {}
+    return {"truncation": True, "max_length": max(1, model.config.n_positions - room)}
 
 
 def few_shot_text(tokenizer: "PreTrainedTokenizerFast", shots: list[Example], prompt: str, *, room: int) -> str:

@@ -2,12 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
-def write_files(folder: Path, texts: Mapping[str, str | bytes], *, mode: int = 0o644) -> list[Path]:
-    """Write each text, or bytes, to its name in `folder`, which is made if needed; return the paths.
+def write_files(folder: Path, texts: Mapping[str, str | bytes | Iterable[bytes]], *, mode: int = 0o644) -> list[Path]:
+    """Write each text, or bytes, or lines of them, to its name in `folder`, which is made if needed; return the paths.
 
     All of them are on disk before the first is renamed, so a full disk leaves the earlier files as they were.
 
@@ -21,7 +21,8 @@ def write_files(folder: Path, texts: Mapping[str, str | bytes], *, mode: int = 0
             handle, aside = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
             written.append((Path(aside), folder / name))
             with open(handle, "wb") as file:
-                file.write(text.encode() if isinstance(text, str) else text)
+                whole = text.encode() if isinstance(text, str) else text
+                file.writelines([whole] if isinstance(whole, bytes) else whole)
             os.chmod(aside, mode)  # mkstemp's files are private to their owner
         for source, target in written:
             os.replace(source, target)

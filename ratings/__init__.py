@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ratings.api.board import Board, rate
+    from ratings.api.exports import Export, export_pairs
     from ratings.api.pairs import ModelComparison, compare_models, next_battles
     from ratings.api.vote_set import VoteSet, read_votes
     from ratings.errors import (
+        ExportError,
         NotConvergedError,
         NoVotesError,
         OutputError,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Board",
+    "Export",
+    "ExportError",
     "ModelComparison",
     "NoVotesError",
     "NotConvergedError",
@@ -41,6 +45,7 @@ __all__ = [
     "VoteSet",
     "VotesError",
     "compare_models",
+    "export_pairs",
     "next_battles",
     "rate",
     "read_votes",
@@ -52,6 +57,7 @@ _HOMES = (
     "ratings.api.vote_set",
     "ratings.api.board",
     "ratings.api.pairs",
+    "ratings.api.exports",
     "ratings.fit.elo",
 )
 """Where these names are defined, the quickest to import first."""

@@ -47,7 +47,7 @@ class NotConvergedError(RatingsError):
 
 
 class ExportError(RatingsError):
-    """The ledger holds nothing that can be written as preference pairs."""
+    """The votes hold nothing that can be written as rows to train on."""
 
 
 class OutputError(RatingsError):

@@ -97,6 +97,7 @@ TESTED_IN = {
     "ratings/analysis/position.py": "tests/ratings/analysis/test_style.py",
     "ratings/analysis/refit.py": "tests/ratings/analysis/test_fragility.py",
     "ratings/api/board.py": "tests/ratings/test_api.py",
+    "ratings/api/exports.py": "tests/ratings/test_api.py",
     "ratings/api/pairs.py": "tests/ratings/test_api.py",
     "ratings/api/vote_set.py": "tests/ratings/test_api.py",
     "ratings/board/estimate.py": "tests/ratings/board/test_leaderboard.py",

@@ -13,11 +13,12 @@ from training.cli import build_parser
 from training.data.preferences import PairsError
 from training.data.yaml_files import DataError
 from training.family import choose_recipe, find_checkpoints, run_alone, run_family
+from training.parents.outside import find_outside, outside_recipe
 from training.recipe import RecipeError, load_recipe
 from training.runs.checkpoint import CheckpointError
 from training.runs.job import Job, Stage
 from training.runs.libraries import prepare_libraries
-from training.stages import STAGES
+from training.stages import BASE, SFT, STAGES
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,12 +47,19 @@ def run_whole(options: argparse.Namespace) -> None:
 def run_stage(stage: Stage, options: argparse.Namespace) -> None:
     """Run one stage alone."""
     parent: Path | None = getattr(options, "model", None)
+    outside = find_outside(parent, stage) if parent and stage.parent in (BASE, SFT) else None
+    if outside:
+        recipe = outside_recipe(options.recipe, options.set, outside)
+    else:
+        recipe = choose_recipe(options.recipe, parent, options.set)
     job = Job(
         stage,
         options.out,
-        choose_recipe(options.recipe, parent, options.set),
+        recipe,
         overrides=tuple(options.set),
-        parent=parent,
+        parent=outside.folder if outside else parent,
+        outside=outside,
+        is_second_round=getattr(options, "second_round", False),
         pairs=getattr(options, "pairs", None),
         reward=getattr(options, "reward", None),
         resume=options.resume,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from training.parents.outside import require_writer
 from training.runs.checkpoint import CheckpointError, read_record
 from training.stages import STAGES
 
@@ -28,7 +29,9 @@ def run_chat(
         CheckpointError: the folder holds no finished language model.
     """
     record = read_record(folder)
-    if record is None or record["stage"] not in [stage.name for stage in STAGES if stage.makes == "language model"]:
+    if record is None and (folder / "config.json").is_file():
+        require_writer(folder, str(folder))  # one that was not made here
+    elif record is None or record["stage"] not in [s.name for s in STAGES if s.makes == "language model"]:
         raise CheckpointError(f"{folder} holds no checkpoint that writes text: give a base, sft or rlhf folder")
     import torch
     from transformers import TextStreamer
@@ -46,7 +49,12 @@ def run_chat(
     for line in lines:
         if not line.strip():
             return
-        inputs = tokenizer(_render(line.strip(), tokenizer), return_tensors="pt").to(model.device)
+        inputs = tokenizer(
+            _render(line.strip(), tokenizer),
+            return_tensors="pt",
+            add_special_tokens=not tokenizer.chat_template,
+            return_token_type_ids=False,
+        ).to(model.device)
         room = model.config.max_position_embeddings - inputs["input_ids"].shape[1]
         if room < 1:
             write(f"(that is longer than the model's context of {model.config.max_position_embeddings} tokens)\n")

@@ -4,7 +4,10 @@ import argparse
 from pathlib import Path
 
 from common.options import Parser
-from training.stages import PAIRS, REWARD, RLHF, STAGES
+from training.runs.job import Stage
+from training.stages import BASE, PAIRS, REWARD, RLHF, SFT, STAGES
+
+PAIRS_HELP = "preference pairs: a folder with train.jsonl and test.jsonl, or a file"
 
 Commands = argparse._SubParsersAction  # argparse gives its sub-commands no public type
 
@@ -27,14 +30,23 @@ def _add_stages(commands: "Commands[Parser]") -> None:
         command = _add(commands, stage.command, f"{stage.summary} ({stage.name}/ in a family)")
         command.add_argument("--recipe", help="name or YAML file (default: the recipe of the parent)")
         if stage.parent:
-            parent = stage.parent.name
-            command.add_argument("--model", type=Path, required=True, help=f"parent checkpoint ({parent})")
+            command.add_argument("--model", type=Path, required=True, help=_parent_help(stage))
+        if stage.parent is SFT:
+            command.add_argument(
+                "--second-round", action="store_true", help="the parent may be an RLHF checkpoint of an earlier round"
+            )
         if PAIRS in stage.needs:
-            command.add_argument("--pairs", type=Path, required=True, help="folder with train.jsonl and test.jsonl")
+            command.add_argument("--pairs", type=Path, required=True, help=PAIRS_HELP)
         if REWARD in stage.needs:
             command.add_argument("--reward", type=Path, required=True, help="reward model")
         if stage is RLHF:
-            command.add_argument("--pairs", type=Path, help="folder of preference pairs, for rl.algorithm dpo")
+            command.add_argument("--pairs", type=Path, help=f"for rl.algorithm dpo: {PAIRS_HELP}")
+
+
+def _parent_help(stage: Stage) -> str:
+    assert stage.parent is not None
+    others = ", or any Hugging Face folder or Hub name[@REVISION]" if stage.parent in (BASE, SFT) else ""
+    return f"parent checkpoint ({stage.parent.name}){others}"
 
 
 def _add_evaluate(commands: "Commands[Parser]") -> None:

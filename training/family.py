@@ -91,6 +91,10 @@ def run_job(job: Job) -> None:
     transformers.set_seed(job.recipe.seed)
     job = replace(job, started=time.time(), started_cpu=time.process_time())
     distributed.wait()  # no process writes before every process has seen what is there
+    if job.outside:
+        from training.parents.adopt import adopt
+
+        job = adopt(job)
     figures = run(job) if job.stage.has_weights or distributed.is_first() else {}
     distributed.wait()
     if distributed.is_first():

@@ -1,8 +1,9 @@
 """Publish a family: its checkpoints in bfloat16, half the size, for a repository or a hub.
 
-Weights are rounded to nearest; everything else is copied. In stage.json the hashes of the checkpoint and of its parent
-are renewed, so that the lineage still holds, and "rounded" is added. What was only needed on the way (the tokenizer's
-folder, pairs, unfinished work) is left out: every checkpoint has its tokenizer.
+Weights are rounded to nearest, chat templates are made plain Jinja, and everything else is copied. In stage.json the
+hashes of the checkpoint and of its parent are renewed, so that the lineage still holds, and "rounded" is added. What
+was only needed on the way (the tokenizer's folder, pairs, unfinished work) is left out: every checkpoint has its
+tokenizer.
 """
 
 import json
@@ -33,6 +34,7 @@ def publish(family: Path, out: Path) -> list[Path]:
         shutil.copytree(folder, target)
         for file in target.glob("*.safetensors"):
             round_weights(file)
+        _make_templates_plain(target)
         config = json.loads((target / "config.json").read_text(encoding="utf-8"))
         (target / "config.json").write_text(
             json.dumps(config | {"dtype": "bfloat16"}, indent=2) + "\n", encoding="utf-8"
@@ -47,6 +49,20 @@ def publish(family: Path, out: Path) -> list[Path]:
         (target / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     partial.rename(out)
     return [out / folder.name for folder in folders]
+
+
+def _make_templates_plain(folder: Path) -> None:
+    """Rewrite the chat templates of a folder as plain Jinja, those of others who trained before included."""
+    from training.runs.loading import plain_template
+
+    for file in (*folder.glob("*.jinja"), *folder.glob("additional_chat_templates/*.jinja")):
+        file.write_text(plain_template(file.read_text(encoding="utf-8")), encoding="utf-8")
+    settings = folder / "tokenizer_config.json"
+    if settings.is_file():
+        found = json.loads(settings.read_text(encoding="utf-8"))
+        if isinstance(template := found.get("chat_template"), str):
+            found["chat_template"] = plain_template(template)
+            settings.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def round_weights(file: Path) -> None:

@@ -47,7 +47,7 @@ class VoteSet:
         from ratings.report.provenance import Provenance, source_of
 
         path = Path(self.origin)
-        if _is_ledger(path):
+        if is_ledger(path):
             return Provenance(f"the ledger {path}")
         return source_of([path]) if path.is_file() else Provenance(self.origin)
 
@@ -118,7 +118,7 @@ def read_votes(
 def _read_path(path: Path, naming: "Naming") -> VoteSet:
     from ratings.report.sources import Needs, read_file_source, read_ledger_source
 
-    if _is_ledger(path):
+    if is_ledger(path):
         read_ledger_source(path, Needs())  # what is wrong with it is reported now
         return VoteSet(str(path), partial(read_ledger_source, path))
     most = Needs(votes=True, voters=True)
@@ -132,7 +132,8 @@ def _read_path(path: Path, naming: "Naming") -> VoteSet:
     return VoteSet(str(path), source)
 
 
-def _is_ledger(path: Path) -> bool:
+def is_ledger(path: Path) -> bool:
+    """Return whether a file is a ledger of the arena's kind, a SQLite database."""
     try:
         with path.open("rb") as file:
             return file.read(15) == b"SQLite format 3"

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import ratings
-from ratings import cli, compare, compute
+from ratings import cli, compare, compute, export
 from ratings.analysis import next_battle
 from ratings.outcomes import Outcome
 from ratings.votes.markdown import FEATURES
@@ -80,6 +80,21 @@ def test_every_public_name_is_there_and_seen_by_editors() -> None:
     assert sorted(seen) == sorted(ratings.__all__)
     with pytest.raises(AttributeError, match="no attribute 'reed_votes'"):
         ratings.reed_votes  # noqa: B018
+
+
+def test_export_writes_what_the_command_writes(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    rows = [f"x,y,model_a,p{i},q,{'r' if i else 'q'}" for i in range(5)]
+    path.write_text("\n".join(["model_a,model_b,winner,prompt,response_a,response_b", *rows]))
+    done = ratings.export_pairs(path, tmp_path / "api", format="kto", round=3)
+    assert (sum(done.files.values()), done.left_out) == (8, {"both replies the same": 1})
+    command = ["--votes", str(path), "--out", str(tmp_path / "command"), "--format", "kto", "--round", "3"]
+    assert export.main(command) == 0
+    for name in ("train.jsonl", "test.jsonl"):
+        assert (tmp_path / "api" / name).read_bytes() == (tmp_path / "command" / name).read_bytes()
+    assert "5 votes read: 8 rows" in repr(done)
+    with pytest.raises(ratings.ExportError, match="test share is 2"):
+        ratings.export_pairs(path, tmp_path / "api", test_share=2)
 
 
 def test_options_of_rate_are_those_of_the_command() -> None:

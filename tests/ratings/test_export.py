@@ -3,16 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from common.prompts import prompt_key
-from ratings.export import main, preference_pairs, split
-from ratings.outcomes import Outcome
-from ratings.votes.votes import Preference
+from ratings.export import main
 
 MakeLedger = Callable[..., Path]
 
@@ -20,11 +15,6 @@ MakeLedger = Callable[..., Path]
 def rows_of(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a JSON Lines file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def pair_on(prompt: str) -> dict[str, Any]:
-    """Return as much of a pair as a split looks at."""
-    return {"prompt": [{"role": "user", "content": prompt}]}
 
 
 def export(ledger: Path, out: Path, *options: str) -> list[dict[str, Any]]:
@@ -83,48 +73,12 @@ def test_repeated_prompt_stays_on_one_side(make_ledger: MakeLedger, tmp_path: Pa
     assert len(sides[0]) + len(sides[1]) == 41
 
 
-@given(st.lists(st.text(max_size=3), min_size=1, max_size=12), st.floats(0.01, 0.99))
-def test_both_sides_have_a_prompt_and_none_is_shared(prompts: list[str], share: float) -> None:
-    pairs = [pair_on(prompt) for prompt in prompts]
-    keys = {prompt_key(prompt) for prompt in prompts}
-    if len(keys) < 2:
-        return
-    train, test = split(pairs, share)
-    assert train
-    assert test
-    assert len(train) + len(test) == len(pairs)
-    held_out, kept = ({prompt_key(row["prompt"][0]["content"]) for row in side} for side in (test, train))
-    assert held_out | kept == keys
-    assert not held_out & kept
-    assert split(pairs[::-1], share)[1] == test[::-1]
-
-
-def test_prompts_that_the_ledger_calls_the_same_are_on_one_side() -> None:
-    pairs = [pair_on(f"Say word number {i}{end}") for i in range(100) for end in ("?", "", " .", "!")]
-    train, test = split(pairs, 0.3)
-    sides = [{row["prompt"][0]["content"].split()[3].strip("?.!") for row in side} for side in (train, test)]
-    assert sides[0] | sides[1] == {str(i) for i in range(100)}
-    assert not sides[0] & sides[1]
-
-
-def test_share_of_test_prompts_is_about_what_was_asked() -> None:
-    train, test = split([pair_on(f"prompt {i}") for i in range(2000)], 0.2)
-    assert 340 < len(test) < 460  # 400 give or take three standard deviations
-    assert len(train) == 2000 - len(test)
-
-
-def test_prompt_stays_on_its_side_as_the_ledger_grows() -> None:
-    pairs = [pair_on(f"prompt {i}") for i in range(100)]
-    early, late = split(pairs[:50], 0.3)[1], split(pairs, 0.3)[1]
-    assert [row for row in late if row in pairs[:50]] == early
-
-
 @pytest.mark.parametrize(
     ("votes", "texts", "options", "message"),
     [
         ([], [], [], "no preference pairs: no votes"),
         (["tie", "both_bad"], None, [], "no preference pairs: 1 tie, 1 both bad"),
-        (["model_a", "model_b"], [("Same", "l", "r"), ("same ", "l", "r")], [], "2 pairs are on one prompt"),
+        (["model_a", "model_b"], [("Same", "l", "r"), ("same ", "l", "r")], [], "2 rows are on one prompt"),
         (["model_a", "model_b"], None, ["--test-share", "1"], "test share is 1.0"),
         (["model_a", "wins"], None, [], "battle b1: unknown outcome 'wins'"),
     ],
@@ -147,7 +101,84 @@ def test_trouble_is_one_line_and_status_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_outcome_that_export_does_not_know_is_an_error_and_no_preference() -> None:
-    vote = Preference("b0", "prompt", "left", "right", cast(Outcome, "a_slightly_better"), "human")
-    with pytest.raises(AssertionError, match="a_slightly_better"):
-        preference_pairs([vote])
+def said_by(*messages: str) -> list[dict[str, str]]:
+    """Return the turns of a user and an assistant, one after the other."""
+    return [{"role": "assistant" if i % 2 else "user", "content": text} for i, text in enumerate(messages)]
+
+
+def test_public_file_with_texts_is_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    votes = [
+        {"conversation_a": said_by(f"Why {i}?", "So."), "conversation_b": said_by(f"Why {i}?", "No."), "winner": winner}
+        for i, winner in enumerate(["model_a", "model_b", "tie", "tie (bothbad)", None])
+    ]
+    path = tmp_path / "votes.jsonl"
+    path.write_text("".join(json.dumps({"model_a": "x", "model_b": "y"} | vote) + "\n" for vote in votes))
+    assert main(["--votes", str(path), "--out", str(tmp_path / "pairs")]) == 0
+    assert (
+        "5 votes read: 2 pairs (0 simulated), 3 without a pair (1 tie, 1 both bad, 1 missing" in capsys.readouterr().out
+    )
+    first, second = sorted(
+        rows_of(tmp_path / "pairs" / "train.jsonl") + rows_of(tmp_path / "pairs" / "test.jsonl"),
+        key=lambda row: str(row["prompt"]),
+    )
+    assert (first["chosen"], first["rejected"]) == (said_by("", "So.")[1:], said_by("", "No.")[1:])
+    assert second["chosen"] == said_by("", "No.")[1:]
+    assert main(["--votes", str(path), "--out", str(tmp_path / "kto"), "--format", "kto"]) == 0
+    rows = rows_of(tmp_path / "kto" / "train.jsonl") + rows_of(tmp_path / "kto" / "test.jsonl")
+    assert sorted(row["label"] for row in rows) == [False] * 4 + [True] * 2
+    assert all(list(row) == ["prompt", "completion", "label", "round", "source"] for row in rows)
+
+
+def test_pairs_of_two_histories_are_whole_conversations_in_files_of_their_own(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": [f"Hi {i}", "And?"], "response_a": ["a", "b"], "response_b": [["c", "a"][i % 2], "d"]}
+        for i in range(20)
+    ]
+    path = tmp_path / "votes.json"
+    voted = {"model_a": "x", "model_b": "y", "winner": "model_b"}
+    path.write_text(json.dumps([voted | {key: json.dumps(value) for key, value in row.items()} for row in rows]))
+    assert main(["--votes", str(path), "--out", str(tmp_path / "pairs")]) == 0
+    pairs = [row for name in ("train", "test") for row in rows_of(tmp_path / "pairs" / f"{name}.jsonl")]
+    whole = [row for name in ("train", "test") for row in rows_of(tmp_path / "pairs" / f"{name}-conversations.jsonl")]
+    assert len(pairs) == len(whole) == 10
+    assert all(len(row["prompt"]) == 3 and row["prompt"][-1]["role"] == "user" for row in pairs)
+    assert all("prompt" not in row and row["chosen"][1:] == said_by("", "c", "And?", "d")[1:] for row in whole)
+
+
+def test_files_of_an_earlier_export_that_have_no_rows_now_are_gone(make_ledger: MakeLedger, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "test-conversations.jsonl").write_text("{}")
+    export(make_ledger([("m1", "m2", "model_a")] * 2), tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["test.jsonl", "train.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("model_a,model_b,winner\nx,y,model_a\n", "holds no texts"),
+        (
+            "model_a,model_b,winner,prompt,response_a,response_b\nx,y,model_a,p,q,r\nx,y,first,p,q,r\n",
+            "row 2: unknown outcome 'first'",
+        ),
+        ("model_a,model_b,winner,prompt,response_a,response_b\nx,y,model_a,p,,r\n", "no preference pairs: 1 empty"),
+    ],
+)
+def test_trouble_with_a_file_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text(content)
+    assert main(["--votes", str(path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_columns_and_outcomes_say_how_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    lines = [f"x,y,first,p{i},q,r" for i in range(5)]
+    path.write_text("\n".join(["model_a,model_b,verdict,prompt,response_a,response_b", *lines]))
+    named = ["--columns", "winner=verdict", "--outcomes", "first=model_b"]
+    assert main(["--votes", str(path), "--out", str(tmp_path / "out"), *named]) == 0
+    assert rows_of(tmp_path / "out" / "train.jsonl")[0]["chosen"][0]["content"] == "r"

@@ -1,5 +1,6 @@
 """A family in bfloat16: half the size, the same lineage."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ def test_publishing_halves_the_weights_and_keeps_the_lineage(
     tiny_family: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "small"
+    old = tmp_path / "old"
+    shutil.copytree(tiny_family, old)
+    template = old / "sft" / "chat_template.jinja"
+    template.write_text(template.read_text().replace("{{ text }}", "{% generation %}{{ text }}{% endgeneration %}"))
+    assert main(["publish", str(old), "--out", str(tmp_path / "plain")]) == 0
+    assert "generation %}" not in (tmp_path / "plain" / "sft" / "chat_template.jinja").read_text()
     assert main(["publish", str(tiny_family), "--out", str(out)]) == 0
     assert sorted(p.name for p in out.iterdir()) == ["base", "reward", "rlhf", "sft"]
     for name in ("base", "sft", "reward", "rlhf"):

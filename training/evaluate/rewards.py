@@ -6,11 +6,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import torch
+from jinja2 import TemplateError
 
 from training.data.corpus import Corpus
 from training.data.degenerate import broken_copies
+from training.data.pair_rows import PairsError
 from training.data.rubric import normalise
-from training.runs.generate import ask
+from training.runs.generate import ask, limit_length
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -33,17 +35,35 @@ def score_conversations(
     scores = [0.0] * len(texts)
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
-        inputs = tokenizer([texts[i] for i in batch], return_tensors="pt", padding=True, padding_side="right")
+        inputs = tokenizer(
+            [texts[i] for i in batch],
+            return_tensors="pt",
+            padding=True,
+            padding_side="right",
+            **limit_length(model),
+            add_special_tokens=False,
+            return_token_type_ids=False,
+        )
         for i, score in zip(batch, model(**inputs.to(model.device)).logits[:, 0].float().tolist(), strict=True):
             scores[i] = score
     return scores
 
 
 def fits_context(row: dict[str, Any], tokenizer: "PreTrainedTokenizerFast", context: int) -> bool:
-    """Return whether both sides of a pair have at most so many tokens; trainers drop or cut longer ones silently."""
+    """Return whether both sides of a pair have at most so many tokens; trainers drop or cut longer ones silently.
+
+    Raises:
+        PairsError: the chat template refuses the roles of a pair, as some do a system's turn.
+    """
     sides = [row["prompt"] + row[side] for side in ("chosen", "rejected")]
-    texts = [tokenizer.apply_chat_template(side, tokenize=False) for side in sides]
-    return all(len(ids) <= context for ids in tokenizer(texts)["input_ids"])
+    try:
+        texts = [tokenizer.apply_chat_template(side, tokenize=False) for side in sides]
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in sides[0])
+        raise PairsError(
+            f"the chat template refuses a pair of the turns {roles} ({error}): remove such pairs, or mend the template"
+        ) from None
+    return all(len(ids) <= context for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
 
 
 def score_gaps(

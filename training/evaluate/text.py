@@ -15,14 +15,23 @@ def measure_bits_per_byte(
 ) -> float:
     """Return bits per byte over documents, each read by itself after a delimiter and cut at the model's context."""
     model.eval()
-    delimiter = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    delimiter = _delimiter(tokenizer)
     nats, size = 0.0, 0
     for text in documents:
-        ids = [delimiter, *tokenizer(text)["input_ids"]][: model.config.max_position_embeddings]
+        ids = [delimiter, *tokenizer(text, add_special_tokens=False)["input_ids"]][
+            : model.config.max_position_embeddings
+        ]
         row = torch.tensor([ids], device=model.device)  # (1, T)
         nats += model(input_ids=row, labels=row).loss.item() * (len(ids) - 1)
         size += len(tokenizer.decode(ids[1:]).encode())
     return bits_per_byte(nats, size)
+
+
+def _delimiter(tokenizer: "PreTrainedTokenizerFast") -> int:
+    """Return the token that stands between documents; of a tokenizer of others, what a text begins or ends with."""
+    known = tokenizer.get_vocab()
+    ids = (known.get("<|endoftext|>"), tokenizer.bos_token_id, tokenizer.eos_token_id)
+    return next(int(token) for token in ids if token is not None)
 
 
 def bits_per_byte(nats: float, text_bytes: int) -> float:

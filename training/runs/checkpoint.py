@@ -62,6 +62,26 @@ def require_stage(folder: Path | None, stage: Stage | None) -> dict[str, Any]:
     return record
 
 
+def require_parent(job: Job, *others: Stage) -> dict[str, Any]:
+    """Return the record of a job's parent, of the stage before it or, in a second round, of one of `others`.
+
+    A parent from outside has none: nothing was measured.
+
+    Raises:
+        CheckpointError: the folder holds no finished checkpoint, or one of another stage.
+    """
+    assert job.parent is not None
+    if job.outside:
+        return {"stage": None, "heldout": {}}
+    record = read_record(job.parent)
+    again = record and next((stage for stage in others if stage.name == record["stage"]), None)
+    if again and not job.is_second_round:
+        raise CheckpointError(
+            f"{job.parent} is a {again.name!r} checkpoint: pass --second-round to start from it, or give its parent"
+        )
+    return require_stage(job.parent, again or job.stage.parent)
+
+
 def is_finished(job: Job, *, may_replace: bool = False) -> bool:
     """Say whether the job's checkpoint is already there, made by the same recipe from the same parent.
 
@@ -88,8 +108,8 @@ def is_finished(job: Job, *, may_replace: bool = False) -> bool:
 def _difference(job: Job, record: dict[str, Any]) -> str:
     if job.stage.decisive(record["recipe"]) != job.stage.decisive(job.recipe.model_dump(mode="json")):
         return "by another recipe"
-    parent = read_record(job.parent) if job.parent else None
-    if parent and record["parent"] and record["parent"].get("weights") != parent["weights"]:
+    parent = describe_parent(job)
+    if parent and parent["weights"] and record["parent"] and record["parent"].get("weights") != parent["weights"]:
         return "from another parent"
     return ""
 
@@ -165,13 +185,20 @@ def write_stage(
         job.out.rename(replaced)
     partial.rename(job.out)
     shutil.rmtree(replaced, ignore_errors=True)
-    shutil.rmtree(job.work, ignore_errors=True)
+    for folder in (job.work, job.adopted):
+        shutil.rmtree(folder, ignore_errors=True)
     return record
 
 
 def describe_parent(job: Job) -> dict[str, Any] | None:
-    """Return what stage.json says of the parent: its name, stage and hash of weights; None where there is none."""
+    """Return what stage.json says of the parent: its name, stage and hash of weights; None where there is none.
+
+    Of one from outside the name is as it was given, without a stage but with the Hub's revision where it is from there.
+    """
     if job.parent is None:
         return None
+    if job.outside:
+        revision = {"revision": job.outside.revision} if job.outside.revision else {}
+        return {"name": job.outside.name, "stage": None, "weights": job.outside.weights} | revision
     record = read_record(job.parent)
     return {"name": job.parent.name, "stage": record and record["stage"], "weights": record and record["weights"]}

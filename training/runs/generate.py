@@ -6,7 +6,7 @@ solved questions first (few-shot).
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm.auto import tqdm
@@ -49,7 +49,9 @@ def sample_replies(
     show: the name of a progress bar; no bar where it is empty.
     """
     texts = [tokenizer.apply_chat_template(ask(p), add_generation_prompt=True, tokenize=False) for p in prompts]
-    return complete(model, tokenizer, texts, max_tokens=max_reply_tokens, temperature=temperature, show=show)
+    return complete(
+        model, tokenizer, texts, max_tokens=max_reply_tokens, temperature=temperature, show=show, is_rendered=True
+    )
 
 
 @torch.no_grad()
@@ -61,8 +63,12 @@ def complete(
     max_tokens: int,
     temperature: float,
     show: str = "",
+    is_rendered: bool = False,
 ) -> list[Sample]:
-    """Continue each text, in batches of similar length that are padded on the left; return them in the texts' order."""
+    """Continue each text, in batches of similar length that are padded on the left; return them in the texts' order.
+
+    is_rendered: a chat template wrote the texts, with every special token.
+    """
     model.eval()
     ends = model.generation_config.eos_token_id
     ends = set(ends) if isinstance(ends, list) else {ends}
@@ -73,7 +79,15 @@ def complete(
     starts = range(0, len(texts), BATCH)
     for start in tqdm(starts, desc=f"{show:>9}", unit="batch", disable=not show, mininterval=pause, dynamic_ncols=True):
         batch = order[start : start + BATCH]
-        inputs = tokenizer([texts[i] for i in batch], return_tensors="pt", padding=True, padding_side="left")
+        inputs = tokenizer(
+            [texts[i] for i in batch],
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+            **limit_length(model, max_tokens),
+            add_special_tokens=not is_rendered,
+            return_token_type_ids=False,
+        )
         inputs = inputs.to(model.device)
         output = model.generate(**inputs, max_new_tokens=max_tokens, **choice)  # (B, prompt + reply)
         width = inputs["input_ids"].shape[1]
@@ -82,6 +96,16 @@ def complete(
             text = tokenizer.decode(reply, skip_special_tokens=True)
             samples[i] = Sample(text, is_finished, ids[mask.bool()].tolist(), reply)
     return [samples[i] for i in range(len(texts))]
+
+
+def limit_length(model: "PreTrainedModel", room: int = 0) -> dict[str, Any]:
+    """Return what cuts texts to the positions of a model that has learned so many (GPT-2), less `room` for a reply.
+
+    Rotary positions go on beyond those of training, so nothing is cut then.
+    """
+    if getattr(model.config, "n_positions", None) is None:
+        return {}
+    return {"truncation": True, "max_length": max(1, model.config.n_positions - room)}
 
 
 def few_shot_text(tokenizer: "PreTrainedTokenizerFast", shots: list[Example], prompt: str, *, room: int) -> str:

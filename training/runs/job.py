@@ -56,10 +56,21 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """A model that was not made here. name: as it was given. revision: the Hub's commit, None for a folder."""
+
+    name: str
+    folder: Path
+    weights: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """One run of a stage: where it writes, by which recipe, from what, since when (wall and CPU seconds).
 
-    pairs: a folder of preference pairs. reward: a reward model's folder. resume: continue what a stopped run left.
+    pairs: a folder or file of preference pairs. reward: a reward model's folder. resume: continue what a stopped run
+    left. outside: the parent, where it was not made here. is_second_round: the parent may be an RLHF checkpoint.
     """
 
     stage: Stage
@@ -70,6 +81,8 @@ class Job:
     pairs: Path | None = None
     reward: Path | None = None
     resume: bool = False
+    outside: Outside | None = None
+    is_second_round: bool = False
     started: float = field(default_factory=time.time)
     started_cpu: float = field(default_factory=time.process_time)
 
@@ -77,3 +90,8 @@ class Job:
     def work(self) -> Path:
         """The folder of unfinished work, beside the destination."""
         return self.out.with_name(self.out.name + ".unfinished")
+
+    @property
+    def adopted(self) -> Path:
+        """The folder of a parent from outside, made ready, beside the destination."""
+        return self.out.with_name(self.out.name + ".adopted")

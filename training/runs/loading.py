@@ -4,6 +4,7 @@ A model that is to be asked goes to the graphics card where there is one, set to
 stays where it was loaded: its trainer moves it, or shards it.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,31 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+_MARK = re.compile(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})")
+
 
 def load_tokenizer(source: Path | str) -> "PreTrainedTokenizerFast":
-    """Load a tokenizer from a folder, or by its name on the Hub.
+    """Load a tokenizer from a folder, or by its name on the Hub; its chat template is plain Jinja then.
 
     Raises:
         OSError, ValueError: there is none.
     """
-    return AutoTokenizer.from_pretrained(source)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    template = tokenizer.chat_template
+    if isinstance(template, dict):
+        tokenizer.chat_template = {name: plain_template(text) for name, text in template.items()}
+    elif template:
+        tokenizer.chat_template = plain_template(template)
+    return tokenizer
+
+
+def plain_template(template: str) -> str:
+    """Return a chat template without transformers' own tags, which llama.cpp and others do not know.
+
+    They mark what a model writes for the loss and add no text. A condition that always holds takes their place, with
+    the same control of blanks, so that what is rendered stays the same to the byte.
+    """
+    return _MARK.sub(lambda tag: tag[1] + ("endif" if tag[2] else "if true") + tag[3], template)
 
 
 def load_language_model(source: Path | str, *, to_train: bool = False) -> "PreTrainedModel":

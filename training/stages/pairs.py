@@ -24,11 +24,12 @@ from training.data.preferences import write_pairs
 from training.data.rubric import TIE, Rubric, cast_vote
 from training.data.tasks.draw import draw_near_miss
 from training.data.world.examples import Example
-from training.runs.checkpoint import CheckpointError, require_stage, write_stage
+from training.runs.checkpoint import CheckpointError, require_parent, write_stage
 from training.runs.generate import Sample, ask, sample_replies
 from training.runs.job import Job
 from training.runs.loading import load_language_model, load_tokenizer
 from training.sections import Pairs
+from training.stages import RLHF
 
 HELDOUT_PER_TASK = 12
 
@@ -36,7 +37,7 @@ HELDOUT_PER_TASK = 12
 def run_pairs(job: Job) -> dict[str, float]:
     """Write train.jsonl (training prompts) and test.jsonl (held-out prompts) by the SFT model in job.parent."""
     assert job.parent is not None
-    require_stage(job.parent, job.stage.parent)
+    require_parent(job, RLHF)
     recipe, settings = job.recipe, job.recipe.pairs
     corpus = Corpus(recipe.data, recipe.seed)
     rubric = Rubric(corpus.tasks, corpus.vocabulary)

@@ -23,12 +23,13 @@ from training.runs import distributed
 from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
 from training.runs.batching import deal, rows_at_once
 from training.runs.callbacks import ProgressBar
-from training.runs.checkpoint import require_stage, write_stage
+from training.runs.checkpoint import require_parent, write_stage
 from training.runs.job import Job
 from training.runs.loading import load_reward_model, load_tokenizer
 from training.runs.resources import require_room
 from training.runs.work import open_work
 from training.sections import Reward
+from training.stages import RLHF
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -46,7 +47,7 @@ def run_reward(job: Job) -> dict[str, float]:
     """
     assert job.parent is not None
     assert job.pairs is not None
-    require_stage(job.parent, job.stage.parent)
+    require_parent(job, RLHF)
     recipe, settings = job.recipe, job.recipe.reward
     pairs = read_pairs(job.pairs)
     train, test = pairs.train, pairs.test
@@ -54,7 +55,7 @@ def run_reward(job: Job) -> dict[str, float]:
     tokenizer = load_tokenizer(job.parent)
     model = load_reward_model(job.parent, to_train=True)
     model.config.pad_token_id = tokenizer.pad_token_id
-    context = model.config.max_position_embeddings
+    context = min(recipe.model.context, model.config.max_position_embeddings)
     fitting = [row for row in train if fits_context(row, tokenizer, context)]
     measured = [row for row in test if fits_context(row, tokenizer, context)]
     if not fitting or not measured:

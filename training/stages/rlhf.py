@@ -17,12 +17,12 @@ from training.runs import distributed
 from training.runs.arguments import common_arguments, lora_config, saver, train_quietly
 from training.runs.batching import share_of_batch
 from training.runs.callbacks import ProgressBar, Snapshots, snapshot_steps
-from training.runs.checkpoint import CheckpointError, require_stage, write_stage
+from training.runs.checkpoint import CheckpointError, require_parent, require_stage, write_stage
 from training.runs.job import Job
 from training.runs.loading import load_language_model, load_reward_model, load_tokenizer
 from training.runs.resources import require_room
 from training.runs.work import open_work
-from training.stages import REWARD, preference
+from training.stages import REWARD, RLHF, preference
 from training.stages.rl import make_group_trainer
 
 if TYPE_CHECKING:
@@ -37,19 +37,20 @@ def run_rlhf(job: Job) -> dict[str, float]:
     """
     assert job.parent is not None
     assert job.reward is not None
-    parent_record = require_stage(job.parent, job.stage.parent)
+    parent_record = require_parent(job, RLHF)
     require_stage(job.reward, REWARD)
     if (cut_off := parent_record["heldout"].get("cut_off", 0.0)) > CUT_LIMIT:
         distributed.announce(f"warning: {job.parent} cuts off {cut_off:.0%} of its replies: RL needs a better start")
     recipe, settings = job.recipe, job.recipe.rl
     tokenizer = load_tokenizer(job.parent)
     judge = load_reward_model(job.reward, to_train=True)
-    if judge.config.vocab_size != len(tokenizer) or load_tokenizer(job.reward).get_vocab() != tokenizer.get_vocab():
+    policy = load_language_model(job.parent, to_train=True)
+    is_same_size = judge.config.vocab_size == policy.config.vocab_size
+    if not is_same_size or load_tokenizer(job.reward).get_vocab() != tokenizer.get_vocab():
         raise CheckpointError(
             f"{job.reward} reads another vocabulary than {job.parent} writes: "
             "train the reward model from this SFT model"
         )
-    policy = load_language_model(job.parent, to_train=True)
     batch = settings.prompts_per_step * settings.replies_per_prompt
     require_room(
         job,

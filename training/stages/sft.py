@@ -19,7 +19,7 @@ from training.runs import distributed
 from training.runs.arguments import learning_arguments, lora_config, saver, train_quietly, whole_model
 from training.runs.batching import deal, rows_at_once
 from training.runs.callbacks import ProgressBar
-from training.runs.checkpoint import CheckpointError, require_stage, write_stage
+from training.runs.checkpoint import CheckpointError, require_parent, write_stage
 from training.runs.generate import ask, sample_replies
 from training.runs.job import Job
 from training.runs.loading import load_language_model, load_tokenizer
@@ -44,14 +44,15 @@ def conversations(examples: list[Example]) -> Dataset:
 def run_sft(job: Job) -> dict[str, float]:
     """Finetune the base model in job.parent; report held-out loss (nats per token), right and cut-off shares."""
     assert job.parent is not None
-    require_stage(job.parent, job.stage.parent)
+    require_parent(job)
     recipe, settings = job.recipe, job.recipe.sft
     tokenizer = load_tokenizer(job.parent)
-    tokenizer.chat_template = CHAT_TEMPLATE
+    if job.outside is None:
+        tokenizer.chat_template = CHAT_TEMPLATE
     model = load_language_model(job.parent, to_train=True)
-    require_vocabulary(model, len(tokenizer), job.parent)
+    require_vocabulary(model, len(tokenizer), job.parent, may_have_more=job.outside is not None)
     corpus = Corpus(recipe.data, recipe.seed)
-    ends = [tokenizer.convert_tokens_to_ids(REPLY_END), tokenizer.eos_token_id]
+    ends = _reply_ends(job, model, tokenizer)
     context = recipe.model.context
     batch_tokens = rows_at_once(settings) * context
     require_room(job, parameters=model.num_parameters(), batch_tokens=batch_tokens, vocabulary=len(tokenizer))
@@ -85,7 +86,7 @@ def run_sft(job: Job) -> dict[str, float]:
         return {}
     model.config.eos_token_id = ends[0]
     model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
-    tokenizer.eos_token = REPLY_END
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
     asked = corpus.heldout(MEASURED_PER_TASK)
     figures = {"loss": round(loss, 4), **measure_replies(model, tokenizer, asked, corpus, recipe.rl.max_reply_tokens)}
 
@@ -116,14 +117,21 @@ def measure_replies(
     }
 
 
-def require_vocabulary(model: "PreTrainedModel", size: int, folder: Path) -> None:
-    """Refuse a model whose embeddings do not match its tokenizer.
+def _reply_ends(job: Job, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> list[int]:
+    """Return the tokens that end a reply, first the one that the chat template writes."""
+    if job.outside:
+        return list(model.generation_config.eos_token_id)
+    return [tokenizer.convert_tokens_to_ids(REPLY_END), tokenizer.eos_token_id]
+
+
+def require_vocabulary(model: "PreTrainedModel", size: int, folder: Path, *, may_have_more: bool = False) -> None:
+    """Refuse a model whose embeddings do not match its tokenizer; models of others may have spare ones.
 
     Raises:
         CheckpointError: their sizes differ.
     """
     rows = model.get_input_embeddings().num_embeddings
-    if rows != size:
+    if rows < size or (rows > size and not may_have_more):
         raise CheckpointError(
             f"{folder}: the model has {rows} tokens and its tokenizer {size}, so the two do not belong together: "
             "make it again"

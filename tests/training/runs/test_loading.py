@@ -3,11 +3,36 @@
 from pathlib import Path
 from typing import Any
 
+import jinja2
+import jinja2.ext
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training.runs import loading
-from training.runs.loading import load_as_saved, load_language_model, load_reward_model, load_tokenizer, to_evaluate
+from training.runs.loading import (
+    load_as_saved,
+    load_language_model,
+    load_reward_model,
+    load_tokenizer,
+    plain_template,
+    to_evaluate,
+)
+
+
+class AssistantTracker(jinja2.ext.Extension):
+    """The tag of transformers that marks what a model writes, as its own environment has it."""
+
+    tags = {"generation"}  # noqa: RUF012 - as jinja2 wants it
+
+    def parse(self, parser: Any) -> Any:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return jinja2.nodes.CallBlock(self.call_method("_said"), [], [], body).set_lineno(line)
+
+    def _said(self, caller: Any) -> Any:
+        return caller()
 
 
 class Model:
@@ -74,3 +99,23 @@ def test_adapters_are_merged(saved: Path, tmp_path: Path) -> None:
     merged = load_language_model(folder)
     assert type(merged) is type(load_language_model(saved))
     assert not any("lora" in name for name, _ in merged.named_parameters())
+
+
+MARKED = (
+    "{%- for m in messages %}\n  {{- m.role }}:\n  {% generation %} {{ m.content }}\n{%- endgeneration -%}\n<e>\n"
+    "{% if m.last %}{%-generation-%} x {%+ endgeneration %}{% endif %}\n{% endfor %}generation {{ 'generation' }}"
+)
+
+
+@given(st.lists(st.fixed_dictionaries({"role": st.text(), "content": st.text(), "last": st.booleans()}), max_size=4))
+def test_plain_template_renders_the_same_to_the_byte(chat: list[dict[str, Any]]) -> None:
+    settings: dict[str, Any] = {"autoescape": False, "trim_blocks": True, "lstrip_blocks": True}
+    marked = jinja2.Environment(extensions=[AssistantTracker], **settings)
+    plain = jinja2.Environment(**settings)
+    expected = marked.from_string(MARKED).render(messages=chat)
+    assert plain.from_string(plain_template(MARKED)).render(messages=chat) == expected
+
+
+def test_tokenizer_of_others_is_loaded_with_a_plain_template(saved: Path) -> None:
+    (saved / "chat_template.jinja").write_text("{% generation %}{{ messages }}{% endgeneration %}")
+    assert load_tokenizer(saved).chat_template == "{% if true %}{{ messages }}{% endif %}"

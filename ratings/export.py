@@ -23,7 +23,7 @@ from ratings.ledger.reader import read_preferences
 from ratings.ledger.set_aside import read_set_aside
 from ratings.pairs.file_votes import read_text_votes
 from ratings.pairs.rows import FORMATS, Format, TextVote, rows_of, text_vote
-from ratings.pairs.split import Spool, WrittenFile, check_share, open_spool
+from ratings.pairs.split import Spool, WrittenFile, check_share, open_spool, require_ours
 from ratings.votes.collect import collect
 from ratings.votes.votes import Preference, Record
 from ratings.votes.which import Which, choose
@@ -115,6 +115,7 @@ def export(
     Raises ExportError where no vote gives a row or all are on one prompt, OutputError, and what the votes raise.
     """
     check_share(test_share)
+    require_ours(out)
     no_rows: Counter[str] = Counter()
     used = simulated = 0
     with open_spool() as file:

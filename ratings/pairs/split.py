@@ -31,6 +31,9 @@ WHOLE = ("train-conversations.jsonl", "test-conversations.jsonl")
 """Those of pairs without a shared prompt."""
 
 
+_LONGEST_LINE = 1 << 24
+
+
 @dataclass(frozen=True)
 class WrittenFile:
     """A file that was written."""
@@ -67,6 +70,21 @@ def find_border(fractions: Iterable[float], test_share: float) -> float:
         )
     below = int((prompts < test_share).sum())
     return float(prompts[min(max(below, 1), len(prompts) - 1) - 1])
+
+
+def require_ours(folder: Path) -> None:
+    """Raise OutputError where a folder holds files of these names that no export wrote: they would be lost."""
+    for path in (folder / name for name in (*FILES, *WHOLE)):
+        if not path.is_file():
+            continue
+        try:
+            with path.open("rb") as file:
+                line = file.readline(_LONGEST_LINE)
+            row = json.loads(line) if line.strip() else None
+        except (OSError, ValueError, RecursionError):
+            row = None
+        if not (isinstance(row, dict) and "source" in row and {"chosen", "completion"} & row.keys()):
+            raise OutputError(f"{path} was not written by an export, so it is not replaced; give another folder")
 
 
 class Spool:

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.prompts import prompt_key
-from ratings.pairs.split import Spool, find_border, open_spool, prompt_fraction
+from ratings.errors import OutputError
+from ratings.pairs.split import Spool, find_border, open_spool, prompt_fraction, require_ours
 
 Rows = list[dict[str, Any]]
 
@@ -79,3 +81,19 @@ def test_rows_come_out_as_they_went_in(tmp_path: Path) -> None:
     sides = [[json.loads(line) for line in f.path.read_text(encoding="utf-8").split("\n")[:-1]] for f in written]
     assert (sides[0], sides[1]) == split(rows, 0.3)
     assert [f.rows for f in written] == [f.prompts for f in written] == [len(side) for side in sides]
+
+
+@pytest.mark.parametrize("content", ["", "mine\n", '{"prompt": "x", "chosen": "y", "rejected": "z"}\n', "[1]\n"])
+def test_files_that_no_export_wrote_are_not_replaced(tmp_path: Path, content: str) -> None:
+    (tmp_path / "test.jsonl").write_text(content)
+    with pytest.raises(OutputError, match=r"test\.jsonl was not written by an export, so it is not replaced"):
+        require_ours(tmp_path)
+
+
+def test_files_of_an_earlier_export_are_replaced(tmp_path: Path) -> None:
+    for name, row in (
+        ("train.jsonl", {"chosen": [], "source": "human"}),
+        ("test.jsonl", {"completion": [], "source": ""}),
+    ):
+        (tmp_path / name).write_text(json.dumps(row) + "\n")
+    require_ours(tmp_path)

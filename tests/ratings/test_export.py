@@ -147,7 +147,7 @@ def test_pairs_of_two_histories_are_whole_conversations_in_files_of_their_own(tm
 
 def test_files_of_an_earlier_export_that_have_no_rows_now_are_gone(make_ledger: MakeLedger, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "test-conversations.jsonl").write_text("{}")
+    (tmp_path / "out" / "test-conversations.jsonl").write_text('{"chosen": [], "source": "human"}')
     export(make_ledger([("m1", "m2", "model_a")] * 2), tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["test.jsonl", "train.jsonl"]
 

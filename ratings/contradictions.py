@@ -11,7 +11,7 @@ from ratings.errors import SettingsError
 MOST_SHUFFLES = 10_000
 """After so many orders their mean is known to a hundredth of their spread; each is a pass over all votes."""
 
-_NO_INTERVALS = "online Elo has no intervals and no joint covariance"
+_NO_INTERVALS = "online Elo is no fit: it takes a tie as half a win, and has no intervals and no covariance"
 _PLAIN = "it counts votes of one weight each, a tie as half a win"
 _NO_WIN = "a loss to the field has no winner to share a win with"
 _HALF = {"--choose", "--ties davidson", "--ties drop"}

@@ -16,13 +16,13 @@ class VotesError(RatingsError):
 class UnknownOutcomeError(VotesError):
     """A vote holds something that is none of the known spellings of an outcome."""
 
-    def __init__(self, value: object, where: str = "") -> None:
-        """Name the `value` and, where known, the file and row that hold it."""
+    def __init__(self, value: object, where: str = "", hint: str = "") -> None:
+        """Name the `value` and, where known, the file and row that hold it, and how to say what it means."""
         self.value = value
         place = f"{where}: " if where else ""
         super().__init__(
             f"{place}unknown outcome {value!r}; accepted are a winning side (model_a, A, left, 1; model_b, B, right, "
-            "0), the winner's name, a tie (tie, draw, 0.5) and both_bad; --outcomes says what another spelling means"
+            f"0), the winner's name, a tie (tie, draw, 0.5) and both_bad{hint}"
         )
 
 

@@ -98,6 +98,7 @@ TESTED_IN = {
     "ratings/analysis/refit.py": "tests/ratings/analysis/test_fragility.py",
     "ratings/api/board.py": "tests/ratings/test_api.py",
     "ratings/api/exports.py": "tests/ratings/test_api.py",
+    "ratings/api/numbers.py": "tests/ratings/test_api.py",
     "ratings/api/pairs.py": "tests/ratings/test_api.py",
     "ratings/api/vote_set.py": "tests/ratings/test_api.py",
     "ratings/board/estimate.py": "tests/ratings/board/test_leaderboard.py",

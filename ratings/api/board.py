@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from ratings.api.numbers import check_numbers, check_whole
 from ratings.api.vote_set import AnyVotes, read_votes
 from ratings.choices import Cluster, Interval, Method, Period, VotesBy
 from ratings.errors import SettingsError
@@ -203,6 +204,8 @@ def _request(options: dict[str, Any]) -> "Request":
 
     if options["by"] not in (None, *get_args(Period)):
         raise SettingsError(f"by is {options['by']!r}; choose one of {', '.join(get_args(Period))}")
+    check_numbers(**{name: options[name] for name in ("confidence", "prior")})
+    check_whole(**{name: options[name] for name in ("seed", "min_votes", "elo_shuffles")})
     category, anchor, models = (options[name] for name in ("category", "anchor", "models"))
     options["category"] = [category] if isinstance(category, str) else list(category)
     options["models"] = None if models is None else Path(models)

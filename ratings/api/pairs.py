@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from ratings.api.numbers import check_numbers
 from ratings.api.vote_set import AnyVotes, read_votes
 from ratings.choices import Cluster
 from ratings.errors import SettingsError
@@ -72,6 +73,10 @@ def compare_models(
     from ratings.report.sources import comparison_needs
     from ratings.scale import POINTS_PER_NAT
 
+    for name in (first, second):
+        if not isinstance(name, str):
+            raise SettingsError(f"{name!r} is no name of a model; give a text")
+    check_numbers(confidence=confidence, horizon=horizon)
     if cluster not in get_args(Cluster):
         raise SettingsError(f"cluster is {cluster!r}; choose one of {', '.join(get_args(Cluster))}")
     source = _chosen(votes, comparison_needs(cluster), which)
@@ -124,7 +129,8 @@ def next_battles(
     from ratings.analysis.next_battle import pair_chances
 
     counts = read_votes(votes).counts
-    names = list(dict.fromkeys([*counts.models, *newcomers]))
+    more = [newcomers] if isinstance(newcomers, str) else newcomers
+    names = list(dict.fromkeys([*counts.models, *more]))
     rated, worth = _worth_of_votes(counts, confidence, both_bad)
     chances = pair_chances(worth, rated=rated, models=len(names), exploration=exploration, sharpness=sharpness)
     met = np.zeros((len(names), len(names)), dtype=np.int64)

@@ -40,16 +40,17 @@ class VoteSet:
     """The file, "frame" or "rows"."""
     source: Callable[["Needs"], "Source"]
     """Returns the votes in as much detail as a report needs."""
+    files: tuple[Path, ...] = ()
+    """Those that it was read from."""
 
     @property
     def provenance(self) -> "Provenance":
         """Return where the votes came from, with the file that can be hashed."""
         from ratings.report.provenance import Provenance, source_of
 
-        path = Path(self.origin)
-        if is_ledger(path):
-            return Provenance(f"the ledger {path}")
-        return source_of([path]) if path.is_file() else Provenance(self.origin)
+        if self.files:
+            return source_of(self.files)
+        return Provenance(f"the ledger {self.origin}" if is_ledger(Path(self.origin)) else self.origin)
 
     @property
     def counts(self) -> "Counts":
@@ -95,8 +96,8 @@ def read_votes(
 ) -> VoteSet:
     """Return votes to rate, with the rows that cannot be used counted by reason.
 
-    Takes the path of a JSON, JSON Lines, CSV or Parquet file, a pattern of such, or the arena's ledger; a pandas frame,
-    or a dict of columns, with the columns of any published data set, such as model_a, model_b and winner; or rows, each
+    Takes the path of a JSON, JSON Lines, CSV or Parquet file, a list of them, a pattern, or the arena's ledger; a frame
+    or a dict of columns, with those of any published data set, such as model_a, model_b and winner; or rows, each
     a tuple (model_a, model_b, outcome) or a dict of such columns. `columns` and `outcomes` say what others mean, as the
     options of that name do: {"winner": "verdict"}, {"same": "tie"}, or "names". Raises VotesError where there are no
     votes to read, UnknownOutcomeError for an outcome of unknown spelling, and SettingsError for a naming of no sense.
@@ -108,6 +109,8 @@ def read_votes(
     naming = naming_of(columns or {}, outcomes or {})
     if isinstance(votes, str | os.PathLike):
         return _read_path(Path(votes), naming)
+    if isinstance(votes, list | tuple) and votes and all(isinstance(one, str | os.PathLike) for one in votes):
+        return _read_files([Path(one) for one in votes], naming)
     from ratings.files.frames import read_frame
 
     frame, origin = _as_frame(votes)
@@ -116,20 +119,28 @@ def read_votes(
 
 
 def _read_path(path: Path, naming: "Naming") -> VoteSet:
-    from ratings.report.sources import Needs, read_file_source, read_ledger_source
+    from ratings.report.sources import Needs, read_ledger_source
 
     if is_ledger(path):
         read_ledger_source(path, Needs())  # what is wrong with it is reported now
         return VoteSet(str(path), partial(read_ledger_source, path))
+    return _read_files([path], naming)
+
+
+def _read_files(paths: Sequence[Path], naming: "Naming") -> VoteSet:
+    from ratings.files.read import expand
+    from ratings.report.sources import Needs, read_file_source
+
     most = Needs(votes=True, voters=True)
-    held = read_file_source(path, most, naming).votes
+    held = read_file_source(paths, most, naming).votes
     assert held is not None
+    origin = ", ".join(map(str, paths))
 
     def source(needs: "Needs") -> "Source":
         is_more = needs.left_out or needs.styles or not needs.details <= most.details
-        return read_file_source(path, needs, naming) if is_more else _source_of(held, str(path), needs)
+        return read_file_source(paths, needs, naming) if is_more else _source_of(held, origin, needs)
 
-    return VoteSet(str(path), source)
+    return VoteSet(origin, source, tuple(expand(paths)))
 
 
 def is_ledger(path: Path) -> bool:

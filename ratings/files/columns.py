@@ -21,6 +21,8 @@ from ratings.votes.collect import RawVotes, gather, keys_of, numbering
 from ratings.votes.lookalikes import lookalikes
 from ratings.votes.votes import NO_OUTCOME
 
+HINT = "; --outcomes says what another spelling means"
+
 Where = Callable[[int], str]
 """Names the place of a row by its position from 0."""
 
@@ -114,7 +116,7 @@ def _each(column: Coded, read: Callable[[Any], Any], where: Where, file: object)
         except VotesError as problem:
             place = f"{file}: {where(int(np.argmax(column.codes == code)))}"
             if isinstance(problem, UnknownOutcomeError):
-                raise UnknownOutcomeError(problem.value, place) from None
+                raise UnknownOutcomeError(problem.value, place, HINT) from None
             raise VotesError(f"{place}: {problem}") from None
     return results
 

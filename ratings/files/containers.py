@@ -43,6 +43,9 @@ _NAMED = (
     (b"\x80\x04", "a Python pickle, which is never opened; save it as Parquet or CSV"),
     (b"\x80\x05", "a Python pickle, which is never opened; save it as Parquet or CSV"),
     (b"Obj\x01", "an Avro file; save it as Parquet"),
+    (_GZIP, "packed twice; unpack it once"),
+    (b"BZh", "packed twice; unpack it once"),
+    (b"\xfd7zXZ", "packed twice; unpack it once"),
 )
 _MARKUP = (b"<!doctype html", b"<html", b"<head", b"<?xml", b"<svg")
 

@@ -156,6 +156,8 @@ def category_names(columns: Sequence[str], values: Sequence[Any]) -> tuple[str, 
         tags = nested(value)
         if isinstance(tags, dict):
             names += [f"{name}={tag}" for tag in _set_tags(tags)]
+        elif isinstance(tags, list):
+            names += [f"{name}={text}" for tag in tags if (text := text_of(tag)) is not None]
         elif isinstance(value, str) and value[:1] == "{":
             raise VotesError(f"{name} {shorten(value)!r} is broken JSON")
         elif (text := text_of(value)) is not None:

@@ -208,7 +208,10 @@ def read_header(first_lines: Iterator[str]) -> tuple[list[str], str, int]:
     if line.lower().startswith("sep=") and len(line.strip("\r\n")) == 5:
         told, skipped, line = line[4], 1, next(first_lines, "")
     delimiter = told or max(DELIMITERS, key=line.count)
-    header = next(csv.reader([line, *first_lines] if line.count('"') % 2 else [line], delimiter=delimiter), [])
+    try:
+        header = next(csv.reader([line, *first_lines] if line.count('"') % 2 else [line], delimiter=delimiter), [])
+    except csv.Error as problem:
+        raise VotesError(f"broken CSV in its first line: {problem}") from None
     while len(header) > 1 and not header[-1].strip():  # a spreadsheet's empty columns
         header.pop()
     return [name.strip() for name in header], delimiter, skipped
@@ -216,7 +219,7 @@ def read_header(first_lines: Iterator[str]) -> tuple[list[str], str, int]:
 
 def _csv_rows(name: str, text: IO[str]) -> Rows:
     limit = csv.field_size_limit(sys.maxsize)  # a conversation is longer than the default of 128 KiB
-    start = io.StringIO(text.read(_BUFFER))
+    start = io.StringIO(text.read(_BUFFER), newline="")  # every kind of line end is one
     header, delimiter, skipped = read_header(iter(start))
     start.seek(0)
     lines = csv.reader(_lines(start, text, skipped), delimiter=delimiter, strict=True)

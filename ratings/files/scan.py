@@ -246,7 +246,7 @@ class _Scan:
         if self.table.kind in (JSON_LINES, JSON_ARRAY):
             real = f"contains({text}, '.') AND try_cast({text} AS DOUBLE) IS NOT NULL"
             tests += f" WHEN strlen({text}) < 26 AND {real} THEN {ROUNDED}"
-        return f"CASE {tests} ELSE (hash({text}) >> 1)::BIGINT END"
+        return f"CASE {tests} ELSE (hash({self._id(name)}) >> 1)::BIGINT END"
 
     def _id(self, name: str) -> str:
         return ID_SQL.format(f"({self._value(name)})")

@@ -50,6 +50,8 @@ def id_of(value: Any) -> str | None:
     text = value if isinstance(value, str) else text_of(value)
     if text is None:
         return None
+    if text.endswith(".0") and text[:-2].isascii() and text[:-2].isdigit():
+        return text[:-2]  # pandas writes a column of numbers with a gap so
     may_be_empty = len(text.encode(errors="replace")) < _SHORT or text[:1] == " "
     return None if may_be_empty and text.strip(" ") in EMPTY else text
 
@@ -59,7 +61,7 @@ _SHORT = 1 + max(map(len, EMPTY))
 _SPELLINGS = ", ".join(f"'{text}'" for text in sorted(EMPTY))
 ID_SQL = (
     f"CASE WHEN (strlen({{0}}) < {_SHORT} OR starts_with({{0}}, ' ')) AND trim({{0}}) IN ({_SPELLINGS}) "
-    "THEN NULL ELSE {0} END"
+    "THEN NULL WHEN ends_with({0}, '.0') AND regexp_full_match({0}, '[0-9]+[.]0') THEN {0}[:-3] ELSE {0} END"
 )
 """An SQL expression of the id in the column {0} of text."""
 

@@ -13,6 +13,8 @@ both to the field it would have no winner to take the points, and is an error.
 """
 
 import math
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -67,7 +69,7 @@ class Ticker:
 
     def __init__(
         self,
-        ratings: dict[str, float] | None = None,
+        ratings: Mapping[str, float] | None = None,
         *,
         k: float = K_FACTOR,
         initial: float = CENTRE,
@@ -76,6 +78,8 @@ class Ticker:
         """Start from `ratings` in Elo points; a model that is not among them starts at `initial`."""
         check_k(k)
         score(Outcome.BOTH_BAD, both_bad)  # raises now rather than at the first vote
+        if ratings is not None and not (isinstance(ratings, Mapping) and all(map(_is_finite, ratings.values()))):
+            raise SettingsError(f"ratings is {str(ratings)[:60]}; give a finite number of points for each model")
         self.ratings: dict[str, float] = dict(ratings or {})
         self._k, self._initial, self._both_bad = k, initial, both_bad
 
@@ -86,6 +90,8 @@ class Ticker:
         """
         if model_a == model_b:
             raise SettingsError(f"{model_a!r} cannot play itself; leave self-battles out")
+        if not isinstance(outcome, Outcome):
+            raise SettingsError(f"outcome is {outcome!r}; give one of Outcome, such as Outcome.A_WINS")
         share = score(outcome, self._both_bad)
         a = self.ratings.setdefault(model_a, self._initial)
         b = self.ratings.setdefault(model_b, self._initial)
@@ -104,3 +110,7 @@ def check_k(k: float) -> None:
     """Raise SettingsError unless k is positive and finite."""
     if not 0 < k < math.inf:
         raise SettingsError(f"k is {k}; give the positive number of points one vote can move, such as 4")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)

@@ -41,9 +41,15 @@ CATEGORY_SQL = "CAST(category AS TEXT)"
 """A number is a category like any other, and one with the text of the same digits."""
 
 
+UNREADABLE = -math.inf
+
+
 def moment(text: Any) -> float:
-    """Return seconds since 1970 of a time as text, NaN for none."""
-    seconds = parse_time(text)
+    """Return seconds since 1970 of a time as text, NaN for none and UNREADABLE for what is no time."""
+    try:
+        seconds = parse_time(text)
+    except VotesError:
+        return UNREADABLE
     return math.nan if seconds is None else seconds
 
 

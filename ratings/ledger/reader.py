@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.words import plural
 from ratings.errors import VotesError
 from ratings.ledger.access import (
     CATEGORY_SQL,
@@ -28,6 +29,7 @@ from ratings.ledger.access import (
     MISSING,
     OUTCOME,
     SIMULATED,
+    UNREADABLE,
     Read,
     check_codes,
     columns_of,
@@ -173,6 +175,10 @@ def _read_rows(
     check_codes(path, ledger, keys_of(names), codes)
     found = dict(zip(more, rest, strict=True))
     outcome = codes & OUTCOME
+    time, notes = found.get("created"), []
+    if time is not None and (unread := time == UNREADABLE).any():
+        notes.append(f"{plural(int(unread.sum()), 'vote')} with a time that cannot be read")
+        time = np.where(unread, np.nan, time)
     rows = RawVotes(
         names=[*keys_of(names), None],
         a=a,
@@ -182,7 +188,8 @@ def _read_rows(
         voter=found.get("visitor"),
         voter_ids=ShortHashes(keys_of(voters)),
         probability=found.get("probability"),
-        time=found.get("created"),
+        time=time,
+        notes=tuple(notes),
         category=found.get("category"),
         categories=(*((() if is_blank(name) else (name,)) for name in keys_of(categories)), ()),
     )

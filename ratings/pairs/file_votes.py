@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ratings.errors import UnknownOutcomeError, VotesError
+from ratings.files.columns import HINT
 from ratings.files.containers import Opened, open_file
 from ratings.files.formats import FileRow, Layout, read_vote, recognise
 from ratings.files.naming import Naming
@@ -81,7 +82,7 @@ def _read_file(file: Opened, naming: Naming | None, seen: set[int]) -> Iterator[
         try:
             vote = _vote(layout, row)
         except UnknownOutcomeError as problem:
-            raise UnknownOutcomeError(problem.value, f"{file.name}: {where}") from None
+            raise UnknownOutcomeError(problem.value, f"{file.name}: {where}", HINT) from None
         except VotesError as problem:
             raise VotesError(f"{file.name}: {where}: {problem}") from None
         if vote.battle_id is not None and vote.left_out is None and vote.outcome is not None:

@@ -243,6 +243,36 @@ def test_options_that_cannot_be_are_refused_as_python_spells_them(options: Any, 
     assert "--" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ratings.rate(ROWS, confidence="0.9"), "confidence is '0.9'; give a number"),
+        (lambda: ratings.rate(ROWS, prior="x"), "prior is 'x'; give a number"),
+        (lambda: ratings.rate(ROWS, seed=1.5), "seed is 1.5; give a whole number"),
+        (lambda: ratings.rate(ROWS, min_votes=True), "min_votes is True; give a whole number"),
+        (lambda: ratings.compare_models(ROWS, "a", 3), "3 is no name of a model"),
+        (lambda: ratings.Ticker({"a": float("nan")}), "give a finite number of points"),
+        (lambda: ratings.Ticker("abc"), "give a finite number of points"),
+        (lambda: ratings.Ticker().update("a", "b", "x"), "outcome is 'x'"),
+    ],
+)
+def test_values_of_another_type_are_refused_in_one_line(call: Any, message: str) -> None:
+    with pytest.raises(ratings.SettingsError, match=message):
+        call()
+
+
+def test_newcomer_may_be_one_name() -> None:
+    assert "grpo" in set(ratings.next_battles(ROWS, newcomers="grpo")[["model_a", "model_b"]].to_numpy().ravel())
+
+
+def test_several_files_are_one_set_of_votes(tmp_path: Path) -> None:
+    for name in ("1.csv", "2.csv"):
+        (tmp_path / name).write_text("model_a,model_b,winner\nx,y,A\ny,x,A\n" + ("x,y,tie\n" if name[0] == "1" else ""))
+    votes = ratings.read_votes([tmp_path / "1.csv", str(tmp_path / "2.csv")])
+    assert len(votes) == 5
+    assert len(votes.files) == 2
+
+
 def test_nobody_to_rate_is_an_error() -> None:
     with pytest.raises(ratings.NoVotesError):
         ratings.rate([])

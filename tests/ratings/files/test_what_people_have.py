@@ -180,6 +180,8 @@ def test_time_that_cannot_be_read_costs_the_vote_nothing_else(tmp_path: Path) ->
         "sep=;\n" + CSV.replace(",", ";"),
         CSV.replace("\n", ",,\n"),
         CSV.replace("\n", "\r\n"),
+        CSV.replace("\n", "\r"),
+        CSV.replace("\n", "\r").replace("\r", "\r\n", 1),
         CSV.encode("utf-16"),
         CSV.encode("utf-8-sig"),
         bz2.compress(CSV.encode()),
@@ -232,12 +234,27 @@ def test_archive_with_one_file(tmp_path: Path) -> None:
         (b"%PDF-1.7", "PDF"),
         (b"\x80\x04\x95", "pickle"),
         (b"ARROW1\0\0", "Feather"),
+        (bz2.compress(bz2.compress(CSV.encode())), "packed twice"),
         (b"\xd0\xcf\x11\xe0", "Excel"),
     ],
 )
 def test_what_is_no_file_of_votes_is_named_for_what_it_is(tmp_path: Path, content: bytes, what: str) -> None:
     with pytest.raises(VotesError, match=what):
         read(tmp_path, content)
+
+
+def test_whole_number_written_with_a_point_is_the_same_voter(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("model_a,model_b,winner,judge\nx,y,A,3.0\n")
+    (tmp_path / "2.csv").write_text("model_a,model_b,winner,judge\nx,y,A,3\n")
+    votes = read_votes_file(tmp_path / "1.csv", tmp_path / "2.csv")
+    assert votes.voter is not None
+    assert votes.voter.tolist() == [0, 0]
+
+
+def test_list_of_languages_is_as_many_categories(tmp_path: Path) -> None:
+    row = {"model_a": "x", "model_b": "y", "winner": "A", "language": ["en", "de"]}
+    assert read(tmp_path, json.dumps([row])).categories == (("language=en", "language=de"),)
+    assert read(tmp_path, json.dumps([row | {"language": []}])).category is None
 
 
 def test_numbers_are_names_in_json_as_in_csv(tmp_path: Path) -> None:

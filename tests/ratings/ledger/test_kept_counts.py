@@ -112,9 +112,22 @@ def test_arena_that_opens_the_ledger_mends_its_counts(tampered: Path, caplog: py
     assert live.refresh().notes == ()
 
 
-def test_backup_sees_counts_that_moved_between_cells_and_mends_its_copy(
-    tmp_path: Path, sound: bytes, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("change", ["SET a_wins = b_wins, b_wins = a_wins", "SET model_a = 'zz' WHERE model_a = 'a'"])
+def test_counts_of_few_votes_that_moved_between_cells_are_not_believed(
+    tmp_path: Path, sound: bytes, change: str
 ) -> None:
+    path = tmp_path / "moved.db"
+    path.write_bytes(sound)
+    tamper(path, f"UPDATE vote_counts {change}")
+    read = read_ledger(path)
+    assert "are not those of the votes" in read.notes[0]
+    assert_same(read, counted(path))
+
+
+def test_backup_sees_counts_that_moved_between_cells_and_mends_its_copy(
+    tmp_path: Path, sound: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratings.ledger.kept_counts.FEW", 0)
     path, copy = tmp_path / "moved.db", tmp_path / "copy.db"
     path.write_bytes(sound)
     tamper(path, "UPDATE vote_counts SET a_wins = b_wins, b_wins = a_wins")

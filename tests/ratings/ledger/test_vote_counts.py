@@ -111,7 +111,10 @@ def test_reader_gives_the_same_from_the_kept_counts_and_from_the_votes(tmp_path:
         assert_same(kept[name], counted[name])
 
 
-def test_board_of_the_kept_counts_reads_no_vote_but_their_number(tmp_path: Path) -> None:
+def test_board_of_the_kept_counts_reads_no_vote_but_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratings.ledger.kept_counts.FEW", 0)
     path = tmp_path / "arena.db"
     fill(path, 50)
     with open_ledger(path) as opened:

@@ -164,7 +164,8 @@ def _with_note(source: Source, which: Which) -> Source:
     if which.by is not None or not 0 < counts.simulated < counts.used:
         return source
     note = (
-        f"{counts.simulated:,} of the {counts.used:,} votes are simulated and count as those of people do; "
+        f"{counts.simulated:,} of the {counts.used:,} votes {'is' if counts.simulated == 1 else 'are'} simulated and "
+        "count as those of people do; "
         "--votes-by human or simulated leaves the others out, and --votes-by all this note"
     )
     return replace(source, counts=replace(counts, notes=(*counts.notes, note)))

@@ -56,7 +56,9 @@ def test_other_algorithms_move_the_policy_and_are_measured_alike(
     assert run(*words) == 0
     found = figures(tmp_path / algorithm)
     assert found["kl_per_token"] > 0
-    assert set(found) == set(figures(tiny_family / "rlhf"))
+    by_pairs = {"pair_accuracy", "pair_loss", "heldout_pairs"} if algorithm == "dpo" else set()
+    assert set(found) == set(figures(tiny_family / "rlhf")) | by_pairs
+    assert all(0 <= found[name] <= 1 for name in by_pairs & {"pair_accuracy"})
     assert hash_weights(tmp_path / algorithm) != hash_weights(tiny_family / "sft")
 
 

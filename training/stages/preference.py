@@ -63,13 +63,15 @@ def make_preference_trainer(
 
 
 def measure_preference(trainer: Any) -> dict[str, float]:
-    """Return how the policy at the end of training orders the test pairs by its implicit reward (their equation 6)."""
+    """Return how the policy at the end of training does on the test pairs.
+
+    That is its loss and, where the trainer orders pairs, the share that its implicit reward (their equation 6) orders
+    as they were preferred.
+    """
     figures = trainer.evaluate()
-    return {
-        "pair_accuracy": round(float(figures["eval_rewards/accuracies"]), 4),
-        "pair_loss": round(float(figures["eval_loss"]), 4),
-        "heldout_pairs": float(len(trainer.eval_dataset)),
-    }
+    named = {"pair_accuracy": "eval_rewards/accuracies", "pair_loss": "eval_loss"}
+    found = {name: round(float(figures[key]), 4) for name, key in named.items() if key in figures}
+    return found | {"heldout_pairs": float(len(trainer.eval_dataset))}
 
 
 def _sides(row: dict[str, Any]) -> dict[str, Any]:

@@ -57,8 +57,9 @@ def describe(result: Comparison, confidence: float) -> str:
     first, second = printable(result.first), printable(result.second)
     estimate, lower, upper = (POINTS_PER_NAT * n for n in (result.estimate, result.lower, result.upper))
     within = f"{lower:+.0f} to {upper:+.0f} ({confidence:.4g} confidence, however often it is looked at)"
+    within = "no interval yet" if result.answer == TOO_EARLY else within
     lines = [
-        f"{first} against {second}: {estimate:+.0f} Elo points, {'no interval yet' if result.lacks_voters else within}",
+        f"{first} against {second}: {estimate:+.0f} Elo points, {within}",
         f"Rests on {plural(result.used, 'vote', commas=True)}, {result.met:,} of them between the two.",
         f"{result.grouping[:1].upper()}{result.grouping[1:]}.",
     ]

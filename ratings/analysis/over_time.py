@@ -37,6 +37,9 @@ from ratings.votes.votes import Votes
 
 Floats = NDArray[np.float64]
 
+DIGITS = 3
+"""Of points in JSON: far below what any vote can tell."""
+
 _SECONDS_PER_DAY = 86_400
 _LONGEST = 2**16
 """Days or weeks a series may span, 179 years of days: beyond lies a wrong unit or date."""
@@ -213,4 +216,4 @@ def _check(votes: Votes, times: Floats, by: str, both_bad: str) -> None:
 
 
 def _nulls(values: Floats) -> list[float | None]:
-    return [value if np.isfinite(value) else None for value in values.tolist()]
+    return [round(value, DIGITS) if np.isfinite(value) else None for value in values.tolist()]

@@ -118,14 +118,18 @@ class Leaderboard:
             f"{'an unknown number' if self.simulated is None else self.simulated} simulated"
         )
 
+    @property
+    def rated(self) -> list[str]:
+        """Return the models of this group; those without a rating are on its board for want of another."""
+        return [row.model for row in self.rows if row.rating is not None] or [row.model for row in self.rows]
+
     def headings(self) -> tuple[str, ...]:
         """Return a line for the board of each group, "group 1 of 2: x and y, 210 votes", or "" where there is one."""
         boards = self.every
         if len(boards) == 1:
             return ("",)
         return tuple(
-            f"group {place} of {len(boards)}: {listing([row.model for row in board.rows])}, "
-            f"{plural(board.used, 'vote', commas=True)}"
+            f"group {place} of {len(boards)}: {listing(board.rated)}, {plural(board.used, 'vote', commas=True)}"
             for place, board in enumerate(boards, 1)
         )
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from common.words import plural
 from ratings.board.settings import Settings
 from ratings.choices import Cluster, Interval
 from ratings.errors import SettingsError, TooFewClustersError
@@ -109,16 +110,36 @@ def _clustered(given: Given) -> Spread:
 
 
 def _auto(given: Given) -> Spread:
-    """Return the clustered spread with every vote counting alike, or the sandwich, and why."""
+    """Return the clustered spread with every vote counting alike, or the sandwich, and why.
+
+    Where there are voters enough but a few of them cast most of the votes, nobody counts for more than a twentieth.
+    """
     grouping, result = _grouped(given)
     if result is None:
-        return _sandwich(given)._replace(notes=_on_grouping(grouping), interval="sandwich")
+        if (capped := _capped(given, grouping)) is not None:
+            return capped
+        risk = "; too narrow where the voters' tastes differ" if grouping.is_too_few else ""
+        return _sandwich(given)._replace(notes=_on_grouping(grouping, risk), interval="sandwich")
     widened = result.widened(given.settings.confidence)
     few = ""
     if result.is_few:
         few = f", worth {result.effective:.0f} of equal weight: so few that these may be somewhat too narrow"
     notes = _on_grouping(grouping, few) + _on_little_known(result, grouping.cluster)
     return Spread(result.fit, result.has_spread, widened, notes=notes, cluster=grouping.cluster)
+
+
+def _capped(given: Given, grouping: Grouping) -> Spread | None:
+    """Return the clustered spread with a cap on each voter, None where that takes more voters."""
+    sizes, cluster = grouping.sizes, given.settings.cluster
+    if not grouping.is_too_few or sizes is None or sizes.number < MIN_CLUSTERS or given.votes is None:
+        return None
+    try:
+        found = _clustered(given)
+    except TooFewClustersError:
+        return None
+    none = "of whom none" if cluster == "voter" else "none of which"
+    words = f"votes grouped by {plural(sizes.number, cluster, commas=True)}, {none} counts for more than a twentieth"
+    return found._replace(notes=(*_on_grouping(grouping, words=words), *found.notes))
 
 
 def _sequence(given: Given) -> Spread:
@@ -189,11 +210,15 @@ def _bootstrap(given: Given) -> Spread:
 
     def bounds(kept: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         strengths = drawn.strengths[:, kept]
+        if not kept.any():
+            return strengths[0], strengths[0]
         centred = strengths - strengths.mean(axis=1, keepdims=True)
         return replace(drawn, estimate=drawn.estimate[kept], strengths=centred).intervals(settings.confidence)
 
     lost = drawn.drawn - len(drawn.strengths)
-    notes = (f"{lost} of {drawn.drawn} bootstrap replicates had no strengths and were left out",) if lost else ()
+    notes: tuple[str, ...] = ("intervals: every vote taken as independent, as the bootstrap does",)
+    if lost:
+        notes += (f"{lost} of {drawn.drawn} bootstrap replicates had no strengths and were left out",)
     return Spread(result, plain.has_spread, drawn.covariance(), bounds, notes)
 
 

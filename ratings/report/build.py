@@ -119,7 +119,12 @@ class _Maker:
 
     def independent_parts(self) -> str:
         """Return the parts asked for whose intervals do not group votes, whatever the board does."""
-        parts = {"style": self.request.style, f"by {self.request.by}": self.request.by}
+        parts = {
+            "position bias": self.request.position is not False,
+            "Davidson's nu": self.settings.ties == "davidson",
+            "style": self.request.style,
+            f"by {self.request.by}": self.request.by,
+        }
         return ", ".join(name for name, asked in parts.items() if asked)
 
     def attempt(self, what: str, make: Callable[[], Made]) -> Made | None:
@@ -176,7 +181,7 @@ class _Maker:
             return elo_board(part, counts, settings, self.created)
         voters = None if votes else self.source.voters
         found = estimate(counts, settings, votes=part, progress=self.progress, voters=voters)
-        what = what or f"the board of {listing(found.names)}"
+        what = what or f"the board of {listing(found.names or counts.models)}"
         self.notes.extend(f"{what}: {note}" for note in found.notes if self.is_news(note))
         if settings.anchor and settings.anchor[0] not in found.names:
             self.notes.append(f"{what}: {settings.anchor[0]} has no rating here, so this board is not anchored")

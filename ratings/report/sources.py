@@ -25,7 +25,7 @@ from ratings.ledger.reader import (
     read_ledger_votes,
 )
 from ratings.ledger.voters import read_ledger_voters
-from ratings.votes.clusters import ClusterSizes
+from ratings.votes.clusters import FEWEST, ClusterSizes
 from ratings.votes.counts import ALL, Counts, count, count_by_category, weighted_counts
 from ratings.votes.votes import Votes
 from ratings.votes.which import Which, choose
@@ -91,7 +91,7 @@ def read_ledger_source(path: Path, needs: Needs) -> Source:
     voters = None
     if not needs.has_votes and needs.voters:
         voters = read_ledger_voters(path)
-    if not needs.has_votes and not (voters and voters.is_enough):
+    if not needs.has_votes and not (voters and voters.number >= FEWEST):
         counts = by_category.pop(ALL) if by_category else read_ledger(path, weights=needs.weights)
         return Source(counts, by_category=by_category, voters=voters)
     by_category.pop(ALL, None)

@@ -64,7 +64,8 @@ def test_board_of_few_voters_is_the_sandwich_and_says_why() -> None:
     assert board.words()["interval"] == "sandwich, each model on its own"
     assert widths(board) == widths(board_of(votes, interval="sandwich"))
     assert board.notes == (
-        "intervals: every vote taken as independent: 6 voters are too few to group by; it takes 10",
+        "intervals: every vote taken as independent: 6 voters are too few to group by; it takes 10; "
+        "too narrow where the voters' tastes differ",
         "one voter cast 17% of the votes",
     )
 
@@ -90,12 +91,16 @@ def test_model_that_one_voter_knows_keeps_its_rating_and_is_named() -> None:
     assert "d: known from fewer than 10 voters, whose votes are taken as independent" in board.notes
 
 
-def test_clustered_that_is_asked_for_still_caps_a_voter() -> None:
+def test_clustered_caps_a_voter_also_where_one_outweighs_the_others() -> None:
     votes = drawn([300, *[10] * 40])
     board, capped = board_of(votes), board_of(votes, interval="clustered")
-    assert "one voter cast 43% of the votes" in board.notes
+    assert board.notes[:2] == (
+        "intervals: votes grouped by 41 voters, of whom none counts for more than a twentieth",
+        "one voter cast 43% of the votes",
+    )
+    assert widths(board) == widths(capped)
     assert capped.words()["interval"] == "clustered by voter, each model on its own"
-    assert capped.rows[0].rating != pytest.approx(board.rows[0].rating)
+    assert capped.rows[0].rating != pytest.approx(board_of(votes, interval="sandwich").rows[0].rating)
     assert votes.voter is not None
     assert clustered(votes, votes.voter, counts=count(votes)).capped == 1
 

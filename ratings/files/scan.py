@@ -10,7 +10,7 @@ A hundred million votes need 2 GB: what comes back comes in parts, of which only
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -30,11 +30,14 @@ from ratings.votes.collect import CHUNK, has_repeats
 BATCH = 1 << 20
 """Rows in a part of a huge file."""
 
-MEMORY = "80MB"
+MEMORY = "64MB"
 """What DuckDB may use of memory; beyond it, it writes to a temporary folder."""
 
 MORE_MEMORY = "320MB"
-"""The same for huge files, JSON, and queries that failed for want of it."""
+"""The same for huge files and JSON, and for files that need more than that."""
+
+MOST_MEMORY = "4GB"
+"""The same for files that need even more, such as Parquet in very large row groups."""
 
 BUFFER = 1 << 21
 """Bytes of a CSV file that are held for each thread; longer lines than half of it are left to the reader by rows."""
@@ -48,6 +51,7 @@ HUGE = 1 << 24
 NONE, ROUNDED = -1, -2
 
 _FIRST_BITS = 17
+_BYTES = 8  # of a vote in a Parquet file, at least
 
 PARQUET, CSV, JSON_LINES, JSON_ARRAY = "Parquet", "CSV", "JSON Lines", "JSON"
 
@@ -100,9 +104,19 @@ def scan(table: Table, layout: Layout, wanted: frozenset[str]) -> Columns:
 
     `wanted` are fields of Columns beside `vote`, of which those are read that the files have. Raises GiveUp.
     """
-    with _connected() as ask:
-        found = _Scan(table, layout, wanted, ask).read()
+    least = MORE_MEMORY if table.kind in (JSON_LINES, JSON_ARRAY) or _is_huge(table) else MEMORY
+    for memory in dict.fromkeys((least, MORE_MEMORY, MOST_MEMORY)):
+        with suppress(_OutOfMemory), _connected(memory) as ask:
+            found = _Scan(table, layout, wanted, ask).read()
+            break
+    else:
+        raise GiveUp("not enough memory")
     return found.columns()  # what DuckDB held is free again
+
+
+def _is_huge(table: Table) -> bool:
+    """Return whether Parquet files are so large that they will be read in parts."""
+    return table.kind == PARQUET and sum(path.stat().st_size for path in table.paths) > HUGE * _BYTES
 
 
 def parquet_columns(name: str, path: Path) -> list[str]:
@@ -122,19 +136,25 @@ def parquet_columns(name: str, path: Path) -> list[str]:
     return columns
 
 
+class _OutOfMemory(GiveUp):
+    """DuckDB needs more memory."""
+
+
 @contextmanager
-def _connected() -> Iterator[Any]:
+def _connected(memory: str = MOST_MEMORY) -> Iterator[Any]:
     import duckdb
 
     connection = duckdb.connect()
     try:
         connection.execute(
-            f"SET memory_limit = '{MEMORY}'; SET temp_directory = {_text(gettempdir())}; SET TimeZone = 'UTC'; "
+            f"SET memory_limit = '{memory}'; SET temp_directory = {_text(gettempdir())}; SET TimeZone = 'UTC'; "
             "SET preserve_insertion_order = true; SET autoinstall_known_extensions = false"
         )
         yield connection
     except duckdb.InterruptException:  # Ctrl-C, and no reason to try another reader
         raise KeyboardInterrupt from None
+    except duckdb.OutOfMemoryException as problem:
+        raise _OutOfMemory(str(problem)) from None
     except (duckdb.Error, UnicodeDecodeError) as problem:
         raise GiveUp(str(problem)) from None
     finally:
@@ -150,8 +170,6 @@ class _Scan:
         rows = int(self._one("count(*)")) if table.kind == PARQUET else 0
         self.huge = rows if rows > HUGE else 0
         """Rows of a file that is read in parts, 0 for others."""
-        if self.huge or table.kind in (JSON_LINES, JSON_ARRAY):
-            ask.execute(f"SET memory_limit = '{MORE_MEMORY}'")
 
     def read(self) -> "_Found":
         """Return what is wanted."""

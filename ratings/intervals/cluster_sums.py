@@ -32,7 +32,7 @@ PART = 250_000
 MOST_PARTS = 48
 """Each part costs one look at the clusters of all votes."""
 
-_DENSE = 8  # cells of a dense G for each vote: with more of them most would be zero
+_DENSE = 24  # cells of a dense G for each vote: with more of them most would be zero
 
 Floats = NDArray[np.float64]
 

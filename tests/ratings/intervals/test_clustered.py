@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from ratings.errors import TooFewClustersError
 from ratings.fit.both_bad import field_score_products
@@ -12,7 +15,7 @@ from ratings.fit.bradley_terry import BradleyTerryFit, fit
 from ratings.fit.davidson import fit_davidson
 from ratings.fit.prior import Prior
 from ratings.intervals.cluster_sums import cluster_sums
-from ratings.intervals.clustered import Clustered, cap_factors, clustered
+from ratings.intervals.clustered import Clustered, cap_factors, clustered, t_quantile
 from ratings.intervals.sandwich import covariance, difference_variance
 from ratings.outcomes import BothBad
 from ratings.votes.counts import count
@@ -204,3 +207,8 @@ def test_infinite_cap_leaves_the_strengths_of_the_counts() -> None:
     told = clustered(votes, who, cap=np.inf)
     assert told.fit.strengths == pytest.approx(fit(count(votes)).strengths, abs=1e-12)
     assert (told.capped, told.clusters) == (0, 1001)
+
+
+@given(st.floats(500, 1e7), st.floats(0.5, 0.99999))
+def test_series_of_student_s_quantile_agrees_with_scipy(freedom: float, confidence: float) -> None:
+    assert t_quantile(freedom, confidence) == pytest.approx(float(stdtrit(freedom, (1 + confidence) / 2)), rel=1e-9)

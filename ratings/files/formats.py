@@ -13,6 +13,7 @@ Categories are named after their column: "language=English", "is_code=true", and
 "category_tag=math" for each tag that a data set's classifiers set.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -140,13 +141,32 @@ def _read_marks(names: tuple[str, ...], values: tuple[str | None, ...]) -> tuple
 
 def notes_on(layout: Layout, values: Iterable[Sequence[Any]]) -> list[str]:
     """Return what a reader of a board should know of how these values of `layout.vote` were read."""
+    rows = list(values)
+    notes = _notes_on_names(layout, rows)
     scores = {"0", "1"} - {*layout.naming.outcomes}
-    if layout.shape.read is not _read_winner or not scores & {text_of(row[2]) for row in values}:
-        return []
+    if layout.shape.read is not _read_winner or not scores & {text_of(row[2]) for row in rows}:
+        return notes
     return [
+        *notes,
         f"{layout.vote[2]} 1 is read as a win of the first model, 0 as one of the second, 0.5 as a tie; --outcomes "
-        "says otherwise"
+        "says otherwise",
     ]
+
+
+def _notes_on_names(layout: Layout, rows: list[Sequence[Any]]) -> list[str]:
+    """Return a note where names are one only without the blanks and invisible marks around them."""
+    if layout.shape.read is _read_log:
+        return []
+    spellings: defaultdict[str | None, set[str]] = defaultdict(set)
+    for row in rows:
+        for name in row[:2]:
+            if isinstance(name, str):
+                spellings[text_of(name)].add(name)
+    merged = sorted(name for name, found in spellings.items() if name is not None and len(found) > 1)
+    if not merged:
+        return []
+    named = ", ".join(map(repr, merged[:3])) + (f" and {len(merged) - 3} more" if len(merged) > 3 else "")
+    return [f"{named}: also written with blanks or invisible characters around it, and taken as the same"]
 
 
 def category_names(columns: Sequence[str], values: Sequence[Any]) -> tuple[str, ...]:

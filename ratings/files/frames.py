@@ -9,7 +9,7 @@ from ratings.errors import VotesError
 from ratings.files.columns import MOST_EXACT, Coded, Columns, assemble, rounded
 from ratings.files.formats import Layout, recognise
 from ratings.files.naming import Naming
-from ratings.files.values import id_of, shorten, text_of
+from ratings.files.values import as_written, id_of, shorten, text_of
 from ratings.votes.collect import keys_of, numbering, select
 from ratings.votes.votes import Votes
 
@@ -52,7 +52,7 @@ def _columns(frame: "pd.DataFrame", layout: Layout) -> Columns:
 
     frame = frame.assign(**{name: None for name in layout.vote if name not in frame})
     return Columns(
-        vote=_together([_texts(frame[name]) for name in layout.vote], len(frame)),
+        vote=_together([_texts(frame[name], as_written) for name in layout.vote], len(frame)),
         battle=battle and battle.codes,
         voter=voter,
         prompt=prompt and prompt.codes,

@@ -23,7 +23,7 @@ from ratings.files.containers import STDIN, Opened, open_file
 from ratings.files.formats import FileRow, Layout, recognise
 from ratings.files.naming import Naming
 from ratings.files.rows import check_header, read_file_rows, read_header
-from ratings.files.values import id_of, text_of
+from ratings.files.values import as_written, id_of, text_of
 from ratings.votes.collect import RawVotes, join, keys_of, numbering, select
 from ratings.votes.votes import Votes
 
@@ -188,7 +188,7 @@ def _columns_of_rows(
     inexact: set[str] = set()
     for row in rows:
         for what, names in sets.items():
-            codes[what].append(numbers[what][tuple(text_of(row.get(name)) for name in names)])
+            codes[what].append(numbers[what][tuple(as_written(row.get(name)) for name in names)])
         for what, name in chain(ids.items(), texts.items()):
             value = row.get(name)
             if isinstance(value, float) and what in ids and abs(value) >= MOST_EXACT:

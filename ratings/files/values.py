@@ -39,6 +39,11 @@ def text_of(value: Any) -> str | None:
     return _text_of_library_value(value)
 
 
+def as_written(value: Any) -> str | None:
+    """Return text with whatever stands around it, and any other value as `text_of` makes it."""
+    return value if isinstance(value, str) else text_of(value)
+
+
 @lru_cache(1 << 14)
 def _stripped(text: str) -> str | None:
     text = text.strip(BLANKS)

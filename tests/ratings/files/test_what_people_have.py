@@ -130,6 +130,14 @@ def test_blanks_around_a_name_are_taken_off(tmp_path: Path) -> None:
     assert read(tmp_path, "model_a,model_b,winner\n x,y\u00a0,A\nx\u200b,y,B\n").models == ("x", "y")
 
 
+def test_names_that_only_blanks_told_apart_are_noted(tmp_path: Path) -> None:
+    votes = read(tmp_path, "model_a,model_b,winner\nx,y,A\n\u200bx,y,B\n y,z,A\n")
+    assert votes.models == ("x", "y", "z")
+    assert votes.notes == (
+        "'x', 'y': also written with blanks or invisible characters around it, and taken as the same",
+    )
+
+
 def test_names_that_look_alike_are_kept_apart_and_noted(tmp_path: Path) -> None:
     votes = read(tmp_path, "model_a,model_b,winner\ngpt 4,y,A\nGPT 4,y,A\ngp\u200bt 4,y,B\nz\u00e9,y,B\nze\u0301,y,A\n")
     assert len(votes.models) == 6

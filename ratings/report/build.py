@@ -101,7 +101,7 @@ class _Maker:
             board=board,
             counts=source.counts,
             fit=found.fit,
-            differences=pairwise(found, _order(found, board)) if len(found.shown) else None,
+            pairwise=partial(pairwise, found, _order(found, board)) if len(found.shown) else None,
             categories=self.categories(),
             position=self.attempt("position bias", lambda: self.position(found))
             if request.position is not False

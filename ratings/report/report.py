@@ -4,7 +4,9 @@ A part that was not asked for, or for which the votes are not enough, is None or
 out, and `notes` explains it where a reader would look for it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ratings.analysis.attribution import Attribution
 from ratings.analysis.changes import Changes
@@ -34,8 +36,8 @@ class Report:
     """The counts the board rests on."""
     fit: Fit | None = None
     """None for Elo."""
-    differences: Differences | None = None
-    """All pairs of the rated models, in the order of the board's rows; None for Elo."""
+    pairwise: Callable[[], Differences] | None = None
+    """Returns `differences`; None where nobody is rated."""
     tie_choice: TieChoice | None = None
     """How the tie treatments compare on held-out votes, with --choose."""
     categories: dict[str, Leaderboard] = field(default_factory=dict)
@@ -59,6 +61,11 @@ class Report:
     provenance: Provenance = UNTOLD
     notes: tuple[str, ...] = ()
     """Plain sentences on what was asked for and could not be computed."""
+
+    @cached_property
+    def differences(self) -> Differences | None:
+        """Return those of all pairs of the rated models, in the order of the board's rows; the terminal needs none."""
+        return self.pairwise() if self.pairwise else None
 
     @property
     def tie_parameter(self) -> TieParameter | None:

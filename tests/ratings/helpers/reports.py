@@ -106,7 +106,7 @@ def full_report() -> Report:
         board=replace(board, groups=(ranked(duel("far-a", "far-b", 9, 5)),)),
         counts=counts,
         fit=result,
-        differences=differences_of(board, counts),
+        pairwise=lambda: differences_of(board, counts),
         tie_choice=choose_ties(counts, np.random.default_rng(1)),
         categories={name: ranked(part) for name, part in by_category.items()},
         position=fit_position(counts),

@@ -180,7 +180,8 @@ class _Scan:
         ids = self._chosen(battle=layout.battle_id, voter=layout.voter, prompt=layout.prompt)
         lost = [what for what, name in ids.items() if self._is_rounded(name)]
         notes = tuple(rounded(ids.pop(what)) for what in lost)
-        sets = {what: self._combinations(names) for what, names in texts.items()}
+        # Only what is read in parts needs the texts first; they would stand beside the largest result.
+        sets = {what: self._combinations(names) for what, names in texts.items()} if self.huge else {}
         if self.huge and "battle" in ids:  # there is no memory for ids and voters at once
             alone = self._numbers({"battle": ids["battle"]}, {}, {})
             if not has_repeats(alone["battle"]):
@@ -191,6 +192,7 @@ class _Scan:
             del ids["battle"], numbers["battle"]
         if "battle" in ids and self._is_ambiguous(ids["battle"]):
             raise GiveUp("two ids have the same hash")
+        sets = sets or {what: self._combinations(names) for what, names in texts.items()}
         voter = _Texts(self.table, self._id(ids["voter"])) if "voter" in ids else None
         return _Found(numbers, sets, voter, notes)
 
@@ -252,7 +254,6 @@ class _Scan:
                 start += len(batch)
         else:
             numbers = found.fetchnumpy()
-            numbers |= {what: _codes(numbers[what], sets[what]) for what in texts}
         if any((numbers[what] == ROUNDED).any() for what in ids):
             raise GiveUp("an id is a number with a fraction")
         return numbers
@@ -303,7 +304,7 @@ class _Found:
         if self.voter is not None:
             codes, self.voter.hashes = number(self.numbers.pop("voter"))
             voter = Coded(codes, self.voter)
-        coded = {what: Coded(self.numbers.pop(what), [row[1:] for row in rows]) for what, rows in self.sets.items()}
+        coded = {what: _coded(self.numbers.pop(what), rows) for what, rows in self.sets.items()}
         return Columns(
             vote=coded["vote"],
             battle=self.numbers.get("battle"),
@@ -314,6 +315,12 @@ class _Found:
             category=coded.get("category"),
             notes=self.notes,
         )
+
+
+def _coded(numbers: NDArray[Any], rows: list[tuple[Any, ...]]) -> Coded:
+    """Return combinations and their codes, of codes or of the numbers that the rows begin with."""
+    codes = _codes(numbers, rows) if numbers.dtype == np.int64 else numbers
+    return Coded(codes, [row[1:] for row in rows])
 
 
 def _code_type(rows: list[tuple[Any, ...]]) -> type[np.uint16] | type[np.int32]:

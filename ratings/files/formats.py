@@ -158,10 +158,9 @@ def _notes_on_names(layout: Layout, rows: list[Sequence[Any]]) -> list[str]:
     if layout.shape.read is _read_log:
         return []
     spellings: defaultdict[str | None, set[str]] = defaultdict(set)
-    for row in rows:
-        for name in row[:2]:
-            if isinstance(name, str):
-                spellings[text_of(name)].add(name)
+    for name in {row[0] for row in rows} | {row[1] for row in rows}:
+        if isinstance(name, str):
+            spellings[text_of(name)].add(name)
     merged = sorted(name for name, found in spellings.items() if name is not None and len(found) > 1)
     if not merged:
         return []

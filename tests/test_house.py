@@ -136,11 +136,11 @@ TESTED_IN = {
     "ratings/votes/collect.py": "tests/ratings/ledger/test_reader.py",
     **{
         f"ratings/files/{name}.py": "tests/ratings/files/test_two_readers.py"
-        for name in ("columns", "frames", "rows", "scan")
+        for name in ("columns", "frames", "rows", "scan", "tables")
     },
     **{
         f"ratings/files/{name}.py": "tests/ratings/files/test_what_people_have.py"
-        for name in ("containers", "formats", "naming", "times", "values")
+        for name in ("formats", "naming", "times", "values")
     },
     "ratings/files/reply_styles.py": "tests/ratings/report/test_sources.py",
     **{

@@ -24,7 +24,7 @@ NO_VOTES = Markup('<p class="hint">No board yet: there are no votes to rate by. 
 UNREADABLE = Markup('<p class="alert">The leaderboard cannot be read right now.</p>')
 BOARD = Markup(
     '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>'
-    "<caption>{models}, best first</caption>"
+    "<caption><span>{models}, best first</span></caption>"
     "<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     '<p class="hint">{notes}</p>'
 )

@@ -100,7 +100,7 @@ def _clustered(given: Given) -> Spread:
     notes: tuple[str, ...] = ()
     if result.is_few:
         notes += (
-            f"the {result.clusters} {cluster}s are worth {result.effective:.0f} of equal weight: so few that "
+            f"the {result.clusters} {cluster}s are {_worth(result)}so few that "
             "the intervals may be somewhat too narrow",
         )
     if result.capped:
@@ -123,7 +123,7 @@ def _auto(given: Given) -> Spread:
     widened = result.widened(given.settings.confidence)
     few = ""
     if result.is_few:
-        few = f", worth {result.effective:.0f} of equal weight: so few that these may be somewhat too narrow"
+        few = f", {_worth(result)}so few that these may be somewhat too narrow"
     notes = _on_grouping(grouping, few) + _on_little_known(result, grouping.cluster)
     return Spread(result.fit, result.has_spread, widened, notes=notes, cluster=grouping.cluster)
 
@@ -187,6 +187,12 @@ def _grouped(given: Given) -> tuple[Grouping, Clustered | None]:
 def _on_grouping(grouping: Grouping, few: str = "", words: str = "") -> tuple[str, ...]:
     remark = remark_on_largest(grouping.sizes, grouping.cluster)
     return (f"intervals: {words or grouping.words}{few}", *([remark] if remark else []))
+
+
+def _worth(result: Clustered) -> str:
+    """Return what uneven clusters are worth, nothing for even ones."""
+    is_uneven = round(result.effective) < result.clusters
+    return f"worth {result.effective:.0f} of equal weight: " if is_uneven else ""
 
 
 def _on_little_known(result: Clustered, cluster: Cluster) -> tuple[str, ...]:

@@ -17,12 +17,13 @@ import numpy as np
 
 from common.words import plural
 from ratings.errors import VotesError
-from ratings.files import scan as by_columns
+from ratings.files import tables
 from ratings.files.columns import MOST_EXACT, Coded, Columns, assemble, rounded
 from ratings.files.containers import STDIN, Opened, open_file
 from ratings.files.formats import FileRow, Layout, recognise
 from ratings.files.naming import Naming
 from ratings.files.rows import check_header, read_file_rows, read_header
+from ratings.files.scan import scan
 from ratings.files.values import as_written, id_of, text_of
 from ratings.votes.collect import RawVotes, join, keys_of, numbering, select
 from ratings.votes.votes import Votes
@@ -100,7 +101,7 @@ class _Head:
         self.file = file
         self.rows = list(islice(read_file_rows(file), PEEKED)) if not file.is_parquet else []
         if file.is_parquet:
-            self.columns = by_columns.parquet_columns(file.name, file.path)
+            self.columns = tables.parquet_columns(file.name, file.path)
             check_header(file.name, self.columns)
         elif file.start[:1] in (b"[", b"{"):
             self.columns = list(dict.fromkeys(chain.from_iterable(row for _, row in self.rows)))
@@ -119,17 +120,17 @@ class _Head:
     def table(self) -> tuple[Any, ...]:
         """Return what has to be the same of files that are read as one table."""
         if self.layout is None or self.file.packing == "other" or self.file.encoding == "utf-16":
-            raise by_columns.GiveUp("no plain file")
+            raise tables.GiveUp("no plain file")
         layout, looked = self.layout, self.layout.columns
         if self.file.is_parquet:
-            return (layout, by_columns.PARQUET, (), "", 0, "none")
+            return (layout, tables.PARQUET, (), "", 0, "none")
         if self.file.start[:1] in (b"[", b"{"):
             is_array = self.file.start[:1] == b"["
             if not is_array and self.rows and not self.rows[0][0].startswith("line"):
-                raise by_columns.GiveUp("one object that holds the rows")
-            kind = by_columns.JSON_ARRAY if is_array else by_columns.JSON_LINES
+                raise tables.GiveUp("one object that holds the rows")
+            kind = tables.JSON_ARRAY if is_array else tables.JSON_LINES
             return (layout, kind, looked, "", 0, self.file.packing)
-        return (layout, by_columns.CSV, tuple(self.columns), self.delimiter, self.skipped, self.file.packing)
+        return (layout, tables.CSV, tuple(self.columns), self.delimiter, self.skipped, self.file.packing)
 
 
 def _read_by_columns(heads: Sequence[_Head], details: frozenset[str]) -> Votes | None:
@@ -139,10 +140,10 @@ def _read_by_columns(heads: Sequence[_Head], details: frozenset[str]) -> Votes |
         if any(other != first for other in others):
             return None
         layout, kind, columns, delimiter, skipped, packing = first
-        table = by_columns.Table([head.file.path for head in heads], kind, columns, delimiter or ",", skipped, packing)
-        found = by_columns.scan(table, layout, details)
+        table = tables.Table([head.file.path for head in heads], kind, columns, delimiter or ",", skipped, packing)
+        found = scan(table, layout, details)
         return select(assemble(layout, found, lambda i: f"row {i + 1}", heads[0].file.name))
-    except (by_columns.GiveUp, VotesError, ImportError):
+    except (tables.GiveUp, VotesError, ImportError):
         return None
 
 

@@ -24,11 +24,6 @@ _WRAPPERS = ("data", "rows", "votes", "battles", "records", "results", "items")
 Rows = Iterator[tuple[str, FileRow]]
 
 
-def json_value(text: str) -> Any:
-    """Return what a JSON text says, numbers as they are written. Raises JSONDecodeError."""
-    return json.loads(text, **_AS_WRITTEN)
-
-
 def _object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):

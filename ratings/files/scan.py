@@ -9,13 +9,10 @@ hash, or two ids that seem to occur twice.
 A hundred million votes need 2 GB: what comes back comes in parts, of which only codes are kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -24,26 +21,23 @@ from numpy.typing import NDArray
 from ratings.errors import VotesError
 from ratings.files.columns import MOST_EXACT, Coded, Columns, rounded
 from ratings.files.formats import Layout
+from ratings.files.tables import (
+    JSON_ARRAY,
+    JSON_LINES,
+    MEMORY,
+    MORE_MEMORY,
+    MOST_MEMORY,
+    PARQUET,
+    GiveUp,
+    OutOfMemory,
+    Table,
+    connected,
+)
 from ratings.files.values import ID_SQL, text_of
 from ratings.votes.collect import CHUNK, has_repeats
 
 BATCH = 1 << 20
 """Rows in a part of a huge file."""
-
-MEMORY = "64MB"
-"""What DuckDB may use of memory; beyond it, it writes to a temporary folder."""
-
-MORE_MEMORY = "320MB"
-"""The same for huge files and JSON, and for files that need more than that."""
-
-MOST_MEMORY = "4GB"
-"""The same for files that need even more, such as Parquet in very large row groups."""
-
-BUFFER = 1 << 21
-"""Bytes of a CSV file that are held for each thread; longer lines than half of it are left to the reader by rows."""
-
-LONGEST_OBJECT = 1 << 24
-"""Bytes of the longest JSON object before the reader by rows is asked."""
 
 HUGE = 1 << 24
 """Rows above which memory is saved at the cost of time."""
@@ -51,52 +45,8 @@ HUGE = 1 << 24
 NONE, ROUNDED = -1, -2
 
 _FIRST_BITS = 17
+_LAST = 2**63 - 1
 _BYTES = 8  # of a vote in a Parquet file, at least
-
-PARQUET, CSV, JSON_LINES, JSON_ARRAY = "Parquet", "CSV", "JSON Lines", "JSON"
-
-
-class GiveUp(Exception):
-    """The file has something that only the reader by rows can judge."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Files with the same columns, as DuckDB is to read them."""
-
-    paths: Sequence[Path]
-    kind: str
-    columns: Sequence[str]
-    """All columns of a CSV file in their order; of other files those that are looked at."""
-    delimiter: str = ","
-    skipped: int = 0
-    """Lines of a CSV file before its header."""
-    compression: str = "none"
-
-    @property
-    def source(self) -> str:
-        """Return the table function that reads the files."""
-        paths = _list([str(path) for path in self.paths])
-        if self.kind == PARQUET:
-            return f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
-        packed = f"compression = {_text(self.compression)}, hive_partitioning = false"
-        if self.kind == CSV:
-            columns = ", ".join(f"{_text(f'c{i}')}: 'VARCHAR'" for i in range(len(self.columns)))
-            return (
-                f"read_csv({paths}, auto_detect = false, header = true, skip = {self.skipped}, strict_mode = true, "
-                f"delim = {_text(self.delimiter)}, quote = '\"', escape = '\"', nullstr = '', {packed}, "
-                f"max_line_size = {BUFFER // 2}, buffer_size = {BUFFER}, columns = {{{columns}}})"
-            )
-        columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in self.columns)
-        shape = "array" if self.kind == JSON_ARRAY else "newline_delimited"
-        return (
-            f"read_json({paths}, format = '{shape}', {packed}, maximum_object_size = {LONGEST_OBJECT}, "
-            f"columns = {{{columns}}})"
-        )
-
-    def column(self, name: str) -> str:
-        """Return the expression of a column."""
-        return f"c{list(self.columns).index(name)}" if self.kind == CSV else '"' + name.replace('"', '""') + '"'
 
 
 def scan(table: Table, layout: Layout, wanted: frozenset[str]) -> Columns:
@@ -106,7 +56,7 @@ def scan(table: Table, layout: Layout, wanted: frozenset[str]) -> Columns:
     """
     least = MORE_MEMORY if table.kind in (JSON_LINES, JSON_ARRAY) or _is_huge(table) else MEMORY
     for memory in dict.fromkeys((least, MORE_MEMORY, MOST_MEMORY)):
-        with suppress(_OutOfMemory), _connected(memory) as ask:
+        with suppress(OutOfMemory), connected(memory) as ask:
             found = _Scan(table, layout, wanted, ask).read()
             break
     else:
@@ -117,48 +67,6 @@ def scan(table: Table, layout: Layout, wanted: frozenset[str]) -> Columns:
 def _is_huge(table: Table) -> bool:
     """Return whether Parquet files are so large that they will be read in parts."""
     return table.kind == PARQUET and sum(path.stat().st_size for path in table.paths) > HUGE * _BYTES
-
-
-def parquet_columns(name: str, path: Path) -> list[str]:
-    """Return the columns of a Parquet file as they are called in it; raise VotesError where it is none."""
-    try:
-        with _connected() as ask:
-            query = f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({_text(str(path))})"
-            (_, number), *fields = ask.sql(query).fetchall()
-    except GiveUp as problem:
-        raise VotesError(f"{name}: broken Parquet: {str(problem).splitlines()[0]}") from None
-    columns, inside = [], 0
-    for field, children in fields:  # depth first, so what is inside of a column follows it
-        if inside == 0:
-            columns.append(field)
-        inside = max(inside - 1, 0) + children
-    assert len(columns) == number
-    return columns
-
-
-class _OutOfMemory(GiveUp):
-    """DuckDB needs more memory."""
-
-
-@contextmanager
-def _connected(memory: str = MOST_MEMORY) -> Iterator[Any]:
-    import duckdb
-
-    connection = duckdb.connect()
-    try:
-        connection.execute(
-            f"SET memory_limit = '{memory}'; SET temp_directory = {_text(gettempdir())}; SET TimeZone = 'UTC'; "
-            "SET preserve_insertion_order = true; SET autoinstall_known_extensions = false"
-        )
-        yield connection
-    except duckdb.InterruptException:  # Ctrl-C, and no reason to try another reader
-        raise KeyboardInterrupt from None
-    except duckdb.OutOfMemoryException as problem:
-        raise _OutOfMemory(str(problem)) from None
-    except (duckdb.Error, UnicodeDecodeError) as problem:
-        raise GiveUp(str(problem)) from None
-    finally:
-        connection.close()
 
 
 class _Scan:
@@ -328,11 +236,11 @@ def _code_type(rows: list[tuple[Any, ...]]) -> type[np.uint16] | type[np.int32]:
 
 
 def _codes(numbers: NDArray[np.int64], rows: list[tuple[Any, ...]]) -> NDArray[Any]:
-    """Return the place of each number among those that the rows begin with; all are there.
+    """Return the place of each number among those that the rows begin with; raise GiveUp for one that is not there.
 
     The numbers are evenly spread hashes, so their first bits tell the place but for a few steps.
     """
-    known = np.array([row[0] for row in rows], dtype=np.int64)
+    known = np.array([*(row[0] for row in rows), _LAST], dtype=np.int64)
     shift = 63 - _FIRST_BITS
     opening = np.searchsorted(known, np.arange(2**_FIRST_BITS) << shift).astype(np.int32)
     codes = np.empty(len(numbers), dtype=_code_type(rows))
@@ -341,6 +249,8 @@ def _codes(numbers: NDArray[np.int64], rows: list[tuple[Any, ...]]) -> NDArray[A
         place = opening[part >> shift]
         while (is_before := known[place] < part).any():
             place += is_before
+        if not np.array_equal(known[place], part):
+            raise GiveUp("the file changed while it was read")
         codes[start : start + CHUNK] = place
     return codes
 
@@ -351,24 +261,30 @@ def _single(column: Coded | None) -> Coded | None:
 
 
 class _Texts(Sequence[str]):
-    """The texts behind hashes, looked up in the file when they are asked for."""
+    """The texts behind hashes, each looked up in the file when it is asked for."""
 
     def __init__(self, table: Table, value: str) -> None:
         self._table, self._value = table, value
+        self._found: dict[int, str] = {}
         self.hashes: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def __getitem__(self, code: Any) -> Any:
-        return self._found[int(self.hashes[code])]
+        wanted = int(self.hashes[code])
+        if wanted not in self._found:
+            self._found[wanted] = self._look_up(wanted)
+        return self._found[wanted]
 
-    @cached_property
-    def _found(self) -> dict[int, str]:
-        with _connected() as ask:
-            query = f"SELECT DISTINCT {self._value} AS v FROM {self._table.source} WHERE v IS NOT NULL"
-            rows = ask.sql(f"SELECT (hash(v) >> 1)::BIGINT, v FROM ({query})").fetchall()
-        return dict(rows)
+    def _look_up(self, wanted: int) -> str:
+        query = f"SELECT {self._value} AS v FROM {self._table.source} WHERE (hash(v) >> 1)::BIGINT = {wanted} LIMIT 1"
+        try:
+            with connected() as ask:
+                ((text,),) = ask.sql(query).fetchall()
+        except (GiveUp, ValueError):
+            raise VotesError(f"{self._table.paths[0]}: changed while it was read; try again") from None
+        return str(text)
 
 
 def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -395,11 +311,3 @@ def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int
         found.append(encoded.dictionary.to_numpy(zero_copy_only=False))
         size += len(found[-1])
     return codes, np.concatenate(found)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _list(values: Sequence[str]) -> str:
-    return "[" + ", ".join(map(_text, values)) + "]"

@@ -2,7 +2,7 @@
 
 Where votes say who cast them, those of one voter are grouped, as tastes make them lean the same way (clustered.py).
 Grouping needs voters: from FEWEST effective ones on it is done without being asked for. Otherwise every vote is
-taken as independent, and whoever reads the numbers is told why.
+taken as independent, and a note says why.
 
 The votes of one program are the exception: nothing is known of how it judges, and a program that draws its
 noise anew for each vote casts independent votes. So where all votes are simulated and by fewer programs than could be

@@ -18,7 +18,7 @@ from ratings.files.formats import FileRow, Layout, read_vote, recognise
 from ratings.files.naming import Naming
 from ratings.files.read import PEEKED, expand, read_votes_file
 from ratings.files.rows import read_file_rows
-from ratings.files.scan import parquet_columns
+from ratings.files.tables import parquet_columns
 from ratings.files.texts import COLUMNS, read_conversations, require_texts
 from ratings.files.values import id_of, text_of
 from ratings.pairs.rows import TextVote

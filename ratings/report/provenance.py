@@ -1,14 +1,14 @@
 """Where a report comes from: its votes and their SHA-256, the command line and the version.
 
 The hash is of the files as they lie on the disk. What is no file that stays as it is (an arena's ledger, the standard
-input, a frame) is told by the hash of its counts: who met whom how often, with which outcome.
+input, a frame) is identified by the hash of its counts: who met whom how often, with which outcome.
 """
 
 import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from hashlib import file_digest, sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,18 +30,23 @@ class Provenance:
     command: str | None = None
     """The command line; None where it was made from Python."""
 
+    @cached_property
+    def hashes(self) -> dict[str, str | None]:
+        """Return the SHA-256 of each file, worked out once for all outputs."""
+        return {str(path): sha256_of(path) for path in self.files}
+
     def to_json_dict(self, counts: Counts) -> dict[str, Any]:
         """Return all of it, with the hashes."""
         return {
             "votes": self.source,
-            "sha256": {str(path): sha256_of(path) for path in self.files},
+            "sha256": self.hashes,
             "sha256_of_counts": counts_sha256(counts),
             "command": self.command,
             "version": version_of_this(),
         }
 
 
-UNTOLD = Provenance("not told")
+UNKNOWN = Provenance("not recorded")
 
 
 def source_of(paths: Sequence[Path]) -> Provenance:

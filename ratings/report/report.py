@@ -19,7 +19,7 @@ from ratings.fit.covariates import CovariateFit
 from ratings.fit.protocol import Fit
 from ratings.fit.ties import TieChoice
 from ratings.intervals.differences import Differences
-from ratings.report.provenance import UNTOLD, Provenance
+from ratings.report.provenance import UNKNOWN, Provenance
 from ratings.report.tie_parameter import TieParameter, tie_parameter
 from ratings.votes.counts import Counts
 
@@ -58,7 +58,7 @@ class Report:
     """Against the snapshot before, where there is one."""
     title: str = TITLE
     """Of the page."""
-    provenance: Provenance = UNTOLD
+    provenance: Provenance = UNKNOWN
     notes: tuple[str, ...] = ()
     """Plain sentences on what was asked for and could not be computed."""
 

@@ -172,12 +172,12 @@ def _with_note(source: Source, which: Which) -> Source:
 
 
 def weigh(path: Path | str, votes: Votes) -> Counts:
-    """Return counts with every vote weighed by 1 / (chance of its pair); raise VotesError where that is not told."""
+    """Return counts with every vote weighed by 1 / (chance of its pair); raise VotesError where it is not recorded."""
     chance = votes.probability
     if chance is None:
         raise VotesError(
-            f"{path}: no vote tells with what chance its pair was drawn, for which a file needs a column probability "
-            "(or --columns probability=NAME); rate without weights"
+            f"{path}: no vote records the chance with which its pair was drawn, for which a file needs a column "
+            "probability (or --columns probability=NAME); rate without weights"
         )
     unsaid = int(np.isnan(chance).sum())
     if unsaid:

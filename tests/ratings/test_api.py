@@ -282,7 +282,7 @@ def test_nobody_to_rate_is_an_error() -> None:
 
 def test_what_rows_cannot_say_is_noted_or_refused() -> None:
     assert "style: rows: holds no replies to measure" in ratings.rate(ROWS, style=True).notes[1]
-    with pytest.raises(ratings.VotesError, match="rows: no vote tells with what chance"):
+    with pytest.raises(ratings.VotesError, match="rows: no vote records the chance"):
         ratings.rate(ROWS, weights=True)
 
 

@@ -85,6 +85,8 @@ def reply_ends(tokenizer: "PreTrainedTokenizerFast", model: "PreTrainedModel", n
 def _load(folder: Path, name: str) -> tuple["PreTrainedTokenizerFast", "PreTrainedModel"]:
     try:
         return load_tokenizer(folder), load_language_model(folder, to_train=True)
+    except CheckpointError:
+        raise
     except Exception as error:  # whatever transformers, tokenizers or safetensors raise on files of others
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{name} cannot be loaded: {what}") from None
+        raise CheckpointError(f"{name} cannot be loaded: {what}") from error

@@ -174,7 +174,7 @@ def _rows(
         *numbers,
         words_at(title, "50%", height + 36),
         height=height + _BELOW,
-        told=f"{title}, of {plural(len(names), 'line')}; each tells its numbers",
+        told=f"{title}, of {plural(len(names), 'line')}; each with its numbers",
     )
     labels = (tag("span", cut, title=name) for name, cut in zip(names, cut_names(names, MOST_LABEL), strict=True))
     return tag("div", tag("div", join(labels), class_="labels"), chart, class_="plot")

@@ -53,7 +53,7 @@ def test_a_board_without_intervals_has_no_ranks_either() -> None:
 def test_the_table_has_a_caption_names_its_columns_and_rows_and_scrolls_from_the_keyboard() -> None:
     shown = board_html(make_board(11, 10), {})
     assert '<div class="scroll" role="group" aria-label="Leaderboard" tabindex="0"><table>' in shown
-    assert "<caption>3 models, best first</caption>" in shown
+    assert "<caption><span>3 models, best first</span></caption>" in shown
     assert shown.count('<th scope="col">') == 10
     assert shown.count('<th scope="row">') == 3
     assert not re.search("<th>", shown)

@@ -143,3 +143,10 @@ def test_sequence_waits_for_voters_of_each_model() -> None:
     rows = {row.model: row for row in board_of(votes, interval="sequence").rows}
     assert rows["d"].lower is None
     assert all(rows[name].lower is not None for name in "abc")
+
+
+def test_even_voters_are_not_said_to_be_worth_as_many() -> None:
+    few = "so few that these may be somewhat too narrow"
+    assert board_of(drawn([50] * 12)).notes[0] == f"intervals: votes grouped by 12 voters, {few}"
+    uneven = board_of(drawn([60, *[20] * 14])).notes[0]
+    assert uneven == f"intervals: votes grouped by 15 voters, worth 13 of equal weight: {few}"

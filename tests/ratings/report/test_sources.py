@@ -68,7 +68,7 @@ def test_votes_are_weighed_as_the_ledger_weighs_its_counts(full_ledger: Path) ->
 def test_votes_without_their_chance_cannot_be_weighed(tmp_path: Path, full_ledger: Path) -> None:
     path = tmp_path / "votes.csv"
     path.write_text("model_a,model_b,winner\na,b,tie\n")
-    with pytest.raises(VotesError, match="no vote tells with what chance"):
+    with pytest.raises(VotesError, match="no vote records the chance"):
         read_file_source(path, Needs(weights=True))
     broken = tmp_path / "broken.db"
     broken.write_bytes(full_ledger.read_bytes())

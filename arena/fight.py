@@ -73,10 +73,11 @@ class Fights:
 
     async def fight(self, battle: Battle) -> None:
         """Write both replies and store them, or make the battle void."""
+        begun = asyncio.get_running_loop().time()  # of both, so that two of one limit that hang fail together
         try:
             async with asyncio.TaskGroup() as group:
                 for side in SIDES:
-                    group.create_task(self._write(battle, side))
+                    group.create_task(self._write(battle, side, begun))
                 group.create_task(self._show(battle))
             if battle.has_same_replies:
                 battle.make_void(SAME_REPLIES)
@@ -117,13 +118,16 @@ class Fights:
                     raise
                 await asyncio.sleep(STORE_PAUSE * 2**turn)
 
-    async def _write(self, battle: Battle, side: Side) -> None:
+    async def _write(self, battle: Battle, side: Side, begun: float) -> None:
         name = battle.contestant(side)
         contestant = self._contestants[name]
         request = Request(battle.prompt, contestant.prompt, contestant.sampling, self._rng.getrandbits(63))
         limit = self._reply_seconds or contestant.sampling.max_seconds + GRACE_SECONDS
         try:
-            async with asyncio.timeout(limit) as clock, aclosing(self._backends[name].stream(request)) as events:  # type: ignore[type-var]
+            async with (
+                asyncio.timeout_at(begun + limit) as clock,
+                aclosing(self._backends[name].stream(request)) as events,  # type: ignore[type-var]
+            ):
                 async for event in events:
                     if isinstance(event, Reply):
                         battle.finish(side, event)

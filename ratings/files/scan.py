@@ -6,13 +6,16 @@ combination, which columns.py reads as it does those of a file that is read row 
 that only that reader can judge, this one gives up with `GiveUp`; it does so too where two combinations have the same
 hash, or two ids that seem to occur twice.
 
-A hundred million votes need 2 GB: what comes back comes in parts, of which only codes are kept.
+A hundred million votes need 2 GB: what comes back comes in parts, of which only codes are kept. CSV has no index, so
+each question costs a reading of the whole file. The second question is saved where the texts of a few of its rows,
+hashed, explain the hashes of all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,7 @@ from ratings.errors import VotesError
 from ratings.files.columns import MOST_EXACT, Coded, Columns, rounded
 from ratings.files.formats import Layout
 from ratings.files.tables import (
+    CSV,
     JSON_ARRAY,
     JSON_LINES,
     MEMORY,
@@ -32,9 +36,10 @@ from ratings.files.tables import (
     OutOfMemory,
     Table,
     connected,
+    sample,
 )
 from ratings.files.values import ID_SQL, text_of
-from ratings.votes.collect import CHUNK, has_repeats
+from ratings.votes.collect import CHUNK, STEP, gather, has_repeats, mark
 
 BATCH = 1 << 20
 """Rows in a part of a huge file."""
@@ -42,9 +47,15 @@ BATCH = 1 << 20
 HUGE = 1 << 24
 """Rows above which memory is saved at the cost of time."""
 
+MOST_GUESSES = 1 << 19
+"""Combinations of sampled texts that are hashed, at most."""
+
+_Rows = list[tuple[Any, ...]]
+"""Combinations of texts, each after its number."""
+
 NONE, ROUNDED = -1, -2
 
-_FIRST_BITS = 17
+_FEWEST_BITS, _MOST_BITS = 17, 21
 _LAST = 2**63 - 1
 _BYTES = 8  # of a vote in a Parquet file, at least
 
@@ -100,7 +111,11 @@ class _Scan:
             del ids["battle"], numbers["battle"]
         if "battle" in ids and self._is_ambiguous(ids["battle"]):
             raise GiveUp("two ids have the same hash")
-        sets = sets or {what: self._combinations(names) for what, names in texts.items()}
+        for what, names in texts.items() if not sets else ():
+            if guessed := self._guessed(numbers[what], names):
+                numbers[what], sets[what] = guessed
+            else:
+                sets[what] = self._combinations(names)
         voter = _Texts(self.table, self._id(ids["voter"])) if "voter" in ids else None
         return _Found(numbers, sets, voter, notes)
 
@@ -143,7 +158,7 @@ class _Scan:
         return is_real and float(self._one(f"max(abs({self.table.column(name)}))") or 0) >= MOST_EXACT
 
     def _numbers(
-        self, ids: dict[str, str], texts: dict[str, tuple[str, ...]], sets: Mapping[str, list[tuple[Any, ...]]]
+        self, ids: dict[str, str], texts: dict[str, tuple[str, ...]], sets: Mapping[str, _Rows]
     ) -> dict[str, NDArray[Any]]:
         """Return the (n,) numbers of each id, NONE for none, and codes of each combination of columns in `sets`."""
         chosen = {what: self._hash(name) for what, name in ids.items()}
@@ -158,7 +173,7 @@ class _Scan:
                 part = slice(start, start + len(batch))
                 for i, what in enumerate(chosen):
                     values = batch.column(i).to_numpy()
-                    numbers[what][part] = _codes(values, sets[what]) if what in texts else values
+                    numbers[what][part] = _codes(values, _known(sets[what])) if what in texts else values
                 start += len(batch)
         else:
             numbers = found.fetchnumpy()
@@ -186,15 +201,56 @@ class _Scan:
         query = f"SELECT 1 FROM {self.table.source} GROUP BY hash({value}) HAVING count(DISTINCT {value}) > 1 LIMIT 1"
         return bool(self.ask.sql(query).fetchall())
 
-    def _combinations(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    def _combinations(self, names: Sequence[str]) -> _Rows:
         """Return the number and then the texts of each combination of columns, by number."""
         values = ", ".join(f"{self._value(name)} AS v{i}" for i, name in enumerate(names))
         every = ", ".join(f"v{i}" for i in range(len(names)))
         query = f"SELECT (hash({every}) >> 1)::BIGINT AS h, {every} FROM (SELECT {values} FROM {self.table.source})"
-        rows: list[tuple[Any, ...]] = self.ask.sql(f"{query} GROUP BY ALL ORDER BY h").fetchall()
+        rows: _Rows = self.ask.sql(f"{query} GROUP BY ALL ORDER BY h").fetchall()
         if any(one[0] == next_one[0] for one, next_one in pairwise(rows)):
             raise GiveUp("two combinations have the same hash")
         return rows
+
+    def _guessed(self, numbers: NDArray[np.int64], names: Sequence[str]) -> tuple[NDArray[Any], _Rows] | None:
+        """Return codes and combinations of columns in a CSV file by a sample of its rows, None where it lacks one.
+
+        Each row is checked: the 63 bits of its hash are those of the combination that it gets.
+        """
+        is_plain = self.table.kind == CSV and self.table.compression == "none"
+        if not is_plain or not set(names) <= set(self.table.columns):
+            return None
+        found = sample(self.table, names)
+        if len(found) > 2:  # a model met on one side may stand on the other in rows that were not sampled
+            found[0] = found[1] = found[0] | found[1]
+        texts = [[*sorted(some - {""}), None] for some in found]
+        if prod(map(len, texts)) > MOST_GUESSES:
+            return None
+        hashes, *places = self.ask.execute(_product(texts), texts).fetchnumpy().values()
+        order = np.argsort(hashes)
+        known = hashes[order]
+        if (known[1:] == known[:-1]).any():
+            return None
+        try:
+            codes = _codes(numbers, known)
+        except _Unknown:
+            return None
+        is_used = np.zeros(len(known), dtype=bool)
+        mark(is_used, codes)
+        order = order[is_used]
+        values = [[some[i] for i in place[order].tolist()] for some, place in zip(texts, places, strict=True)]
+        rows = list(zip(known[is_used].tolist(), *values, strict=True))
+        return gather((np.cumsum(is_used) - 1).astype(_code_type(rows)), codes), rows
+
+
+def _product(texts: Sequence[Sequence[str | None]]) -> str:
+    """Return the query of the hash of each combination of texts, which are its parameters, and of their places."""
+    values = [f"v{i}" for i in range(len(texts))]
+    lists = [
+        f"(SELECT unnest(?::VARCHAR[]) AS {value}, unnest(range({len(some)})) AS i{value})"
+        for value, some in zip(values, texts, strict=True)
+    ]
+    places = ", ".join(f"i{value}" for value in values)
+    return f"SELECT (hash({', '.join(values)}) >> 1)::BIGINT AS h, {places} FROM {', '.join(lists)}"
 
 
 @dataclass(frozen=True)
@@ -202,7 +258,7 @@ class _Found:
     """What was read of a table: numbers, and what stands for them."""
 
     numbers: dict[str, NDArray[Any]]
-    sets: dict[str, list[tuple[Any, ...]]]
+    sets: dict[str, _Rows]
     voter: "_Texts | None"
     notes: tuple[str, ...]
 
@@ -225,33 +281,43 @@ class _Found:
         )
 
 
-def _coded(numbers: NDArray[Any], rows: list[tuple[Any, ...]]) -> Coded:
+def _coded(numbers: NDArray[Any], rows: _Rows) -> Coded:
     """Return combinations and their codes, of codes or of the numbers that the rows begin with."""
-    codes = _codes(numbers, rows) if numbers.dtype == np.int64 else numbers
+    codes = _codes(numbers, _known(rows)) if numbers.dtype == np.int64 else numbers
     return Coded(codes, [row[1:] for row in rows])
 
 
-def _code_type(rows: list[tuple[Any, ...]]) -> type[np.uint16] | type[np.int32]:
+def _code_type(rows: Sized) -> type[np.uint16] | type[np.int32]:
     return np.uint16 if len(rows) < 2**16 else np.int32
 
 
-def _codes(numbers: NDArray[np.int64], rows: list[tuple[Any, ...]]) -> NDArray[Any]:
-    """Return the place of each number among those that the rows begin with; raise GiveUp for one that is not there.
+class _Unknown(GiveUp):
+    """A combination that was not expected."""
+
+
+def _known(rows: _Rows) -> NDArray[np.int64]:
+    """Return the numbers that the rows begin with."""
+    return np.array([row[0] for row in rows], dtype=np.int64)
+
+
+def _codes(numbers: NDArray[np.int64], expected: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the place of each number among the sorted `expected` ones; raise GiveUp for one that is not there.
 
     The numbers are evenly spread hashes, so their first bits tell the place but for a few steps.
     """
-    known = np.array([*(row[0] for row in rows), _LAST], dtype=np.int64)
-    shift = 63 - _FIRST_BITS
-    opening = np.searchsorted(known, np.arange(2**_FIRST_BITS) << shift).astype(np.int32)
-    codes = np.empty(len(numbers), dtype=_code_type(rows))
-    for start in range(0, len(numbers), CHUNK):
-        part = numbers[start : start + CHUNK]
+    known = np.append(expected, _LAST)
+    bits = min(max(_FEWEST_BITS, len(expected).bit_length()), _MOST_BITS)
+    shift = 63 - bits
+    opening = np.searchsorted(known, np.arange(2**bits) << shift).astype(np.int32)
+    codes = np.empty(len(numbers), dtype=_code_type(expected))
+    for start in range(0, len(numbers), STEP):
+        part = numbers[start : start + STEP]
         place = opening[part >> shift]
         while (is_before := known[place] < part).any():
             place += is_before
         if not np.array_equal(known[place], part):
-            raise GiveUp("the file changed while it was read")
-        codes[start : start + CHUNK] = place
+            raise _Unknown("the file changed while it was read")
+        codes[start : start + STEP] = place
     return codes
 
 
@@ -294,10 +360,12 @@ def number(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int
     """
     codes = np.full(len(values), -1, dtype=np.int32)
     if len(values) <= HUGE:
-        distinct, place = np.unique(values, return_inverse=True)
-        none = int(np.searchsorted(distinct, 0))
-        np.maximum(place.reshape(-1) - none, -1, out=codes, casting="unsafe")
-        return codes, distinct[none:]
+        distinct = np.sort(values)
+        distinct = distinct[np.append(True, distinct[1:] != distinct[:-1])[: len(distinct)]]
+        known = distinct[np.searchsorted(distinct, 0) :]
+        is_known = values >= 0
+        codes[is_known] = _codes(values[is_known], known)
+        return codes, known
     found: list[NDArray[np.int64]] = []
     size = 0
     parts = np.concatenate([(values[i : i + CHUNK] & 15).astype(np.uint8) for i in range(0, len(values), CHUNK)])

@@ -3,6 +3,7 @@
 Each kind of file is a table function of DuckDB. Errors that only the reader by rows can put into words become `GiveUp`.
 """
 
+import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ BUFFER = 1 << 21
 
 LONGEST_OBJECT = 1 << 24
 """Bytes of a JSON object; longer ones are left to the reader by rows."""
+
+SAMPLES = 64
+"""Places of a CSV file that a sample is taken from."""
+
+SAMPLED = 1 << 14
+"""Bytes that are read at each of them."""
 
 PARQUET, CSV, JSON_LINES, JSON_ARRAY = "Parquet", "CSV", "JSON Lines", "JSON"
 
@@ -71,6 +78,27 @@ class Table:
     def column(self, name: str) -> str:
         """Return the expression of a column."""
         return f"c{list(self.columns).index(name)}" if self.kind == CSV else '"' + name.replace('"', '""') + '"'
+
+
+def sample(table: Table, names: Sequence[str]) -> list[set[str]]:
+    """Return texts that seem to stand in each of these columns of CSV files, by a look at a few places all over them.
+
+    What is taken for a row there may be part of a longer text, so nothing but a guess may rest on it.
+    """
+    places = [table.columns.index(name) for name in names]
+    found: list[set[str]] = [set() for _ in names]
+    looks = max(SAMPLES // len(table.paths), 1)
+    for path in table.paths:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for look in range(looks):
+                file.seek(size * look // looks)
+                lines = file.read(SAMPLED).decode(errors="replace").split("\n")[1:-1]
+                for row in csv.reader(lines, delimiter=table.delimiter):
+                    if len(row) == len(table.columns):
+                        for texts, place in zip(found, places, strict=True):
+                            texts.add(row[place])
+    return found
 
 
 class OutOfMemory(GiveUp):

@@ -26,7 +26,7 @@ from ratings.votes.votes import Votes
 SURELY_MANY = 50.0
 """Effective clusters on a model from which on nobody asks how many they are."""
 
-PART = 250_000
+PART = 125_000
 """Votes whose scores are worked out at a time, or MOST_PARTS-th of all where those are more."""
 
 MOST_PARTS = 48

@@ -20,6 +20,7 @@ from ratings.errors import VotesError
 from ratings.files import read as vote_files
 from ratings.files.frames import read_frame
 from ratings.files.read import read_votes_file
+from ratings.files.scan import _Scan
 from ratings.votes.votes import Votes
 
 KINDS = ("csv", "json", "jsonl", "parquet", "frame")
@@ -207,3 +208,47 @@ def test_most_files_are_read_by_columns(tmp_path: Path) -> None:
         by_rows, by_columns, is_read = both(path)
         assert is_read
         assert by_rows == by_columns
+
+
+def long_file(path: Path, *, rare: str | None) -> Path:
+    """Write a CSV file of some 3 MB with texts that hold rows, and a rare value where a sample does not look."""
+    text = "A text, and\n1,m9,m8,model_a,in it\n" * 3
+    rows = [
+        {"id": str(i), "model_a": f"m{i % 7}", "model_b": f"m{i % 5 + 7}", "winner": WINNERS[i % 3], "x": text}
+        for i in range(30_000)
+    ]
+    if rare:
+        rows[5000]["model_a"] = rare
+    return write_csv(path, rows)
+
+
+WINNERS = ("model_a", "model_b", "tie")
+
+
+def test_a_csv_file_is_scanned_once_where_a_sample_of_its_texts_explains_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Scan, "_combinations", lambda *_: pytest.fail("scanned again"))
+    by_rows, by_columns, is_read = both(long_file(tmp_path / "c", rare=None))
+    assert is_read
+    assert by_rows == by_columns
+    assert "m9" in by_rows["models"]
+    assert len(by_rows["models"]) == 12
+
+
+@pytest.mark.parametrize("rare", ["m99", "m6 ", "m\u00e9"])
+def test_a_text_that_the_sample_misses_is_found_by_another_scan(
+    tmp_path: Path, rare: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned: list[Any] = []
+    again = _Scan._combinations
+
+    def watched(*given: Any) -> Any:
+        scanned.append(given)
+        return again(*given)
+
+    monkeypatch.setattr(_Scan, "_combinations", watched)
+    by_rows, by_columns, is_read = both(long_file(tmp_path / "c", rare=rare))
+    assert is_read
+    assert scanned
+    assert by_rows == by_columns

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from arena.checkpoints.architecture import read_causal_classes
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit
-from arena.contestants import TAGS, AnyContestant, ChatStyle, CheckpointContestant, Contestant, Section
+from arena.contestants import TAGS, AnyContestant, ChatStyle, Contestant, Section, TransformersContestant
 from arena.identity import fold_name
 from arena.limits import ADDRESS, VISITOR, Limits
 from common.models_yaml import ModelsError, check_lineage, read_models_yaml, validate
@@ -82,7 +82,7 @@ def load_models(path: Path) -> Models:
 
 
 def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None) -> Contestant:
-    if not isinstance(contestant, CheckpointContestant):
+    if not isinstance(contestant, TransformersContestant):
         return contestant
     where = f"{file}: {contestant.name}: path {str(contestant.path)!r}"
     folder = (file.parent / contestant.path).resolve()
@@ -99,4 +99,4 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
             f"{file}: {contestant.name}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "
             f"in a context of {context} tokens: lower it"
         )
-    return contestant.model_copy(update={"path": folder})
+    return contestant.model_copy(update={"path": str(folder)})

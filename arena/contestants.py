@@ -5,14 +5,43 @@ To add a kind, write its class here, put it into AnyContestant, and give its bac
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from arena.identity import can_be_looked_for
 from common.models_yaml import Entry
 
 StopText = Annotated[str, StringConstraints(min_length=1)]
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
+
+
+def _require_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("write an address such as http://127.0.0.1:8000/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("write the address alone, and name the key's environment variable as api_key_env")
+    return text.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_require_address)]
 
 
 class Section(BaseModel):
@@ -24,12 +53,17 @@ class Section(BaseModel):
 class Sampling(Section):
     """How tokens are drawn, and when a reply that does not end by itself is ended.
 
-    temperature: 0 is greedy. max_tokens: a reply is cut after that many. max_seconds: from the request on, waiting
-    included. at_limit: at max_seconds a reply is cut, or voids its battle.
+    temperature: 0 is greedy. top_k: 0 draws from all tokens. min_p: the least share of the likeliest token's
+    probability (Nguyen et al. 2024, arXiv:2407.01082). repetition_penalty: 1 is none (Keskar et al. 2019,
+    arXiv:1909.05858). max_tokens: a reply is cut after that many. max_seconds: from the request on, waiting included.
+    at_limit: at max_seconds a reply is cut, or voids its battle.
     """
 
     temperature: float = Field(default=0.8, ge=0, le=5, strict=True)
     top_p: float = Field(default=0.95, gt=0, le=1, strict=True)
+    top_k: int = Field(default=0, ge=0, strict=True)
+    min_p: float = Field(default=0.0, ge=0, le=1, strict=True)
+    repetition_penalty: float = Field(default=1.0, gt=0, le=10, strict=True)
     max_tokens: int = Field(default=96, gt=0, strict=True)
     max_seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False, strict=True)
     at_limit: Literal["cut", "void"] = "cut"
@@ -60,6 +94,9 @@ class FewShotStyle(Section):
     stop: tuple[StopText, ...] = ("\n\n", "\nQuestion:")
 
 
+Style = ChatStyle | FewShotStyle
+
+
 def _require_findable(word: str) -> str:
     if not can_be_looked_for(word):
         raise ValueError("write a word with a letter and at least two letters or digits")
@@ -76,22 +113,78 @@ class Contestant(Entry):
 
     stage: str = Field(min_length=1, max_length=32)
     known_as: tuple[Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_findable)], ...] = ()
-    prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")]
+    prompt: Annotated[Style, Field(discriminator="style")] = ChatStyle(style="chat")
+    system: str = Field(default="", max_length=4000)
     sampling: Sampling = Sampling()
+
+    @model_validator(mode="after")
+    def _system_is_for_chats(self) -> Self:
+        if self.system and not isinstance(self.prompt, ChatStyle):
+            raise ValueError("system is a message of a chat: write it into the examples, or ask in the style chat")
+        return self
 
 
 class CheckpointContestant(Contestant):
-    """A checkpoint, loaded by transformers in this process. path is a folder, absolute after loading."""
+    """Weights that an engine of this arena loads.
+
+    path: a folder, a GGUF file, or a name on the Hub, there at `revision`; folders and files are absolute after
+    loading. adapter: the folder of a LoRA adapter of it. prompt has no default, so that no base model is asked in
+    a chat format by mistake.
+    """
+
+    path: str = Field(min_length=1)
+    revision: str | None = None
+    adapter: Path | None = None
+    prompt: Annotated[Style, Field(discriminator="style")]
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+
+
+class TransformersContestant(CheckpointContestant):
+    """A checkpoint, loaded by transformers in this process."""
 
     backend: Literal["transformers"] = "transformers"
-    path: Path
+    quantization: Literal["int8", "nf4"] | None = None
+
+
+class VllmContestant(CheckpointContestant):
+    """A checkpoint, served by a vLLM that runs beside the arena; contestants of one path share it.
+
+    context: tokens of prompt and reply together, by default the model's. memory: GB of key-value cache on a CPU, or
+    the share of a GPU's memory. devices: GPUs that share each layer (tensor parallelism). options: more of vLLM's own
+    command-line options, such as {"enforce-eager": true}.
+    """
+
+    backend: Literal["vllm"]
+    context: int | None = Field(default=None, gt=0, strict=True)
+    memory: float | None = Field(default=None, gt=0, strict=True)
+    devices: int = Field(default=1, gt=0, strict=True)
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class OpenAIContestant(Contestant):
+    """A model behind one endpoint or several that speak OpenAI's API.
+
+    model: its name there. dialect: whose server it is, as they differ in what they take and say. api_key_env: the
+    environment variable that holds the key. headers_env: more headers, each with the variable that holds its value.
+    """
+
+    backend: Literal["openai"]
+    base_url: tuple[HttpUrl, ...]
+    model: str = Field(min_length=1)
+    dialect: Literal["vllm", "llamacpp", "ollama", "openai"]
+    api_key_env: EnvironmentName | None = None
+    headers_env: dict[HeaderName, EnvironmentName] = Field(default_factory=dict)
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
 
 class ScriptedContestant(Contestant):
     """A contestant without a model: it writes one of its replies, chosen by the seed. To try the page, and in tests."""
 
     backend: Literal["scripted"]
-    prompt: Annotated[ChatStyle | FewShotStyle, Field(discriminator="style")] = ChatStyle(style="chat")
     replies: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(min_length=1)
 
 
@@ -110,7 +203,10 @@ def backend(contestant: Any) -> Any:
 
 
 AnyContestant = Annotated[
-    Annotated[CheckpointContestant, Tag("transformers")] | Annotated[ScriptedContestant, Tag("scripted")],
+    Annotated[TransformersContestant, Tag("transformers")]
+    | Annotated[VllmContestant, Tag("vllm")]
+    | Annotated[OpenAIContestant, Tag("openai")]
+    | Annotated[ScriptedContestant, Tag("scripted")],
     Discriminator(backend),
 ]
 TAGS: tuple[str, ...] = tuple(get_args(kind)[1].tag for kind in get_args(get_args(AnyContestant)[0]))

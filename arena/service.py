@@ -24,6 +24,7 @@ from arena.limits import Limits, TooMany, network
 from arena.pace import Pace, Speeds
 from arena.pairing import draw_pair
 from arena.prompt_checks import PromptRefused, check_prompt
+from common.conversation import Conversation
 from common.words import plural
 from ratings.outcomes import Outcome
 
@@ -305,7 +306,8 @@ class Service:
         for name in self.bench.available(self._contestants):
             contestant = self._contestants[name]
             try:
-                await self._backends[name].check(prompt, contestant.prompt, contestant.sampling)
+                asked = Conversation.ask(prompt, contestant.system)
+                await self._backends[name].check(asked, contestant.prompt, contestant.sampling)
                 self._unfit.pop(name, None)
             except PromptTooLong as error:
                 rooms.append(error.room)

@@ -20,6 +20,7 @@ from pathlib import Path
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.contestants import ChatStyle, Sampling
+from common.conversation import Conversation
 
 PROMPT = "Tell me a story about Mia and a fox."
 
@@ -72,13 +73,13 @@ def arena_backend(path: Path, requests: int, tokens: int) -> Callable[[], tuple[
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=tokens)
 
     async def reply(seed: int) -> Reply:
-        async for event in backend.stream(Request(PROMPT, ChatStyle(style="chat"), sampling, seed)):
+        async for event in backend.stream(Request(Conversation.ask(PROMPT), ChatStyle(style="chat"), sampling, seed)):
             if isinstance(event, Reply):
                 return event
         raise RuntimeError("the stream ended without a reply")
 
     async def all_at_once() -> list[Reply]:
-        await backend.check(PROMPT, ChatStyle(style="chat"), sampling)
+        await backend.check(Conversation.ask(PROMPT), ChatStyle(style="chat"), sampling)
         return await asyncio.gather(*(reply(seed) for seed in range(requests)))
 
     def play() -> tuple[float, float]:

@@ -119,7 +119,7 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
     where = " ".join(where.split())
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key: remove it or correct its spelling"
-    got = f", got {first['input']!r}"
+    got = "" if parts[-1:] == ["base_url"] else f", got {first['input']!r}"  # an address may hold a password
     if first["type"].startswith("union_tag"):
         key = first["ctx"]["discriminator"].strip("'()")
         return f"{where}.{key}: give one of {first['ctx'].get('expected_tags', 'the known kinds')}{got}"

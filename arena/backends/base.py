@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from arena.contestants import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import Sampling, Style
+from common.conversation import Conversation
 
 Finish = Literal["end", "stop", "length"]
 
@@ -26,10 +27,10 @@ class PromptTooLong(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """One reply to write: the visitor's prompt, its style, how tokens are sampled, and the seed."""
+    """One reply to write: the conversation so far, which ends with a user's message, and how it is to be answered."""
 
-    prompt: str
-    style: ChatStyle | FewShotStyle
+    conversation: Conversation
+    style: Style
     sampling: Sampling
     seed: int
 
@@ -39,8 +40,9 @@ class Reply:
     """The final record of one reply.
 
     finish: ended by the model ("end") or a stop text ("stop"), or cut at max_tokens or max_seconds ("length").
-    recipe: everything needed to write it again: weights hash, style, sampling, seed, backend, versions.
-    tokens includes the end token; seconds run from the request to the end, first_seconds to the first token.
+    recipe: everything needed to write it again: weights hash or fingerprint, style, sampling, seed, backend, versions.
+    tokens includes the end token where the engine counts it; seconds run from the request to the end, first_seconds to
+    the first token.
     """
 
     text: str
@@ -69,8 +71,8 @@ class Backend(Protocol):
     def failure(self) -> str:
         """Return why no reply can ever be written, such as weights that cannot be loaded; "" if one can."""
 
-    async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
-        """Wait until the weights are loaded, and require that the prompt can be asked.
+    async def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
+        """Wait until the weights are loaded, and require that the conversation can be answered.
 
         Raises:
             PromptTooLong: it leaves no room for the reply.

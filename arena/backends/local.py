@@ -22,8 +22,9 @@ from arena.backends.loading import load_checkpoint
 from arena.backends.prompting import Asker, one_line
 from arena.backends.rows import Row
 from arena.backends.stop_texts import visible_text
-from arena.contestants import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import ChatStyle, Sampling, Style
 from arena.prompt_checks import PromptRefused
+from common.conversation import Conversation
 
 if TYPE_CHECKING:
     import torch
@@ -66,11 +67,11 @@ class TransformersBackend:
         """Return why no reply can ever be written, or "" if one can."""
         return str(self._failure or "")
 
-    async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
+    async def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
         """Wait for the weights; raise as the Backend protocol describes."""
         await self._wait_until_ready(style)
         try:
-            self._asker.check(prompt, style, sampling)
+            self._asker.check(conversation, style, sampling)
         except (PromptTooLong, PromptRefused):
             raise
         except Exception as error:  # a checkpoint's own template or tokenizer may raise anything
@@ -85,7 +86,7 @@ class TransformersBackend:
         """
         await self._wait_until_ready(request.style)
         try:
-            ids = self._asker.encode(request.prompt, request.style, request.sampling.max_tokens)
+            ids = self._asker.encode(request.conversation, request.style, request.sampling.max_tokens)
         except Exception as error:
             raise BackendError(f"{self.path} cannot be asked this prompt: {one_line(error)}") from error
         row = Row(request, asyncio.get_running_loop(), ids)
@@ -106,7 +107,7 @@ class TransformersBackend:
         self._failure = self._failure or BackendError(f"{self.path} is closed")
         self._waiting.put(None)
 
-    async def _wait_until_ready(self, style: ChatStyle | FewShotStyle) -> None:
+    async def _wait_until_ready(self, style: Style) -> None:
         while not self._loaded.is_set():
             await asyncio.sleep(0.02)
         if self._failure:

@@ -1,9 +1,10 @@
 """The backend of each contestant; contestants with the same weights share one model in memory."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from arena.backends.base import Backend
-from arena.contestants import CheckpointContestant, Contestant, ScriptedContestant
+from arena.contestants import Contestant, ScriptedContestant, TransformersContestant
 
 
 def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
@@ -12,17 +13,19 @@ def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
     Raises:
         TypeError: there is no backend for this kind of contestant.
     """
-    paths = dict.fromkeys(c.path for c in contestants if isinstance(c, CheckpointContestant))
+    paths = dict.fromkeys(c.path for c in contestants if isinstance(c, TransformersContestant))
     loaded: dict[object, Backend] = {}
     opened: dict[str, Backend] = {}
     for contestant in contestants:
         match contestant:
-            case CheckpointContestant():
+            case TransformersContestant():
                 if contestant.path not in loaded:
                     from arena.backends.local import TransformersBackend
 
                     names = tuple(c.name for c in contestants if getattr(c, "path", None) == contestant.path)
-                    loaded[contestant.path] = TransformersBackend(contestant.path, names, share_of_cores=len(paths))
+                    loaded[contestant.path] = TransformersBackend(
+                        Path(contestant.path), names, share_of_cores=len(paths)
+                    )
                 opened[contestant.name] = loaded[contestant.path]
             case ScriptedContestant():
                 from arena.backends.scripted import ScriptedBackend

@@ -17,15 +17,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from arena.backends.base import BackendError, PromptTooLong
-from arena.contestants import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import ChatStyle, FewShotStyle, Sampling, Style
 from arena.prompt_checks import PromptRefused
+from common.conversation import Conversation, Message
 from common.few_shot import few_shot_document
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-Style = ChatStyle | FewShotStyle
+CHAT = ChatStyle(style="chat")
 # Added tokens that are not marked as special count as control tokens if they look so: <think>, [TOOL], |||NAME|||.
 BRACKETED = re.compile(r"[<\[{|].*\w.*[>\]}|]", re.DOTALL)
 MARKUP = re.compile(r"</?(\w+) ?/?>")
@@ -68,71 +69,82 @@ class Asker:
             BackendError: there is none, it fails, or it leaves the prompt out.
         """
         try:
-            one, other = (self._write(self._word + letter, ChatStyle(style="chat")) for letter in "ab")
+            one, other = (self._write(Conversation.ask(self._word + letter), CHAT) for letter in "ab")
         except Exception as error:  # a template may raise anything
             raise BackendError(f"its chat template fails on a plain prompt: {one_line(error)}") from error
         if one == other:
             raise BackendError("its chat template leaves the prompt out: every question would be the same to it")
 
-    def check(self, prompt: str, style: Style, sampling: Sampling) -> None:
-        """Refuse a prompt that contains a control token or leaves no room for the reply.
+    def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
+        """Refuse a conversation that contains a control token or leaves no room for the reply.
 
         Raises:
             PromptRefused, PromptTooLong: as the Backend protocol describes.
         """
-        size = len(self.encode(prompt, style, sampling.max_tokens))
+        size = len(self.encode(conversation, style, sampling.max_tokens))
         room = self.context - sampling.max_tokens
         if size > room:
-            frame = len(self.encode("a", style, self.context))  # the document without examples
+            prompt = conversation.prompt
+            # The document without examples, around a prompt of one letter.
+            frame = len(self.encode(_replace_last(conversation, "a"), style, self.context))
             per_character = max(size - frame, 1) / max(len(prompt) - 1, 1)
             raise PromptTooLong(max(0, int((room - frame) / per_character)))
 
-    def encode(self, prompt: str, style: Style, reply_tokens: int) -> list[int]:
-        """Return the tokens of a prompt. A few-shot document drops examples until the reply has room.
+    def encode(self, conversation: Conversation, style: Style, reply_tokens: int) -> list[int]:
+        """Return the tokens of a conversation. A few-shot document drops examples until the reply has room.
 
         Raises:
             PromptRefused: it contains a control token.
             BackendError: the tokenizer knows tokens that the model has no embedding for.
         """
-        typed = self._tokens(prompt, add_special_tokens=False)
-        self._require_no_more([], [token for token in typed if token not in self.markup])
+        for said in conversation.turns:
+            typed = self._tokens(said.content, add_special_tokens=False)
+            self._require_no_more([], [token for token in typed if token not in self.markup])
         ids: list[int] = []
         for shots in range(len(style.examples), 0, -1) if isinstance(style, FewShotStyle) else [0]:
-            ids = self._encode(prompt, style, shots)
+            ids = self._encode(conversation, style, shots)
             if len(ids) + reply_tokens <= self.context:
                 break
         if max(ids, default=0) >= self.vocabulary:
             raise BackendError(f"its tokenizer writes token {max(ids)}, but its weights hold {self.vocabulary} only")
         return ids
 
-    def _encode(self, prompt: str, style: Style, shots: int) -> list[int]:
-        text, frame = self._write(prompt, style, shots), self._write(self._word, style, shots)
+    def _encode(self, conversation: Conversation, style: Style, shots: int) -> list[int]:
+        words = [f"{self._word}{n}z" for n in range(len(conversation.turns))]
+        text = self._write(conversation, style, shots)
+        frame = self._write(_with_words(conversation, words), style, shots)
         is_document = isinstance(style, FewShotStyle)  # a chat template writes the token that begins a text itself
         ids = self._tokens(text, add_special_tokens=is_document)
         wanted = self._of_control(self._tokens(frame, add_special_tokens=is_document))
         if self._of_control(ids) == wanted:
             return ids
-        before, _, after = frame.partition(self._word)
-        has_frame = text.startswith(before) and text[len(before) :].endswith(after)
-        if self._plain is not None and has_frame:
-            middle = text[len(before) : len(text) - len(after)]
-            text = self._rename(before) + middle + self._rename(after)
-            ids = self._plain.encode(text, add_special_tokens=is_document).ids
+        if self._plain is not None and (renamed := self._renamed(text, frame)) is not None:
+            ids = self._plain.encode(renamed, add_special_tokens=is_document).ids
         if self._of_control(ids) != wanted:
             self._require_no_more(wanted, self._of_control(ids))
             raise PromptRefused("The prompt runs into a control token of a chat format: write it another way.")
         return ids
+
+    def _renamed(self, text: str, frame: str) -> str | None:
+        """Return a document with other names for its template's tokens, None if it does not fit its frame."""
+        parts = re.split(f"{self._word}\\d+z", frame)
+        said = re.fullmatch("(.*)".join(map(re.escape, parts)), text, re.DOTALL)
+        if said is None:
+            return None
+        between = [self._rename(part) for part in parts]
+        return between[0] + "".join(one + other for one, other in zip(said.groups(), between[1:], strict=True))
 
     def _tokens(self, text: str, *, add_special_tokens: bool) -> list[int]:
         # Not verbose: it would warn in the log about each text that is too long, which check refuses anyway.
         ids: list[int] = self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
         return ids
 
-    def _write(self, prompt: str, style: Style, shots: int = 0) -> str:
+    def _write(self, conversation: Conversation, style: Style, shots: int = 0) -> str:
         if isinstance(style, FewShotStyle):
             chosen = style.examples[len(style.examples) - shots :]
-            return few_shot_document(((shot.question, shot.answer) for shot in chosen), prompt)
-        messages = [{"role": "user", "content": prompt}]
+            solved = [(shot.question, shot.answer) for shot in chosen]
+            return few_shot_document([*solved, *conversation.exchanges], conversation.prompt)
+        messages = conversation.as_dicts()
         text: str = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return text
 
@@ -196,6 +208,17 @@ def copy_with_names(tokenizer: Any, tokens: dict[int, str], word: str) -> "tuple
         return Tokenizer.from_str(json.dumps(tree)), names
     except Exception:  # the library's own kind: other tokens are merged from one that was renamed
         return None, {}
+
+
+def _with_words(conversation: Conversation, words: list[str]) -> Conversation:
+    """Return a conversation in which user and assistant say these words; the system's message stays."""
+    first = conversation.messages[: -len(words)]
+    said = (Message(message.role, word) for message, word in zip(conversation.turns, words, strict=True))
+    return Conversation((*first, *said))
+
+
+def _replace_last(conversation: Conversation, prompt: str) -> Conversation:
+    return Conversation((*conversation.messages[:-1], Message("user", prompt)))
 
 
 def one_line(error: Exception) -> str:

@@ -5,7 +5,8 @@ import re
 from collections.abc import AsyncIterator, Sequence
 
 from arena.backends.base import Reply, Request
-from arena.contestants import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import Sampling, Style
+from common.conversation import Conversation
 
 SECONDS_PER_WORD = 0.02
 
@@ -20,7 +21,7 @@ class ScriptedBackend:
         self._replies = tuple(replies)
         self._seconds_per_word = seconds_per_word
 
-    async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
+    async def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
         """Accept every prompt: there is no context to fill and no control token."""
 
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
@@ -34,7 +35,7 @@ class ScriptedBackend:
         yield Reply(
             text=text,
             finish="end",
-            prompt_tokens=len(request.prompt.split()),
+            prompt_tokens=sum(len(message.content.split()) for message in request.conversation.messages),
             tokens=len(words),
             seconds=seconds,
             first_seconds=min(seconds, self._seconds_per_word),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from arena.ledger.store import Store
+from common.conversation import Conversation
 from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.served import Arena, serve
 from tests.arena.helpers.stage import Stage
@@ -97,7 +98,7 @@ def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> li
     from arena.contestants import Sampling
     from tests.arena.backends.asked import CHAT, run
 
-    run(backend.check("Hi", CHAT, Sampling()))
+    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
     generate, sizes = backend._model.generate, []
 
     def counting(ids: "torch.Tensor", **options: Any) -> Any:

@@ -79,8 +79,8 @@ def write(folder: Path, tree: Tree) -> Path:
 def test_a_good_file_is_read_whole(folder: Path) -> None:
     models = load_models(write(folder, good()))
     one, two = models.contestants
-    assert (one.name, one.stage, one.parent, one.path) == ("one", "base", None, folder / "first")
-    assert (two.name, two.stage, two.parent, two.path) == ("two", "sft", "one", folder / "second")
+    assert (one.name, one.stage, one.parent, one.path) == ("one", "base", None, str(folder / "first"))
+    assert (two.name, two.stage, two.parent, two.path) == ("two", "sft", "one", str(folder / "second"))
     assert isinstance(one.prompt, FewShotStyle)
     assert one.prompt.examples[0].answer == "Down."
     assert isinstance(two.prompt, ChatStyle)
@@ -141,8 +141,8 @@ BAD = {
     ),
     "unknown key of a contestant": (put("contestants", 1, "tempo", 1), ["contestants[1].tempo", "unknown key"]),
     "unknown key of sampling": (
-        put("contestants", 0, "sampling", {"top_k": 5}),
-        ["contestants[0].sampling.top_k", "unknown key"],
+        put("contestants", 0, "sampling", {"top_q": 5}),
+        ["contestants[0].sampling.top_q", "unknown key"],
     ),
     "unknown key of a prompt": (
         put("contestants", 1, "prompt", {"style": "chat", "system": "x"}),

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from arena.contestants import AnyContestant, CheckpointContestant, Contestant, ScriptedContestant, names_of
+from arena.contestants import AnyContestant, Contestant, ScriptedContestant, TransformersContestant, names_of
 
 ADAPTER: TypeAdapter[Contestant] = TypeAdapter(AnyContestant)
 CHECKPOINT = {"name": "alder", "stage": "sft", "path": "weights", "prompt": {"style": "chat"}}
 SCRIPTED = {"name": "birch", "stage": "demo", "backend": "scripted", "replies": ["x"]}
 
 
-@pytest.mark.parametrize(("entry", "kind"), [(CHECKPOINT, CheckpointContestant), (SCRIPTED, ScriptedContestant)])
+@pytest.mark.parametrize(("entry", "kind"), [(CHECKPOINT, TransformersContestant), (SCRIPTED, ScriptedContestant)])
 def test_the_backend_decides_the_kind_of_an_entry(entry: dict[str, Any], kind: type) -> None:
     contestant = ADAPTER.validate_python(entry)
     assert type(contestant) is kind

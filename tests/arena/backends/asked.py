@@ -9,6 +9,7 @@ from typing import Any
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.contestants import ChatStyle, FewShotStyle, Sampling, Shot
+from common.conversation import Conversation
 from tests.arena.helpers.played import PATIENCE
 
 CONTEXT = 256
@@ -74,7 +75,7 @@ def run(awaitable: Awaitable[Any]) -> Any:
 
 
 def ask(prompt: str = "What is hot?", *, seed: int = 1, style: Any = CHAT, **sampling: Any) -> Request:
-    return Request(prompt, style, Sampling(**({"max_tokens": 24} | sampling)), seed)
+    return Request(Conversation.ask(prompt), style, Sampling(**({"max_tokens": 24} | sampling)), seed)
 
 
 async def read(backend: TransformersBackend, request: Request) -> tuple[list[str], Reply]:

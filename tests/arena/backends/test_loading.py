@@ -12,6 +12,7 @@ from arena.backends.local import TransformersBackend
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit
 from arena.contestants import Sampling
+from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, change_weights, copy_checkpoint, read, replies, run
 from tests.arena.helpers.played import PATIENCE
 from training.stages.tokenizer import CHAT_TEMPLATE
@@ -23,7 +24,7 @@ def refusal(folder: Path, style: Any = CHAT) -> str:
     """Return why a checkpoint answers nobody."""
     backend = TransformersBackend(folder)
     with pytest.raises(BackendError) as caught:
-        run(backend.check("Hi", style, Sampling()))
+        run(backend.check(Conversation.ask("Hi"), style, Sampling()))
     with pytest.raises(BackendError, match=r"cannot be|no chat"):
         replies(backend, ask(style=style))
     backend.close()
@@ -110,7 +111,7 @@ def test_weights_that_are_no_numbers_write_no_reply(checkpoint: Path, tmp_path: 
     copy_checkpoint(checkpoint, tmp_path)
     change_weights(tmp_path, lambda tensors: tensors["model.norm.weight"].fill_(float("nan")))
     backend = TransformersBackend(tmp_path)
-    run(backend.check("Hi", CHAT, Sampling()))
+    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
     with pytest.raises(BackendError, match="computes NaN or infinite values"):
         replies(backend, ask())
     backend.close()
@@ -162,8 +163,8 @@ def test_a_template_that_fails_on_some_prompts_is_the_backends_own_error(checkpo
     broken = "{% if 'x' in messages[0]['content'] %}{{ raise_exception('no x') }}{% endif %}" + CHAT_TEMPLATE
     (tmp_path / "chat_template.jinja").write_text(broken)
     backend = TransformersBackend(tmp_path)
-    run(backend.check("Hi", CHAT, Sampling()))
-    for attempt in (backend.check("x", CHAT, Sampling()), read(backend, ask("x"))):
+    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    for attempt in (backend.check(Conversation.ask("x"), CHAT, Sampling()), read(backend, ask("x"))):
         with pytest.raises(BackendError, match="cannot be asked this prompt: no x"):
             run(attempt)
     backend.close()

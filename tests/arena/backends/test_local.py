@@ -12,7 +12,8 @@ from arena.backends import local as module
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
 from arena.backends.opening import open_backends
-from arena.contestants import ChatStyle, CheckpointContestant, Sampling
+from arena.contestants import ChatStyle, Sampling, TransformersContestant
+from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, replies, run
 from tests.arena.helpers.played import PATIENCE
 
@@ -24,7 +25,7 @@ def force(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> Call
     """Return a function that makes the model write this text, or these tokens, and returns the tokens."""
     from arena.backends import sampling
 
-    run(backend.check("Hi", CHAT, Sampling()))
+    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
 
     def write(text: str | list[int]) -> list[int]:
         is_text = isinstance(text, str)
@@ -223,7 +224,9 @@ def test_a_reader_that_leaves_does_not_disturb_the_others(backend: TransformersB
 def test_a_reply_can_be_made_again_from_its_recipe(backend: TransformersBackend, checkpoint: Path) -> None:
     [reply] = replies(backend, ask(seed=2**62 + 1, temperature=1.1, top_p=0.9))
     recipe = reply.recipe
-    request = Request("What is hot?", ChatStyle(**recipe["prompt"]), Sampling(**recipe["sampling"]), recipe["seed"])
+    request = Request(
+        Conversation.ask("What is hot?"), ChatStyle(**recipe["prompt"]), Sampling(**recipe["sampling"]), recipe["seed"]
+    )
     other = TransformersBackend(checkpoint)
     [again] = replies(other, request)
     other.close()
@@ -251,7 +254,7 @@ def test_different_weights_have_different_hashes(checkpoint: Path, tmp_path: Pat
 
 def test_the_record_counts_tokens_and_seconds(backend: TransformersBackend) -> None:
     [reply] = replies(backend, ask(max_tokens=5))
-    assert reply.prompt_tokens == len(backend._asker.encode("What is hot?", CHAT, 5))
+    assert reply.prompt_tokens == len(backend._asker.encode(Conversation.ask("What is hot?"), CHAT, 5))
     assert 1 <= reply.tokens <= 5
     assert 0 < reply.first_seconds <= reply.seconds < PATIENCE
 
@@ -259,7 +262,7 @@ def test_the_record_counts_tokens_and_seconds(backend: TransformersBackend) -> N
 def test_contestants_that_share_weights_share_the_model(checkpoint: Path, tmp_path: Path) -> None:
     copy_checkpoint(checkpoint, tmp_path)
     contestants = tuple(
-        CheckpointContestant(name=name, stage="base", path=path, prompt=style)
+        TransformersContestant(name=name, stage="base", path=path, prompt=style)
         for name, path, style in (("one", checkpoint, CHAT), ("two", checkpoint, FEW_SHOT), ("three", tmp_path, CHAT))
     )
     backends = open_backends(contestants)

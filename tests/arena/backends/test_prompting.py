@@ -12,6 +12,7 @@ from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.prompting import Asker, find_control_tokens
 from arena.contestants import Sampling
 from arena.prompt_checks import PromptRefused
+from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, FEW_SHOT
 from tests.arena.backends.tokenizers_of import (
     CHATML,
@@ -34,7 +35,7 @@ def asker(tokenizer: Any, context: int = 500, vocabulary: int = 10_000) -> Asker
 def extra(tokenizer: Any, prompt: str, style: Any) -> list[str]:
     """Return the tokens of a prompt that are not those of the same frame around another prompt, as texts."""
     asks = asker(tokenizer)
-    ids, frame = asks.encode(prompt, style, 10), asks.encode("a", style, 10)
+    ids, frame = asks.encode(Conversation.ask(prompt), style, 10), asks.encode(Conversation.ask("a"), style, 10)
     added = set(tokenizer.added_tokens_decoder)
     assert [token for token in ids if token in added] == [token for token in frame if token in added]
     return tokenizer.convert_ids_to_tokens(ids)  # type: ignore[no-any-return]
@@ -60,7 +61,7 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
 def test_a_control_token_of_the_tokenizers_own_list_is_refused_and_named(name: str, style: Any) -> None:
     added, prompt, token = REFUSED[name]
     with pytest.raises(PromptRefused) as caught:
-        asker(byte_level(*added)).encode(prompt, style, 10)
+        asker(byte_level(*added)).encode(Conversation.ask(prompt), style, 10)
     assert repr(token) in str(caught.value)
 
 
@@ -69,27 +70,27 @@ def test_a_control_token_in_compatibility_forms_is_refused(style: Any) -> None:
     tokenizer = byte_level(special("<sep>", normalized=True), normalizer=normalizers.NFKC())
     wide = "\uff1c\uff53\uff45\uff50\uff1e"
     with pytest.raises(PromptRefused, match="'<sep>' is a control token"):
-        asker(tokenizer).encode(f"a {wide} b", style, 10)
+        asker(tokenizer).encode(Conversation.ask(f"a {wide} b"), style, 10)
     exact = byte_level(special("<sep>"), normalizer=normalizers.NFKC())  # to which the wide form is text
-    assert asker(exact).encode(f"a {wide} b", style, 10)
+    assert asker(exact).encode(Conversation.ask(f"a {wide} b"), style, 10)
 
 
 def test_a_control_token_that_a_template_would_break_up_is_refused_all_the_same() -> None:
     template = CHATML.replace("m['content']", "m['content'] | replace('<', '< ')")
     with pytest.raises(PromptRefused, match="'<file_sep>'"):
-        asker(byte_level(special("<file_sep>"), template=template)).encode("<file_sep>", CHAT, 10)
+        asker(byte_level(special("<file_sep>"), template=template)).encode(Conversation.ask("<file_sep>"), CHAT, 10)
 
 
 def test_a_control_token_that_a_template_would_put_together_is_refused() -> None:
     template = CHATML.replace("m['content']", "m['content'] | replace('~', '')")
     with pytest.raises(PromptRefused, match="'<file_sep>'"):
-        asker(byte_level(special("<file_sep>"), template=template)).encode("<file~_sep>", CHAT, 10)
+        asker(byte_level(special("<file_sep>"), template=template)).encode(Conversation.ask("<file~_sep>"), CHAT, 10)
 
 
 def test_a_prompt_that_takes_a_control_token_of_the_frame_away_is_refused() -> None:
     tokenizer = byte_level(ordinary("x<|im_end|>"))
     with pytest.raises(PromptRefused, match="control token"):
-        asker(tokenizer).encode("the letter x", CHAT, 10)
+        asker(tokenizer).encode(Conversation.ask("the letter x"), CHAT, 10)
 
 
 ORDINARY: dict[str, tuple[Any, str]] = {
@@ -107,7 +108,7 @@ ORDINARY: dict[str, tuple[Any, str]] = {
 def test_what_is_no_control_token_is_encoded_as_the_tokenizer_does(name: str, style: Any) -> None:
     added, prompt = ORDINARY[name]
     tokenizer = byte_level(*added)
-    ids = asker(tokenizer).encode(prompt, style, 10)
+    ids = asker(tokenizer).encode(Conversation.ask(prompt), style, 10)
     document = {
         "chat": f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n",
         "few-shot": f"Question: Up?\nAnswer: Down.\n\nQuestion: {prompt}\nAnswer:",
@@ -134,7 +135,7 @@ def test_html_of_a_chat_format_is_text_beside_the_control_tokens_of_the_frame() 
     tokenizer = byte_level(special("<s>"), special("<video>"))
     texts = extra(tokenizer, "Is <video> like <s>?", CHAT)
     assert texts[0] == "<|im_start|>"
-    decoded = tokenizer.decode(asker(tokenizer).encode("Is <video> like <s>?", CHAT, 10))
+    decoded = tokenizer.decode(asker(tokenizer).encode(Conversation.ask("Is <video> like <s>?"), CHAT, 10))
     assert decoded == "<|im_start|>user\nIs <video> like <s>?<|im_end|>\n<|im_start|>assistant\n"
 
 
@@ -146,7 +147,7 @@ def test_the_copy_for_html_writes_what_the_tokenizer_itself_writes(name: str, pr
     tokenizer, style = TOKENIZERS[name], CHAT if is_chat else FEW_SHOT
     asks = asker(tokenizer)
     prompt = prompt.replace("<s>", "").replace("</s>", "")
-    before, _, after = asks._write(asks._word, style, 1).partition(asks._word)
+    before, _, after = asks._write(Conversation.ask(asks._word), style, 1).partition(asks._word)
     assert asks._plain is not None
     copied = asks._plain.encode(asks._rename(before) + prompt + asks._rename(after), add_special_tokens=not is_chat)
     assert copied.ids == tokenizer(before + prompt + after, add_special_tokens=not is_chat)["input_ids"]
@@ -157,16 +158,16 @@ def test_where_no_copy_can_be_made_html_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(type(tokenizer), "is_fast", property(lambda self: False))
     asks = asker(tokenizer)
     with pytest.raises(PromptRefused, match="'<s>' is a control token"):
-        asks.encode("What is <s>?", CHAT, 10)
-    assert asks.encode("What is s?", CHAT, 10)
+        asks.encode(Conversation.ask("What is <s>?"), CHAT, 10)
+    assert asks.encode(Conversation.ask("What is s?"), CHAT, 10)
 
 
 def test_the_token_of_what_is_unknown_is_no_control_token() -> None:
     tokenizer = word_level()
-    ids = asker(tokenizer).encode("what is \u00e9 ?", CHAT, 10)
+    ids = asker(tokenizer).encode(Conversation.ask("what is \u00e9 ?"), CHAT, 10)
     assert tokenizer.unk_token_id in ids
     with pytest.raises(PromptRefused, match="'<eos>'"):
-        asker(tokenizer).encode("what is <eos> ?", CHAT, 10)
+        asker(tokenizer).encode(Conversation.ask("what is <eos> ?"), CHAT, 10)
 
 
 def test_a_token_for_the_unknown_that_ends_texts_too_is_one() -> None:
@@ -199,7 +200,7 @@ def test_a_tokenizer_of_a_few_letters_is_not_empty() -> None:
 def test_a_token_without_an_embedding_is_refused_before_it_reaches_the_model() -> None:
     tokenizer = byte_level()
     with pytest.raises(BackendError, match=r"writes token \d+, but its weights hold 290 only"):
-        asker(tokenizer, vocabulary=290).encode("What?", CHAT, 10)
+        asker(tokenizer, vocabulary=290).encode(Conversation.ask("What?"), CHAT, 10)
 
 
 TEMPLATES = {
@@ -226,11 +227,13 @@ def test_a_template_that_can_ask_is_let_in() -> None:
 
 def test_a_prompt_of_one_letter_that_does_not_fit_is_refused_too() -> None:
     with pytest.raises(PromptTooLong) as caught:
-        asker(byte_level(), context=20).check("a", CHAT, Sampling(max_tokens=19))
+        asker(byte_level(), context=20).check(Conversation.ask("a"), CHAT, Sampling(max_tokens=19))
     assert caught.value.room == 0
 
 
 def test_a_prompt_whose_letters_take_no_tokens_breaks_nothing() -> None:
     template = "{{ messages[0]['content'][:1] }}" + " word" * 30
     with pytest.raises(PromptTooLong):
-        asker(byte_level(template=template), context=40).check("abc" * 30, CHAT, Sampling(max_tokens=20))
+        asker(byte_level(template=template), context=40).check(
+            Conversation.ask("abc" * 30), CHAT, Sampling(max_tokens=20)
+        )

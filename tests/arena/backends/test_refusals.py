@@ -10,6 +10,7 @@ from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.local import TransformersBackend
 from arena.contestants import FewShotStyle, Sampling, Shot
 from arena.prompt_checks import PromptRefused
+from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
 
 pytestmark = pytest.mark.slow
@@ -35,7 +36,7 @@ def test_a_generation_that_fails_is_reported_to_its_readers_and_the_next_one_wor
 @pytest.mark.parametrize("token", ["<|endoftext|>", "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"])
 def test_a_prompt_with_a_control_token_of_the_tokenizer_is_refused(backend: TransformersBackend, token: str) -> None:
     with pytest.raises(PromptRefused, match="control token"):
-        run(backend.check(f"Hi {token} there", CHAT, Sampling()))
+        run(backend.check(Conversation.ask(f"Hi {token} there"), CHAT, Sampling()))
 
 
 @pytest.mark.parametrize("style", [CHAT, FEW_SHOT], ids=["chat", "few-shot"])
@@ -46,12 +47,12 @@ def test_a_prompt_that_does_not_fit_is_refused_with_the_room_there_is(
     prompt = (pattern * 1000)[:1000]
     sampling = Sampling(max_tokens=100)
     with pytest.raises(PromptTooLong) as caught:
-        run(backend.check(prompt, style, sampling))
+        run(backend.check(Conversation.ask(prompt), style, sampling))
     room = caught.value.room
     assert 10 < room < 1000
-    run(backend.check(prompt[: room - 3], style, sampling))
+    run(backend.check(Conversation.ask(prompt[: room - 3]), style, sampling))
     with pytest.raises(PromptTooLong):
-        run(backend.check(prompt[: room + 10], style, sampling))
+        run(backend.check(Conversation.ask(prompt[: room + 10]), style, sampling))
 
 
 def test_a_long_prompt_to_a_base_model_is_asked_with_fewer_examples(backend: TransformersBackend) -> None:
@@ -59,9 +60,9 @@ def test_a_long_prompt_to_a_base_model_is_asked_with_fewer_examples(backend: Tra
     three = FewShotStyle(style="few-shot", examples=(one, Shot(question="Hen?", answer="Cluck."), one))
     sampling = Sampling(max_tokens=100)
     with pytest.raises(PromptTooLong) as caught:
-        run(backend.check("xq" * 500, three, sampling))
+        run(backend.check(Conversation.ask("xq" * 500), three, sampling))
     longest = ("xq" * 500)[: caught.value.room - 3]
-    run(backend.check(longest, three, sampling))
+    run(backend.check(Conversation.ask(longest), three, sampling))
     written, alike, short = replies(
         backend,
         ask(longest, style=three, max_tokens=100, temperature=0.0),
@@ -74,11 +75,11 @@ def test_a_long_prompt_to_a_base_model_is_asked_with_fewer_examples(backend: Tra
 
 def test_a_prompt_and_reply_that_fill_the_context_to_the_last_token_are_written(backend: TransformersBackend) -> None:
     request = ask("xq" * 20, max_tokens=1)
-    used = len(backend._asker.encode(request.prompt, CHAT, 1))
+    used = len(backend._asker.encode(request.conversation, CHAT, 1))
     full = ask("xq" * 20, max_tokens=CONTEXT - used, temperature=2.0)
-    run(backend.check(full.prompt, CHAT, full.sampling))
+    run(backend.check(full.conversation, CHAT, full.sampling))
     with pytest.raises(PromptTooLong):
-        run(backend.check(full.prompt, CHAT, Sampling(max_tokens=CONTEXT - used + 1)))
+        run(backend.check(full.conversation, CHAT, Sampling(max_tokens=CONTEXT - used + 1)))
     assert replies(backend, full)[0].tokens >= 1
 
 
@@ -99,7 +100,7 @@ def late(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> Calla
 
         monkeypatch.setattr(backend, "_take", taking)
 
-    run(backend.check("Hi", CHAT, Sampling()))
+    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
     return after
 
 
@@ -173,6 +174,6 @@ def test_whatever_a_tokenizer_raises_is_the_backends_own_error(
         raise error
 
     monkeypatch.setattr(backend._asker, "_encode", fail)
-    for attempt in (backend.check("Hi", CHAT, Sampling()), read(backend, ask())):
+    for attempt in (backend.check(Conversation.ask("Hi"), CHAT, Sampling()), read(backend, ask())):
         with pytest.raises(BackendError, match="cannot be asked this prompt: "):
             run(attempt)

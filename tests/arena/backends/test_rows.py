@@ -5,8 +5,9 @@ import asyncio
 from arena.backends.base import BackendError, Reply, Request
 from arena.backends.rows import Row
 from arena.contestants import ChatStyle, Sampling
+from common.conversation import Conversation
 
-REQUEST = Request("Why?", ChatStyle(style="chat"), Sampling(max_seconds=0.5), 1)
+REQUEST = Request(Conversation.ask("Why?"), ChatStyle(style="chat"), Sampling(max_seconds=0.5), 1)
 REPLY = Reply("x", "end", 1, 1, 0.1, 0.1, {})
 
 

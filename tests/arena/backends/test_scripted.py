@@ -11,13 +11,14 @@ from arena.backends.opening import open_backends
 from arena.backends.scripted import ScriptedBackend
 from arena.config import load_models
 from arena.contestants import ChatStyle, Contestant, Sampling
+from common.conversation import Conversation
 
 ONE, TWO = "One  two\nthree.", "Four."
 
 
 def read(backend: ScriptedBackend, seed: int) -> list[str | Reply]:
     async def all_of_it() -> list[str | Reply]:
-        request = Request("Why?", ChatStyle(style="chat"), Sampling(), seed)
+        request = Request(Conversation.ask("Why?"), ChatStyle(style="chat"), Sampling(), seed)
         return [event async for event in backend.stream(request)]
 
     return asyncio.run(all_of_it())

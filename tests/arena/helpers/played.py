@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from arena.backends.base import Reply, Request
-from arena.contestants import ChatStyle, CheckpointContestant, FewShotStyle, Sampling
+from arena.contestants import ChatStyle, Sampling, Style, TransformersContestant
+from common.conversation import Conversation
 
 PATIENCE = 20.0  # seconds until a test that waits for something gives up
 
@@ -62,7 +63,7 @@ class PlayedBackend:
         self.started = Signal()
         self.abandoned = Signal()
 
-    async def check(self, prompt: str, style: ChatStyle | FewShotStyle, sampling: Sampling) -> None:
+    async def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
         if self.check_error is not None:
             raise self.check_error
 
@@ -112,10 +113,10 @@ def make_reply(text: str = "A reply.", **changes: Any) -> Reply:
     return Reply(text=text, **(record | changes))
 
 
-def make_contestant(name: str, *, stage: str = "sft", path: Path | None = None) -> CheckpointContestant:
+def make_contestant(name: str, *, stage: str = "sft", path: Path | None = None) -> TransformersContestant:
     """Return a contestant that is asked in chat format."""
-    return CheckpointContestant(
-        name=name, stage=stage, path=path or Path("weights") / name, prompt=ChatStyle(style="chat")
+    return TransformersContestant(
+        name=name, stage=stage, path=str(path or Path("weights") / name), prompt=ChatStyle(style="chat")
     )
 
 

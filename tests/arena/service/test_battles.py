@@ -191,5 +191,5 @@ def test_each_side_gets_the_prompt_and_a_seed_of_its_own(stage: Stage) -> None:
 
     run(test())
     requests = [request for backend in stage.backends.values() for request in backend.requests]
-    assert {request.prompt for request in requests} == {"Why?"}
+    assert {request.conversation.prompt for request in requests} == {"Why?"}
     assert len({request.seed for request in requests}) == len(requests) == 10

@@ -2,6 +2,7 @@ r"""One battle as a state machine, without Gradio, SQL or torch.
 
     GENERATING --both replies have ended and are shown--> READY --vote is stored--> VOTED
         \--a reply fails, or both are the same--> VOID <--skipped, or left for a new prompt-- READY
+    READY --one more prompt--> GENERATING
 
 Only in VOTED are the contestants named; until then they are known to the server alone.
 """
@@ -14,6 +15,7 @@ from typing import Literal
 from arena.backends.base import Reply
 from arena.pace import FASTEST, Pace
 from arena.pairing import Draw
+from common.conversation import Conversation
 from ratings.outcomes import Outcome
 
 Side = Literal["a", "b"]
@@ -41,13 +43,21 @@ class BattleError(Exception):
     """An action that a battle's state does not allow; the text may be shown to the visitor."""
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A prompt and both replies to it."""
+
+    prompt: str
+    replies: dict[Side, Reply]
+
+
 @dataclass
 class Battle:
-    """A battle between two contestants on one prompt, seen by one visitor.
+    """A battle between two contestants, seen by one visitor.
 
-    texts holds each reply so far, of which shown() may be shown; replies holds the final records. draw (who is who)
-    must not reach the page before the vote: use reveal(). flag is the reason why a vote on it is kept but not counted,
-    "" if it counts.
+    prompt is what was asked last, earlier the turns before it. texts holds each reply to it so far, of which shown()
+    may be shown; replies holds the final records. draw (who is who) must not reach the page before the vote: use
+    reveal(). flag is the reason why a vote on it is kept but not counted, "" if it counts.
     """
 
     visitor: str
@@ -62,6 +72,29 @@ class Battle:
     void_reason: str = ""
     flag: str = ""
     pace: Pace = field(default_factory=lambda: Pace(FASTEST))
+    earlier: list[Turn] = field(default_factory=list)
+
+    @property
+    def first_prompt(self) -> str:
+        """Return the prompt that began it."""
+        return self.earlier[0].prompt if self.earlier else self.prompt
+
+    def conversation(self, side: Side, system: str = "") -> Conversation:
+        """Return what the contestant on a side is asked now: the turns before with its own replies, and the prompt."""
+        prompts = [*(turn.prompt for turn in self.earlier), self.prompt]
+        return Conversation.of(prompts, [turn.replies[side].text for turn in self.earlier], system)
+
+    def go_on(self, prompt: str, pace: Pace | None = None) -> None:
+        """Ask both contestants one more thing, in view of their own replies.
+
+        Raises:
+            BattleError: the replies are still being written, or the battle has ended.
+        """
+        self._require(State.READY)
+        self.earlier.append(Turn(self.prompt, self.replies))
+        self.prompt, self.texts, self.replies = prompt, {"a": "", "b": ""}, {}
+        self.pace = pace or Pace(FASTEST)
+        self.state = State.GENERATING
 
     def contestant(self, side: Side) -> str:
         """Return the contestant on a side; for the server only."""
@@ -90,8 +123,10 @@ class Battle:
 
     @property
     def has_same_replies(self) -> bool:
-        """Return whether both replies have ended and are the same up to spacing, so that neither can be preferred."""
-        return len(self.replies) == len(SIDES) and self.texts["a"].split() == self.texts["b"].split()
+        """Return whether both have replied, and in every turn the same up to spacing, so that neither is better."""
+        turns = [*(turn.replies for turn in self.earlier), self.replies]
+        is_over = len(self.replies) == len(SIDES)
+        return is_over and all(turn["a"].text.split() == turn["b"].text.split() for turn in turns)
 
     def make_ready(self) -> None:
         """Open the vote.

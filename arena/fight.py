@@ -16,7 +16,6 @@ from arena.identity import find_name
 from arena.ledger.store import LedgerUnavailable, Store, StoreError
 from arena.pace import Speeds
 from arena.prompt_checks import PromptRefused
-from common.conversation import Conversation
 
 GRACE_SECONDS = 10.0  # that a backend gets beyond max_seconds to end a reply itself
 STORE_TRIES = 5  # to store replies, or the end of a battle
@@ -122,7 +121,7 @@ class Fights:
     async def _write(self, battle: Battle, side: Side, begun: float) -> None:
         name = battle.contestant(side)
         contestant = self._contestants[name]
-        asked = Conversation.ask(battle.prompt, contestant.system)
+        asked = battle.conversation(side, contestant.system)
         request = Request(asked, contestant.prompt, contestant.sampling, self._rng.getrandbits(63))
         limit = self._reply_seconds or contestant.sampling.max_seconds + GRACE_SECONDS
         try:

@@ -15,7 +15,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +25,6 @@ from arena.battle import (
     NOT_LOST,
     RESTARTED,
     SAME_REPLIES,
-    SIDES,
     VOTED_BEFORE,
     VOTER_LEFT_OUT,
     Battle,
@@ -34,11 +32,10 @@ from arena.battle import (
 )
 from arena.ledger.files import LedgerFiles
 from arena.ledger.log_files import require_own_log
-from arena.ledger.rows import has_voted_on, insert, now, read_battle, record_of
+from arena.ledger.rows import has_voted_on, insert, now, read_battle, record_of, style_of
 from ratings.ledger.kept_counts import disagreement, recount
 from ratings.ledger.schema import migrations
 from ratings.outcomes import Outcome
-from ratings.votes.markdown import measure_style
 
 Source = Literal["human", "simulated"]
 
@@ -146,7 +143,7 @@ class Store:
             "id": battle.id,
             "created": now(),
             "visitor": battle.visitor,
-            "prompt": battle.prompt,
+            "prompt": battle.first_prompt,
             "category": battle.category,
             "model_a": battle.draw.a,
             "model_b": battle.draw.b,
@@ -160,24 +157,36 @@ class Store:
             )
             insert(ledger, "battles", row)
 
-    def finish(self, battle: Battle) -> None:
-        """Store both replies with their records, and open the vote unless the replies are the same."""
-        a, b = battle.replies["a"], battle.replies["b"]
-        style = {
-            f"{feature}_{side}": count
-            for side in SIDES
-            for feature, count in asdict(measure_style(battle.replies[side].text)).items()
-        }
-        state, reason = (State.VOID, SAME_REPLIES) if battle.has_same_replies else (State.READY, "")
+    def go_on(self, battle: Battle) -> None:
+        """Record that a battle goes on with one more prompt, before the first token of its replies.
+
+        Raises:
+            StoreError: the battle does not wait for a vote any more. Nothing was changed.
+        """
+        turn = {"battle_id": battle.id, "turn": len(battle.earlier) + 1, "prompt": battle.prompt}
         with self._writing() as ledger:
-            insert(ledger, "styles", {"battle_id": battle.id, **style})
+            query = "UPDATE battles SET state = 'generating' WHERE id = ? AND visitor = ? AND state = 'ready'"
+            if ledger.execute(query, (battle.id, battle.visitor)).rowcount == 0:
+                raise StoreError(f"battle {battle.id} does not wait for a vote any more")
+            insert(ledger, "later_turns", turn)
+
+    def finish(self, battle: Battle) -> None:
+        """Store both replies with their records, and open the vote unless all replies are the same."""
+        a, b = battle.replies["a"], battle.replies["b"]
+        state, reason = (State.VOID, SAME_REPLIES) if battle.has_same_replies else (State.READY, "")
+        replies = (a.text, b.text, record_of(a), record_of(b))
+        table, where = ("later_turns", "battle_id = ? AND turn = ?") if battle.earlier else ("battles", "id = ?")
+        turn = (len(battle.earlier) + 1,) if battle.earlier else ()
+        with self._writing() as ledger:
+            insert(ledger, "styles", {"battle_id": battle.id, **style_of(battle)}, "OR REPLACE")
             finished = ledger.execute(
-                "UPDATE battles SET state = ?, void_reason = ?, flag = ?, reply_a = ?, reply_b = ?, record_a = ?, "
-                "record_b = ? WHERE id = ? AND state = 'generating'",
-                (state.value, reason, battle.flag, a.text, b.text, record_of(a), record_of(b), battle.id),
+                "UPDATE battles SET state = ?, void_reason = ?, flag = ? WHERE id = ? AND state = 'generating'",
+                (state.value, reason, battle.flag, battle.id),
             )
             if finished.rowcount == 0:
                 raise StoreError(f"battle {battle.id} is not being written any more")
+            columns = "reply_a = ?, reply_b = ?, record_a = ?, record_b = ?"
+            ledger.execute(f"UPDATE {table} SET {columns} WHERE {where}", (*replies, battle.id, *turn))
 
     def void(self, battle_id: str, reason: str) -> None:
         """Close a battle without a vote; one that has its vote keeps it."""

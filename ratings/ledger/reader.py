@@ -9,6 +9,7 @@ The ledger is opened read-only. Of its tables only `votes` with model_a, model_b
 looked at where they are there.
 """
 
+import json
 import math
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -122,10 +123,10 @@ def read_preferences(path: Path) -> Iterator[Preference]:
     """
     with open_ledger(path, "preferences", _PREFERENCE_COLUMNS) as ledger:
         there = columns_of(ledger, "preferences")
-        more = [name if name in there else "NULL" for name in ("model_a", "model_b", "created")]
+        more = [name if name in there else "NULL" for name in ("model_a", "model_b", "created", "later_turns")]
         columns = ", ".join((*_PREFERENCE_COLUMNS, *more))
         for row in ledger.execute(f"SELECT {columns} FROM preferences ORDER BY created, battle_id"):
-            battle_id, prompt, reply_a, reply_b, outcome, source, model_a, model_b, created = row
+            battle_id, prompt, reply_a, reply_b, outcome, source, model_a, model_b, created, later = row
             try:
                 parsed = parse_outcome(outcome) if outcome else None
                 is_simulated(source)
@@ -133,7 +134,8 @@ def read_preferences(path: Path) -> Iterator[Preference]:
                 raise locate(problem, f"{path}: battle {battle_id}") from None
             time = moment(created)
             texts = (battle_id, prompt, reply_a, reply_b, parsed, source)
-            yield Preference(*texts, model_a, model_b, None if math.isnan(time) else time)
+            turns = tuple(map(tuple, json.loads(later))) if later else ()
+            yield Preference(*texts, model_a, model_b, None if math.isnan(time) else time, turns)
 
 
 class Mark(NamedTuple):

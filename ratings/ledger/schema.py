@@ -127,3 +127,26 @@ def votes_set_aside(db: Database) -> None:
             note TEXT NOT NULL
         );
         """)
+
+
+@migrations()
+def battles_of_many_turns(db: Database) -> None:
+    """Keep what was asked after the first prompt, and the replies to it, and show it in the view preferences."""
+    db.executescript("""
+        CREATE TABLE later_turns (  -- of a battle, beside its first prompt and replies, which stand in battles
+            battle_id TEXT NOT NULL REFERENCES battles (id),
+            turn INTEGER NOT NULL CHECK (turn > 1),
+            prompt TEXT NOT NULL,
+            reply_a TEXT,
+            reply_b TEXT,
+            record_a TEXT,
+            record_b TEXT,
+            PRIMARY KEY (battle_id, turn)
+        ) WITHOUT ROWID;
+        DROP VIEW preferences;
+        CREATE VIEW preferences AS
+            SELECT v.battle_id, v.created, b.prompt, b.reply_a, b.reply_b, v.model_a, v.model_b, v.outcome, v.source,
+                (SELECT json_group_array(json_array(t.prompt, t.reply_a, t.reply_b)) FROM
+                    (SELECT * FROM later_turns WHERE battle_id = v.battle_id ORDER BY turn) t) AS later_turns
+            FROM votes v JOIN battles b ON b.id = v.battle_id ORDER BY v.rowid;
+        """)

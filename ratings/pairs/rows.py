@@ -9,6 +9,7 @@ the winner's reply is a true row and the loser's a false one; where both are bad
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, assert_never, get_args
 
+from common.conversation import Conversation
 from ratings.outcomes import Outcome
 from ratings.votes.collect import MISSING_OUTCOME
 from ratings.votes.votes import Preference, is_blank
@@ -40,9 +41,11 @@ class TextVote(NamedTuple):
 
 
 def text_vote(vote: Preference) -> TextVote:
-    """Return a vote of the ledger, a prompt and two replies, as one on two conversations."""
-    asked = {"role": "user", "content": vote.prompt or ""}
-    a, b = ([asked, {"role": "assistant", "content": reply or ""}] for reply in (vote.reply_a, vote.reply_b))
+    """Return a vote of the ledger, prompts and two replies to each, as one on two conversations."""
+    turns = ((vote.prompt, vote.reply_a, vote.reply_b), *vote.later_turns)
+    prompts = [prompt or "" for prompt, _, _ in turns]
+    sides = ([turn[place] or "" for turn in turns] for place in (1, 2))
+    a, b = (Conversation.of(prompts, replies).as_dicts() for replies in sides)
     return TextVote(a, b, vote.outcome, vote.source, vote.battle_id)
 
 

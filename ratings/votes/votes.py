@@ -57,6 +57,8 @@ class Preference(NamedTuple):
     model_b: str | None = None
     time: float | None = None
     """Seconds since 1970, UTC."""
+    later_turns: tuple[tuple[str | None, str | None, str | None], ...] = ()
+    """What was asked after the first prompt, each with both replies to it."""
 
 
 @dataclass(frozen=True)

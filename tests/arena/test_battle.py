@@ -173,3 +173,31 @@ def test_every_battle_has_a_random_id_of_its_own() -> None:
     ids = {make_battle().id for _ in range(200)}
     assert len(ids) == 200
     assert all(len(name) == 32 and int(name, 16) >= 0 for name in ids)
+
+
+def test_a_battle_goes_on_and_each_side_is_asked_in_view_of_its_own_replies() -> None:
+    battle = Battle("ann", "Why?", Draw("alder", "birch", 1.0))
+    for side in SIDES:
+        battle.finish(side, make_reply(f"{side}."))
+    with pytest.raises(BattleError, match="still being written"):
+        battle.go_on("And?")
+    battle.make_ready()
+    battle.go_on("And?")
+    assert (battle.state, battle.texts, battle.replies) == (State.GENERATING, {"a": "", "b": ""}, {})
+    assert battle.conversation("b", "Be brief.").as_dicts() == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Why?"},
+        {"role": "assistant", "content": "b."},
+        {"role": "user", "content": "And?"},
+    ]
+
+
+def test_replies_that_differed_once_can_be_preferred() -> None:
+    battle = Battle("ann", "Why?", Draw("alder", "birch", 1.0))
+    for side in SIDES:
+        battle.finish(side, make_reply(f"{side}."))
+    battle.make_ready()
+    battle.go_on("And?")
+    for side in SIDES:
+        battle.finish(side, make_reply("The same."))
+    assert not battle.has_same_replies

@@ -237,3 +237,34 @@ def test_a_prompt_whose_letters_take_no_tokens_breaks_nothing() -> None:
         asker(byte_level(template=template), context=40).check(
             Conversation.ask("abc" * 30), CHAT, Sampling(max_tokens=20)
         )
+
+
+TALK = Conversation.of(["Why is <s> up?", "And </s>?"], ["It is <b>so</b> <s>."], "Be brief <s>.")
+
+
+def test_every_message_of_a_conversation_is_asked_and_none_becomes_a_control_token() -> None:
+    tokenizer = byte_level(special("<s>"), special("</s>"), special("<file_sep>"), template=CHATML)
+    ids = asker(tokenizer).encode(TALK, CHAT, 10)
+    text = tokenizer.decode(ids)
+    assert [said.content in text for said in TALK.messages] == [True] * 4
+    places = [text.index(said.content) for said in TALK.messages]
+    assert places == sorted(places)
+    frame = asker(tokenizer).encode(Conversation.of(["a", "b"], ["c"], "Be brief <s>."), CHAT, 10)
+    for token in ("<s>", "</s>"):
+        number = tokenizer.convert_tokens_to_ids(token)
+        assert ids.count(number) == frame.count(number)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_control_token_anywhere_in_a_conversation_is_refused(place: int) -> None:
+    said = ["Why?", "So.", "And?"]
+    said[place] += " <file_sep>"
+    talk = Conversation.of([said[0], said[2]], [said[1]])
+    with pytest.raises(PromptRefused, match="<file_sep>"):
+        asker(byte_level(special("<file_sep>"), template=CHATML)).encode(talk, CHAT, 10)
+
+
+def test_in_a_few_shot_document_earlier_turns_follow_the_examples() -> None:
+    asks = asker(byte_level())
+    text = asks.tokenizer.decode(asks.encode(Conversation.of(["Hot?", "Wet?"], ["Cold."]), FEW_SHOT, 10))
+    assert text == "Question: Up?\nAnswer: Down.\n\nQuestion: Hot?\nAnswer: Cold.\n\nQuestion: Wet?\nAnswer:"

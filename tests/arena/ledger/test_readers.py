@@ -132,6 +132,7 @@ def test_the_view_of_preferences_has_the_columns_that_its_readers_name(store: St
         "model_b",
         "outcome",
         "source",
+        "later_turns",
     ]
 
 

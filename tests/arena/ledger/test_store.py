@@ -7,9 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from arena.battle import LEFT, SAME_REPLIES, Battle
+from arena.battle import LEFT, SAME_REPLIES, SIDES, Battle, State
 from arena.ledger.store import Store, StoreError, VoteRefused
+from ratings.ledger.reader import read_preferences
 from ratings.outcomes import OUTCOMES, Outcome
+from ratings.pairs.rows import rows_of, text_vote
 from tests.arena.helpers.ledgers import begin, make_ready, rows
 from tests.arena.helpers.played import make_reply
 
@@ -216,3 +218,61 @@ def test_replies_that_are_the_same_but_for_spacing_are_stored_and_take_no_vote(s
     with pytest.raises(VoteRefused):
         store.vote(battle.id, "ann", Outcome.TIE)
     assert store.open_battle("ann") is None
+
+
+def test_a_battle_of_many_turns_is_read_back_as_it_was(store: Store) -> None:
+    battle = make_ready(store, prompt="Why?")
+    for n in (2, 3):
+        battle.go_on(f"And {n}?")
+        store.go_on(battle)
+        assert rows(store.path, "SELECT state FROM battles") == [("generating",)]
+        for side in SIDES:
+            battle.finish(side, make_reply(f"**{side}** {n}."))
+        store.finish(battle)
+        battle.make_ready()
+    found = store.open_battle("ann")
+    assert found is not None
+    assert (found.first_prompt, found.prompt, found.texts) == ("Why?", "And 3?", {"a": "**a** 3.", "b": "**b** 3."})
+    assert [(turn.prompt, turn.replies["b"].text) for turn in found.earlier] == [
+        ("Why?", "Why not?"),
+        ("And 2?", "**b** 2."),
+    ]
+    assert (found.replies, found.earlier) == (battle.replies, battle.earlier)
+    assert rows(store.path, "SELECT prompt FROM battles") == [("Why?",)]
+    assert rows(store.path, "SELECT length_a, bold_a FROM styles") == [(len("Because.") + 2 * len("**a** 2."), 2)]
+
+
+def test_a_battle_that_has_ended_does_not_go_on(store: Store) -> None:
+    battle = make_ready(store)
+    store.vote(battle.id, "ann", Outcome.TIE)
+    battle.go_on("And?")
+    with pytest.raises(StoreError, match="does not wait for a vote"):
+        store.go_on(battle)
+    assert rows(store.path, "SELECT count(*) FROM later_turns") == [(0,)]
+    assert rows(store.path, "SELECT state FROM battles") == [("voted",)]
+
+
+def test_a_restart_in_a_later_turn_voids_the_battle(store: Store) -> None:
+    battle = make_ready(store)
+    battle.go_on("And?")
+    store.go_on(battle)
+    assert store.sweep() == 1
+    found = store.battle(battle.id)
+    assert found is not None
+    assert (found.state, found.prompt, found.replies, len(found.earlier)) == (State.VOID, "And?", {}, 1)
+
+
+def test_votes_on_many_turns_are_exported_as_whole_conversations(store: Store) -> None:
+    battle = make_ready(store)
+    battle.go_on("And?")
+    store.go_on(battle)
+    battle.finish("a", make_reply("So."))
+    battle.finish("b", make_reply("Thus."))
+    store.finish(battle)
+    store.vote(battle.id, "ann", Outcome.A_WINS)
+    [preference] = read_preferences(store.path)
+    [row] = rows_of(text_vote(preference), "trl", {})
+    assert [[said["content"] for said in row[side]] for side in ("chosen", "rejected")] == [
+        ["Why?", "Because.", "And?", "So."],
+        ["Why?", "Why not?", "And?", "Thus."],
+    ]

@@ -61,6 +61,7 @@ class Engine:
         self._start_seconds, self._first_pause, self._end_seconds = start_seconds, first_pause, end_seconds
         self._is_up = self._was_up = False
         self._failure = ""
+        self.users: set[object] = set()  # the engine ends with the last of them
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"engine {log_file.stem}", daemon=True)
         self._thread.start()

@@ -63,6 +63,18 @@ def find_python(environ: Mapping[str, str] = os.environ, root: Path | None = Non
     return Python(path.absolute(), versions)  # not resolved: an environment is known by the link
 
 
+def find_device(python: Python) -> str:
+    """Return what its vLLM computes on: "cpu", or a GPU's name as its driver gives it."""
+    if python.is_for_cpu:
+        return "cpu"
+    try:
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
+        return done.stdout.splitlines()[0].strip()
+    except (OSError, subprocess.SubprocessError, IndexError):
+        return "gpu"
+
+
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
     """Return variables without those that would lead another Python to this one's packages."""
     return {name: value for name, value in environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}

@@ -93,6 +93,9 @@ TESTED_IN = {
         for name in ("chunks", "client", "reading")
     },
     **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
+    "arena/backends/vllm/child.py": "tests/arena/backends/vllm/test_engine.py",
+    "arena/backends/vllm/leash.py": "tests/arena/backends/vllm/test_engine.py",
+    "arena/backends/vllm/served.py": "tests/arena/backends/vllm/test_backend.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",
     "arena/ui/interval_plot.py": "tests/arena/ui/test_leaderboard_tab.py",

@@ -1,4 +1,4 @@
-"""Replies from a vLLM beside the arena: its engine is waited for, then asked as any endpoint is (arena/backends/openai).
+"""Replies from a vLLM beside the arena: its engine is waited for, then asked as any endpoint is (backends/openai).
 
 Contestants that agree in all that concerns the engine share one; each of its adapters has a backend of its own.
 """

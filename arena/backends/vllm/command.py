@@ -18,21 +18,6 @@ BASE = "base"  # what the engine calls the model without an adapter
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that --max-lora-rank takes
 CPU_MEMORY = 4.0  # GB of key-value cache; vLLM itself would take nine tenths of the machine's memory
 GB = 1 << 30
-# What the arena sets itself, or what would open the server to others.
-OURS = {
-    "model": "path",
-    "revision": "revision",
-    "tokenizer-revision": "revision",
-    "dtype": "dtype",
-    "max-model-len": "context",
-    "kv-cache-memory-bytes": "memory",
-    "tensor-parallel-size": "devices",
-    "enable-lora": "adapter",
-    "lora-modules": "adapter",
-    "max-loras": "adapter",
-    "max-lora-rank": "adapter",
-    **dict.fromkeys(("served-model-name", "generation-config", "host", "port", "uds", "api-key", "root-path"), ""),
-}
 
 
 def share_an_engine(contestant: VllmContestant) -> str:
@@ -51,7 +36,7 @@ def write_command(contestants: Sequence[VllmContestant], python: Python, port: i
     """Return the command that serves contestants of one engine.
 
     Raises:
-        BackendError: an option is one that the arena sets, or an adapter's rank is more than vLLM takes.
+        BackendError: an adapter's rank is more than vLLM takes.
     """
     first = contestants[0]
     words = [str(python.path), "-m", "vllm.entrypoints.openai.api_server", "--model", first.path]
@@ -89,15 +74,9 @@ def _adapters(names: Mapping[Path | None, str]) -> list[str]:
 
 def _options(contestant: VllmContestant) -> list[str]:
     words = []
-    for option, value in contestant.options.items():
-        name = option.lstrip("-").replace("_", "-")
-        if (key := OURS.get(name)) is not None:
-            cure = f"write it as {key}" if key else "leave it out"
-            raise BackendError(f"the arena sets vLLM's option {name} itself: {cure}")
-        if value is False:
-            words.append(f"--no-{name}")
-        elif value is True:
-            words.append(f"--{name}")
+    for name, value in contestant.options.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
         else:
-            words += [f"--{name}={value}"]
+            words.append(f"--{name}={value}")
     return words

@@ -43,22 +43,12 @@ log = logging.getLogger(__name__)
 class Engine:
     """A vLLM server and the thread that looks after it. It starts at once, in the background."""
 
-    def __init__(
-        self,
-        launch: Launch,
-        log_file: Path,
-        whose: str,
-        *,
-        start_seconds: float = START_SECONDS,
-        first_pause: float = FIRST_PAUSE,
-        end_seconds: float = END_SECONDS,
-    ) -> None:
+    def __init__(self, launch: Launch, log_file: Path, whose: str) -> None:
         """Take how to start it, where its own log goes, and its contestants' names, for the arena's log."""
         self.key = secrets.token_urlsafe(32)
         self.address = ""
         self._launch, self._whose = launch, whose
         self._log = EngineLog(log_file, self.key)
-        self._start_seconds, self._first_pause, self._end_seconds = start_seconds, first_pause, end_seconds
         self._is_up = self._was_up = False
         self._failure = ""
         self.users: set[object] = set()  # the engine ends with the last of them
@@ -108,7 +98,7 @@ class Engine:
     # Everything below runs in the thread.
 
     def _work(self) -> None:
-        pause = self._first_pause
+        pause = FIRST_PAUSE
         while not self._closing.is_set():
             served, reason = self._run()
             if self._closing.is_set():
@@ -117,7 +107,7 @@ class Engine:
                 self._failure = f"vLLM does not start: {reason} (more in {self._log.path})"
                 log.error("%s: %s", self._whose, self._failure)
                 break
-            pause = self._first_pause if served > STEADY_SECONDS else pause
+            pause = FIRST_PAUSE if served > STEADY_SECONDS else pause
             self._failure = "" if served else f"vLLM does not start again: {reason} (more in {self._log.path})"
             log.warning("%s: vLLM is started again in %.0f s, since it ended: %s", self._whose, pause, reason)
             self._closing.wait(pause)
@@ -133,7 +123,7 @@ class Engine:
                     return served, ""
                 self._log.begin()
                 port = find_free_port()
-                child = Child(*self._launch(port, self.key), self._log, self._end_seconds)
+                child = Child(*self._launch(port, self.key), self._log, END_SECONDS)
                 address = f"http://127.0.0.1:{port}"
                 if reason := self._watch(child, address, until_up=True):
                     return served, reason
@@ -168,7 +158,7 @@ class Engine:
     def _watch(self, child: Child, address: str, *, until_up: bool = False) -> str:
         """Look at it until it answers that it is well (then ""), or from then on until it ends; return why."""
         heard = time.monotonic()
-        patience = self._start_seconds if until_up else SILENT_SECONDS
+        patience = START_SECONDS if until_up else SILENT_SECONDS
         with httpx2.Client(trust_env=False, timeout=ANSWER_SECONDS) as client:
             while not self._closing.wait(POLL_SECONDS):
                 if child.has_ended:

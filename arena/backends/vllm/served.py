@@ -1,7 +1,7 @@
 """What one engine serves: its contestants, the tokenizer that encodes their prompts, and what goes into their recipes.
 
-The arena encodes prompts itself and sends the engine tokens. So what is too long, which texts are control tokens and how
-few-shot documents are shortened is decided by the same code as for transformers, and both get the same tokens.
+The arena encodes prompts itself and sends the engine tokens. So what is too long, which texts are control tokens and
+how few-shot documents are shortened is decided by the same code as for transformers, and both get the same tokens.
 """
 
 import os

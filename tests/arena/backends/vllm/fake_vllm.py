@@ -2,7 +2,8 @@
 
 works, crashes (while starting), refuses (wrong command line), mute (starts and never answers), stubborn (ignores
 SIGTERM), sick (answers that its engine is dead, once it was well), slow (takes a second to start). Every start writes
-its processes into FILE.pids: the server and an engine that it leaves behind when it is killed. Standard library only.
+its processes into FILE.pids, the server and an engine that it leaves behind when it is killed; FILE.ready has the times
+at which it was well, FILE.asked the requests. Standard library only.
 """
 
 import json
@@ -24,15 +25,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         type(self).asked += 1
         is_sick = self.mood == "sick" and self.asked > 3
-        if self.path == "/v1/models":
-            key = f"Bearer {os.environ['VLLM_API_KEY']}"
-            is_known = self.headers["Authorization"] == key
-            self.answer(200 if is_known else 401, {"data": [{"id": "base", "max_model_len": 256}]})
-        else:
-            self.answer(503 if is_sick else 200, {})
+        self.answer(503 if is_sick else 200, {})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.headers["Authorization"] != f"Bearer {os.environ['VLLM_API_KEY']}":
+            self.answer(401, {"error": "Unauthorized"})
+            return
+        with Path(os.environ["FAKE_VLLM"]).with_suffix(".asked").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(body) + "\n")
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()

@@ -6,10 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
+
+from arena.backends.vllm import engine
 from arena.backends.vllm.engine import Engine
 from tests.arena.helpers.played import PATIENCE
 
 FAKE = Path(__file__).with_name("fake_vllm.py")
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let engines be looked at often, and wait for little."""
+    for name, seconds in (("POLL_SECONDS", 0.02), ("FIRST_PAUSE", 0.05), ("END_SECONDS", 0.5)):
+        monkeypatch.setattr(engine, name, seconds)
 
 
 class Play:
@@ -24,8 +33,8 @@ class Play:
         command = [sys.executable, str(FAKE), "--port", str(port)]
         return command, {**os.environ, "FAKE_VLLM": str(self.file), "VLLM_API_KEY": key}
 
-    def start(self, **options: float) -> Engine:
-        return Engine(self.launch, self.log, "cold", **{"first_pause": 0.05, "end_seconds": 0.5, **options})
+    def start(self) -> Engine:
+        return Engine(self.launch, self.log, "cold")
 
     @property
     def starts(self) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ import pytest
 from arena.backends.base import BackendError
 from arena.backends.vllm import engine as module
 from arena.backends.vllm.engine import Engine
-from tests.arena.backends.vllm.played import Play, is_gone, wait_for
+from tests.arena.backends.vllm.played import Play, hurry, is_gone, wait_for
 from tests.arena.helpers.played import PATIENCE
 from tests.paths import ROOT
 
@@ -25,14 +25,14 @@ Begin = Callable[..., tuple[Play, Engine]]
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
     """Return a function that starts an engine with these moods; its processes are gone in the end."""
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
+    hurry(monkeypatch)
     begun: list[tuple[Play, Engine]] = []
 
-    def start(*moods: str, **options: float) -> tuple[Play, Engine]:
+    def start(*moods: str) -> tuple[Play, Engine]:
         folder = tmp_path / str(len(begun))
         folder.mkdir()
         play = Play(folder, *moods)
-        begun.append((play, play.start(**options)))
+        begun.append((play, play.start()))
         return begun[-1]
 
     yield start
@@ -94,8 +94,9 @@ def test_a_command_that_is_not_there_is_a_failure_too(tmp_path: Path) -> None:
     assert "/nowhere/python does not run: No such file or directory" in engine.failure
 
 
-def test_an_engine_that_never_answers_is_given_up(begin: Begin) -> None:
-    _, engine = begin("mute", start_seconds=0.3)
+def test_an_engine_that_never_answers_is_given_up(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "START_SECONDS", 0.3)
+    _, engine = begin("mute")
     with pytest.raises(BackendError, match=r"its server did not answer for 0\.3 s"):
         asyncio.run(engine.wait_until_ready(0))
 

@@ -73,7 +73,7 @@ def serve_arena(
 ) -> None:
     """Load the contestants in the background, build the page and serve it until it shall stop."""
     from arena.backends.opening import open_backends
-    from arena.limits import Limits
+    from arena.guard.limits import Limits
     from arena.server.listening import address_of
     from arena.server.serving import serve
     from arena.service import Service

@@ -19,11 +19,11 @@ from arena.battle import LEFT, SKIPPED, VOTED_BEFORE, Battle, BattleError, State
 from arena.bench import Bench
 from arena.contestants import Contestant, names_of
 from arena.fight import Fights, must_stop
+from arena.guard.limits import Limits, TooMany, network
+from arena.guard.prompt_checks import PromptRefused, check_prompt
 from arena.ledger.store import LedgerUnavailable, Store, VoteRefused
-from arena.limits import Limits, TooMany, network
 from arena.pace import Pace, Speeds
 from arena.pairing import draw_pair
-from arena.prompt_checks import PromptRefused, check_prompt
 from common.conversation import Conversation
 from common.words import plural
 from ratings.outcomes import Outcome

@@ -174,8 +174,8 @@ def test_a_hung_endpoint_is_left_for_another_but_not_asked_twice() -> None:
 TOO_LONG = {
     "vllm": {
         "message": "This model's maximum context length is 2048 tokens. However, you requested 96 output tokens and "
-        "your prompt contains at least 1953 input tokens, for a total of at least 2049 tokens. Please reduce the length "
-        "of the input prompt or the number of requested output tokens.",
+        "your prompt contains at least 1953 input tokens, for a total of at least 2049 tokens. Please reduce the "
+        "length of the input prompt or the number of requested output tokens.",
         "type": "BadRequestError",
         "param": "input_tokens",
         "code": 400,

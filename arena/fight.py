@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from arena.backends.base import Backend, BackendError, Reply, Request
+from arena.backends.base import Backend, BackendError, PromptTooLong, Reply, Request
 from arena.battle import SAME_REPLIES, SIDES, SKIPPED, Battle, BattleError, Side
 from arena.bench import Bench
 from arena.contestants import Contestant
-from arena.identity import find_name
+from arena.guard.identity import find_name
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger.store import LedgerUnavailable, Store, StoreError
 from arena.pace import Speeds
-from arena.prompt_checks import PromptRefused
 
 GRACE_SECONDS = 10.0  # that a backend gets beyond max_seconds to end a reply itself
 STORE_TRIES = 5  # to store replies, or the end of a battle
@@ -88,7 +88,7 @@ class Fights:
             for each in errors:
                 if isinstance(each, ContestantFailed):
                     self._bench.fail(each.name, each.reason)
-                elif not isinstance(each, LedgerUnavailable):
+                elif not isinstance(each, LedgerUnavailable | PromptTooLong):
                     log.error("battle %s failed", battle.id, exc_info=each)
             is_lost = isinstance(errors[0], LedgerUnavailable)
             await self.void(battle, "its replies could not be stored" if is_lost else str(errors[0]))
@@ -136,6 +136,8 @@ class Fights:
                         self._bench.succeed(name)
                         break
                     battle.extend(side, event)
+        except PromptTooLong:  # no fault of the contestant
+            raise
         except (Exception, asyncio.CancelledError) as error:
             if must_stop():  # the other side failed, or the server stops
                 raise

@@ -13,8 +13,8 @@ import pytest
 from arena.backends.base import BackendError, Reply
 from arena.backends.vllm.backend import VllmBackend, open_engines
 from arena.contestants import ChatStyle, FewShotStyle, VllmContestant
-from tests.arena.backends.contract import CHAT, FEW_SHOT, Contract, ask, read
 from tests.arena.backends.vllm.played import is_gone
+from tests.arena.helpers.contract import CHAT, FEW_SHOT, Contract, ask, read
 
 pytestmark = pytest.mark.vllm
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.backends.base import Backend
-from arena.contestants import Contestant, ScriptedContestant, TransformersContestant
+from arena.contestants import Contestant, OpenAIContestant, ScriptedContestant, TransformersContestant
 
 
-def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
+def open_backends(
+    contestants: Sequence[Contestant], *, memory: int | None = None, preload: bool = True
+) -> dict[str, Backend]:
     """Return a backend for each contestant's name; weights are loaded in the background.
 
     Raises:
@@ -27,6 +29,10 @@ def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
                         Path(contestant.path), names, share_of_cores=len(paths)
                     )
                 opened[contestant.name] = loaded[contestant.path]
+            case OpenAIContestant():
+                from arena.backends.openai.backend import OpenAIBackend
+
+                opened[contestant.name] = OpenAIBackend(contestant)
             case ScriptedContestant():
                 from arena.backends.scripted import ScriptedBackend
 

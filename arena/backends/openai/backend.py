@@ -25,7 +25,7 @@ from arena.backends.openai.outcomes import ContextExceeded, Silent, Unavailable
 from arena.backends.openai.pool import Member, Pool, Turn
 from arena.backends.openai.reading import OutOfTime, Reading
 from arena.contestants import OpenAIContestant, Sampling, Style
-from arena.prompt_checks import CONTROL_TOKENS, PromptRefused
+from arena.guard.prompt_checks import CONTROL_TOKENS, PromptRefused
 from common.conversation import Conversation
 
 MOST_TRIES = 4
@@ -81,6 +81,10 @@ class OpenAIBackend:
                 raise PromptRefused(f"{token.group()!r} is a control token of a chat format: write it another way.")
         member = self._pool.any_ready()
         await self._context.require_room(member.endpoint if member else None, conversation, style, sampling.max_tokens)
+
+    async def load(self) -> None:
+        """Be ready, unless no reply can ever be written: whether an endpoint is there shows when it is asked."""
+        self._require_usable()
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """Yield text as it comes, then the Reply.
@@ -200,7 +204,7 @@ class OpenAIBackend:
         return BackendError(reason)
 
     def _finish(self, reading: Reading, draft: Draft, *, is_cut: bool) -> Finish:
-        """Return how a reply ended. Only vLLM says whether its end was a stop text; of the others "end" may be one."""
+        """Return how a reply ended. dialects.py says who tells whether a stop text did it."""
         if draft.is_stopped or isinstance(reading.stop_reason, str):
             return "stop"
         return "length" if is_cut or reading.finish == "length" else "end"

@@ -18,7 +18,7 @@ from arena.backends.vllm.command import share_an_engine
 from arena.backends.vllm.engine import Engine
 from arena.backends.vllm.served import Served
 from arena.contestants import OpenAIContestant, Sampling, Style, VllmContestant
-from arena.prompt_checks import PromptRefused
+from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 
 LOGS = Path("data/engines")

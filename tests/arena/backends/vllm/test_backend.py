@@ -16,7 +16,7 @@ from arena.backends.local import TransformersBackend
 from arena.backends.vllm.backend import VllmBackend, open_engines
 from arena.backends.vllm.python import VARIABLE
 from arena.contestants import VllmContestant
-from arena.prompt_checks import PromptRefused
+from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, run
 from tests.arena.backends.vllm.played import FAKE, Play, hurry, is_gone, wait_for

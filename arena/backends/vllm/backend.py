@@ -90,8 +90,12 @@ class VllmBackend:
             raise BackendError(f"cannot be asked this prompt: {one_line(error)}") from error
         asked = Encoded(**{field.name: getattr(request, field.name) for field in fields(Request)}, ids=ids)
         async with aclosing(self._ask().stream(asked)) as events:
-            async for event in events:
-                yield self._finished(event, request) if isinstance(event, Reply) else event
+            try:
+                async for event in events:
+                    yield self._finished(event, request) if isinstance(event, Reply) else event
+            except BackendError:
+                self._engine.doubt()
+                raise
 
     def close(self) -> None:
         """End the engine, unless other backends use it."""

@@ -50,7 +50,7 @@ def write_command(contestants: Sequence[VllmContestant], python: Python, port: i
         words += ["--max-model-len", str(first.context)]
     if memory := first.memory or (CPU_MEMORY if python.is_for_cpu else None):
         words += ["--kv-cache-memory-bytes", str(int(memory * GB))]
-    return words + _adapters(name_models(contestants)) + _options(first)
+    return words + _adapters(name_models(contestants), python) + _options(first)
 
 
 def write_environment(environ: Mapping[str, str], key: str, *, is_folder: bool) -> dict[str, str]:
@@ -59,7 +59,7 @@ def write_environment(environ: Mapping[str, str], key: str, *, is_folder: bool) 
     return {**clean(environ), **ours, **({"HF_HUB_OFFLINE": "1"} if is_folder else {})}
 
 
-def _adapters(names: Mapping[Path | None, str]) -> list[str]:
+def _adapters(names: Mapping[Path | None, str], python: Python) -> list[str]:
     adapters = {path: name for path, name in names.items() if path}
     if not adapters:
         return []
@@ -67,8 +67,11 @@ def _adapters(names: Mapping[Path | None, str]) -> list[str]:
     rank = next((rank for rank in RANKS if rank >= highest), None)
     if rank is None:
         raise BackendError(f"an adapter has rank {highest}, and vLLM takes {RANKS[-1]} at most: merge it")
+    # On a CPU vLLM 0.32 gives the adapter in the last place to rows that have none, where others of their batch have one
+    # (index -1 of a tensor; vllm-project/vllm#48421): that place stays empty.
+    places = len(adapters) + python.is_for_cpu
     modules = [json.dumps({"name": name, "path": str(path)}) for path, name in adapters.items()]
-    sizes = ["--max-loras", str(len(adapters)), "--max-lora-rank", str(rank)]
+    sizes = ["--max-loras", str(places), "--max-lora-rank", str(rank)]
     return ["--enable-lora", *sizes, "--lora-modules", *modules]
 
 

@@ -49,7 +49,7 @@ class Engine:
         self.address = ""
         self._launch, self._whose = launch, whose
         self._log = EngineLog(log_file, self.key)
-        self._is_up = self._was_up = False
+        self._is_up = self._was_up = self._is_in_doubt = False
         self._failure = ""
         self.users: set[object] = set()  # the engine ends with the last of them
         self._closing = threading.Event()
@@ -59,7 +59,7 @@ class Engine:
     @property
     def is_ready(self) -> bool:
         """Return whether it serves."""
-        return self._is_up and not self._closing.is_set()
+        return self._is_up and not self._is_in_doubt and not self._closing.is_set()
 
     @property
     def is_loading(self) -> bool:
@@ -84,6 +84,10 @@ class Engine:
             if self._was_up and time.monotonic() > deadline:
                 raise BackendError(f"vLLM is being started again, which takes longer than {seconds:g} s")
             await asyncio.sleep(0.02)
+
+    def doubt(self) -> None:
+        """Take it for ready no more until it has said again that it is well: a reply of it failed."""
+        self._is_in_doubt = True
 
     def close(self) -> None:
         """Ask the engine to end; returns at once."""
@@ -127,7 +131,7 @@ class Engine:
                 address = f"http://127.0.0.1:{port}"
                 if reason := self._watch(child, address, until_up=True):
                     return served, reason
-            self.address, self._failure = address, ""
+            self.address, self._failure, self._is_in_doubt = address, "", False
             self._is_up = self._was_up = True
             began = time.monotonic()
             reason = self._watch(child, address)
@@ -161,17 +165,16 @@ class Engine:
         patience = START_SECONDS if until_up else SILENT_SECONDS
         with httpx2.Client(trust_env=False, timeout=ANSWER_SECONDS) as client:
             while not self._closing.wait(POLL_SECONDS):
-                if child.has_ended:
+                was_in_doubt = self._is_in_doubt
+                is_well = None if child.has_ended else ask_health(client, address)
+                if child.has_ended or (is_well is False and not until_up):
                     child.end()
                     return self._log.find_reason()
-                is_well = ask_health(client, address)
                 if is_well and until_up:
                     return ""
-                if is_well is False and not until_up:
-                    child.end()
-                    return self._log.find_reason()
                 if is_well:
                     heard = time.monotonic()
+                    self._is_in_doubt = self._is_in_doubt and not was_in_doubt
                 elif time.monotonic() - heard > patience:
                     return f"its server did not answer for {patience:g} s"
         return "it was stopped"

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import arena
 from arena.backends.base import BackendError
 from arena.backends.prompting import one_line
 
@@ -48,7 +47,7 @@ def find_python(environ: Mapping[str, str] = os.environ, root: Path | None = Non
     Raises:
         BackendError: there is none, or vLLM is not installed there; with the command that installs it.
     """
-    beside = (root or Path(arena.__file__).parents[1]) / ENVIRONMENT
+    beside = (root or Path(__file__).parents[3]) / ENVIRONMENT
     if named := environ.get(VARIABLE):
         path, why = Path(named).expanduser(), f"{VARIABLE} names {named}"
     elif beside.exists():

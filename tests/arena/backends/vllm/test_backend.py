@@ -203,8 +203,8 @@ def test_several_replies_are_written_at_once(start: Open, monkeypatch: pytest.Mo
 
 def test_the_key_is_in_no_error_and_no_recipe(start: Open, caplog: pytest.LogCaptureFixture) -> None:
     (backend,) = start(cold={}).values()
-    key, backend._engine.key = backend._engine.key, "wrong"
     run(backend.load())
+    key, backend._engine.key = backend._engine.key, "wrong"
     with pytest.raises(BackendError) as refusal:
         run(read(backend, ask()))
     assert key not in str(refusal.value) + caplog.text

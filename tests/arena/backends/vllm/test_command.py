@@ -102,3 +102,9 @@ def test_the_engine_gets_its_key_and_tells_nobody_of_its_use() -> None:
     assert (given["VLLM_NO_USAGE_STATS"], given["HF_HUB_OFFLINE"], given["PATH"]) == ("1", "1", "/bin")
     assert "PYTHONPATH" not in given
     assert "HF_HUB_OFFLINE" not in write_environment({}, "secret", is_folder=False)
+
+
+def test_on_a_cpu_one_place_for_adapters_stays_empty(tmp_path: Path) -> None:
+    adapted = entry("warm", adapter=make_adapter(tmp_path / "one", 8))
+    assert options(adapted, python=CPU)["--max-loras"] == "2"
+    assert options(adapted, python=GPU)["--max-loras"] == "1"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from arena.backends.base import BackendError
 from arena.backends.vllm.python import Python, clean
-from arena.checkpoints.adapter import read_rank
+from arena.checkpoints.adapter import CONFIG
+from arena.checkpoints.weights import read_json
 from arena.contestants import VllmContestant
 
 BASE = "base"  # what the engine calls the model without an adapter
@@ -63,16 +64,21 @@ def _adapters(names: Mapping[Path | None, str], python: Python) -> list[str]:
     adapters = {path: name for path, name in names.items() if path}
     if not adapters:
         return []
-    highest = max(read_rank(path) for path in adapters)
+    highest = max(map(_highest_rank, adapters))
     rank = next((rank for rank in RANKS if rank >= highest), None)
     if rank is None:
         raise BackendError(f"an adapter has rank {highest}, and vLLM takes {RANKS[-1]} at most: merge it")
-    # On a CPU vLLM 0.32 gives the adapter in the last place to rows that have none, where others of their batch have one
-    # (index -1 of a tensor; vllm-project/vllm#48421): that place stays empty.
+    # On a CPU vLLM 0.32 gives the adapter in the last place to rows that have none, where others of their batch have
+    # one (index -1 of a tensor; vllm-project/vllm#48421): that place stays empty.
     places = len(adapters) + python.is_for_cpu
     modules = [json.dumps({"name": name, "path": str(path)}) for path, name in adapters.items()]
     sizes = ["--max-loras", str(places), "--max-lora-rank", str(rank)]
     return ["--enable-lora", *sizes, "--lora-modules", *modules]
+
+
+def _highest_rank(adapter: Path) -> int:
+    config = read_json(adapter / CONFIG)
+    return int(max([config["r"], *(config.get("rank_pattern") or {}).values()]))
 
 
 def _options(contestant: VllmContestant) -> list[str]:

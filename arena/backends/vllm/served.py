@@ -16,9 +16,9 @@ from arena.backends.local import LOADING, UNBOUNDED
 from arena.backends.prompting import Asker, one_line
 from arena.backends.vllm.command import name_models, write_command, write_environment
 from arena.backends.vllm.python import Python, find_device, find_python
-from arena.checkpoints.adapter import read_adapter
+from arena.checkpoints.adapter import read_adapter, require_base
 from arena.checkpoints.checkpoint import read_chat_template
-from arena.checkpoints.weights import Unfit
+from arena.checkpoints.weights import Unfit, read_json
 from arena.contestants import ChatStyle, Style, VllmContestant
 from common.weights import hash_weights
 
@@ -88,7 +88,7 @@ class Served:
         for adapter in filter(None, self.names):
             if folder.is_dir():
                 try:
-                    read_adapter(adapter, folder)
+                    require_base(read_adapter(adapter), folder, read_json(folder / "config.json"))
                 except Unfit as error:
                     raise BackendError(f"the adapter {adapter} {error}") from None
             self._adapters[adapter] = hash_weights(adapter)

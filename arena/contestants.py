@@ -151,7 +151,6 @@ class TransformersContestant(CheckpointContestant):
 ARENA_SETS = {
     "model": "path",
     "revision": "revision",
-    "tokenizer-revision": "revision",
     "dtype": "dtype",
     "max-model-len": "context",
     "kv-cache-memory-bytes": "memory",
@@ -163,7 +162,7 @@ ARENA_SETS = {
 
 
 class VllmContestant(CheckpointContestant):
-    """A checkpoint, served by a vLLM that runs beside the arena; contestants of one path share it.
+    """A checkpoint in a folder or on the Hub, served by a vLLM beside the arena; contestants of one path share it.
 
     context: tokens of prompt and reply together, by default the model's. memory: GB of key-value cache, beside the
     weights; by default 4 on a CPU, and on a GPU what vLLM takes. devices: GPUs that share each layer (tensor

@@ -87,12 +87,14 @@ def test_every_package_says_in_a_sentence_or_two_what_it_holds() -> None:
 TESTED_IN = {
     "common/options.py": "tests/arena/server/test_options.py",
     "ratings/which.py": "tests/ratings/votes/test_which.py",
-    "arena/backends/base.py": "tests/arena/backends/test_local.py",
+    "arena/backends/base.py": "tests/arena/backends/local/test_backend.py",
     **{
         f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_outcomes.py"
         for name in ("chunks", "client", "reading")
     },
     **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
+    "arena/backends/local/engine.py": "tests/arena/backends/local/test_backend.py",
+    "arena/backends/local/writing.py": "tests/arena/backends/local/test_backend.py",
     "arena/backends/vllm/child.py": "tests/arena/backends/vllm/test_engine.py",
     "arena/backends/vllm/leash.py": "tests/arena/backends/vllm/test_engine.py",
     "arena/backends/vllm/served.py": "tests/arena/backends/vllm/test_backend.py",

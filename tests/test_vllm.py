@@ -13,7 +13,7 @@ import pytest
 from arena.backends.base import BackendError, Reply
 from arena.backends.vllm.backend import VllmBackend, open_engines
 from arena.contestants import ChatStyle, FewShotStyle, VllmContestant
-from tests.arena.backends.vllm.played import is_gone
+from tests.arena.backends.vllm.played import is_gone, wait_for
 from tests.arena.helpers.contract import CHAT, FEW_SHOT, Contract, ask, read
 
 pytestmark = pytest.mark.vllm
@@ -72,7 +72,7 @@ def engines(
         backend.close()
     assert all(backend._engine.join(60) for backend in backends.values())
     assert len(left) > 12
-    assert all(is_gone(pid) for pid in left)
+    wait_for(lambda: all(is_gone(pid) for pid in left))
 
 
 @pytest.fixture(scope="module")

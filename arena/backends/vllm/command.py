@@ -23,7 +23,7 @@ GB = 1 << 30
 
 def share_an_engine(contestant: VllmContestant) -> str:
     """Return what contestants of one engine have in common, as text."""
-    shared = {"path", "revision", "dtype", "context", "memory", "devices", "options"}
+    shared = {"path", "dtype", "context", "memory", "devices", "options"}
     return json.dumps(contestant.model_dump(mode="json", include=shared), sort_keys=True)
 
 
@@ -45,8 +45,6 @@ def write_command(contestants: Sequence[VllmContestant], python: Python, port: i
     # A request says all of how it is sampled; the model's generation_config.json shall not change the rest.
     words += ["--generation-config", "vllm", "--disable-uvicorn-access-log"]
     words += ["--dtype", first.dtype, "--tensor-parallel-size", str(first.devices)]
-    if first.revision:
-        words += ["--revision", first.revision, "--tokenizer-revision", first.revision]
     if first.context:
         words += ["--max-model-len", str(first.context)]
     if memory := first.memory or (CPU_MEMORY if python.is_for_cpu else None):
@@ -54,10 +52,10 @@ def write_command(contestants: Sequence[VllmContestant], python: Python, port: i
     return words + _adapters(name_models(contestants), python) + _options(first)
 
 
-def write_environment(environ: Mapping[str, str], key: str, *, is_folder: bool) -> dict[str, str]:
-    """Return the variables that the engine gets: the arena's, its key, and nothing told to others about its use."""
-    ours = {"VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONSAFEPATH": "1"}
-    return {**clean(environ), **ours, **({"HF_HUB_OFFLINE": "1"} if is_folder else {})}
+def write_environment(environ: Mapping[str, str], key: str) -> dict[str, str]:
+    """Return the variables that the engine gets: the arena's, its key, and a ban on looking up and reporting."""
+    ours = {"VLLM_API_KEY": key, "PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1"}
+    return {**clean(environ), **ours, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
 def _adapters(names: Mapping[Path | None, str], python: Python) -> list[str]:

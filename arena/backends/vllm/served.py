@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from arena.backends.base import BackendError
-from arena.backends.loading import hash_text
-from arena.backends.local import LOADING, UNBOUNDED
+from arena.backends.local.engine import LOADING, UNBOUNDED
+from arena.backends.local.loading import hash_text
 from arena.backends.prompting import Asker, one_line
 from arena.backends.vllm.command import name_models, write_command, write_environment
 from arena.backends.vllm.python import Python, find_device, find_python
@@ -61,11 +61,7 @@ class Served:
     def launch(self, port: int, key: str) -> tuple[list[str], dict[str, str]]:
         """Return the engine's command and environment; raises as prepare does."""
         self.prepare()
-        is_folder = Path(self._first.path).is_dir()
-        return (
-            write_command(self.contestants, self._python, port),
-            write_environment(os.environ, key, is_folder=is_folder),
-        )
+        return write_command(self.contestants, self._python, port), write_environment(os.environ, key)
 
     def asker(self, style: Style) -> Asker:
         """Return what encodes prompts in a style, once prepared.
@@ -84,23 +80,24 @@ class Served:
 
     def _prepare(self) -> None:
         folder = Path(self._first.path)
+        if not folder.is_dir():
+            raise BackendError(f"{folder} is not a folder, and vLLM reads nothing else: write safetensors")
         self._python = find_python()
         for adapter in filter(None, self.names):
-            if folder.is_dir():
-                try:
-                    require_base(read_adapter(adapter), folder, read_json(folder / "config.json"))
-                except Unfit as error:
-                    raise BackendError(f"the adapter {adapter} {error}") from None
+            try:
+                require_base(read_adapter(adapter), folder, read_json(folder / "config.json"))
+            except Unfit as error:
+                raise BackendError(f"the adapter {adapter} {error}") from None
             self._adapters[adapter] = hash_weights(adapter)
         with LOADING:
-            asker, commit = load_asker(self._first)
+            asker = load_asker(folder, self._first.context)
         try:
             asker.require_template()
         except BackendError as error:  # it may still be asked in the style few-shot
             self._chat_failure = f"{folder} cannot be asked in the style chat: {error}"
         self.identity = {
             "backend": "vllm",
-            "weights": hash_weights(folder) if folder.is_dir() else f"{folder}@{commit}",
+            "weights": hash_weights(folder),
             "template": hash_text(asker.tokenizer.chat_template or ""),
             "versions": self._python.versions,
             "device": find_device(self._python),
@@ -109,16 +106,13 @@ class Served:
         self._asker = asker
 
 
-def load_asker(contestant: VllmContestant) -> tuple[Asker, str | None]:
-    """Return the encoder of a checkpoint's prompts, and the commit that it was loaded from where it is on the Hub."""
+def load_asker(folder: Path, context: int | None) -> Asker:
+    """Return the encoder of a checkpoint's prompts; context is the model's unless it is given."""
     import transformers
 
-    folder = Path(contestant.path)
-    where = {"revision": contestant.revision, "local_files_only": folder.is_dir(), "trust_remote_code": False}
-    config = transformers.AutoConfig.from_pretrained(contestant.path, **where)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(contestant.path, **where)
-    if folder.is_dir():
-        tokenizer.chat_template = read_chat_template(folder)  # also where transformers does not look
-    text = config.get_text_config()
-    context = contestant.context or getattr(text, "max_position_embeddings", None) or UNBOUNDED
-    return Asker(tokenizer, context=context, vocabulary=text.vocab_size), getattr(config, "_commit_hash", None)
+    source = {"local_files_only": True, "trust_remote_code": False}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **source)
+    tokenizer.chat_template = read_chat_template(folder)  # also where transformers does not look
+    config = transformers.AutoConfig.from_pretrained(folder, **source).get_text_config()
+    context = context or getattr(config, "max_position_embeddings", None) or UNBOUNDED
+    return Asker(tokenizer, context=context, vocabulary=config.vocab_size)

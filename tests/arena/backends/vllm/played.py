@@ -51,6 +51,12 @@ def wait_for(what: Callable[[], object], seconds: float = PATIENCE) -> None:
         time.sleep(0.02)
 
 
+def are_gone(*starts: tuple[int, int]) -> bool:
+    """Wait until the processes of some starts have ended."""
+    wait_for(lambda: all(is_gone(pid) for start in starts for pid in start))
+    return True
+
+
 def is_gone(pid: int) -> bool:
     """Return whether a process has ended; one whose end nobody has asked for yet has."""
     try:

@@ -19,7 +19,7 @@ from arena.contestants import VllmContestant
 from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, copy_checkpoint, read, run
-from tests.arena.backends.vllm.played import FAKE, Play, hurry, is_gone, wait_for
+from tests.arena.backends.vllm.played import FAKE, Play, are_gone, hurry, wait_for
 
 Open = Callable[..., dict[str, VllmBackend]]
 
@@ -53,7 +53,7 @@ def start(play: Play, checkpoint: Path, tmp_path: Path) -> Iterator[Open]:
     for backend in opened:
         backend.close()
     assert all(backend._engine.join(20) for backend in opened)
-    assert all(is_gone(pid) for start in play.starts for pid in start)
+    assert are_gone(*play.starts)
 
 
 def sent(play: Play) -> list[dict[str, Any]]:
@@ -85,7 +85,9 @@ def test_the_engine_gets_the_tokens_that_transformers_gets(
     run(served.load())
     run(read(served, request))
     run(read(backend, request))
-    assert sent(play)[0]["prompt"] == backend._asker.encode(request.conversation, style, request.sampling.max_tokens)
+    assert sent(play)[0]["prompt"] == backend._engine.asker.encode(
+        request.conversation, style, request.sampling.max_tokens
+    )
     assert sent(play)[0]["model"] == "base"
 
 
@@ -209,3 +211,10 @@ def test_the_key_is_in_no_error_and_no_recipe(start: Open, caplog: pytest.LogCap
         run(read(backend, ask()))
     assert key not in str(refusal.value) + caplog.text
     assert "wrong" not in str(refusal.value) + caplog.text
+
+
+def test_what_is_no_folder_is_refused_by_name(start: Open, play: Play, tmp_path: Path) -> None:
+    (backend,) = start(cold={"path": str(tmp_path / "model.gguf")}).values()
+    with pytest.raises(BackendError, match=r"model\.gguf is not a folder, and vLLM reads nothing else"):
+        run(backend.load())
+    assert not play.starts

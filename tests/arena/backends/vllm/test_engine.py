@@ -15,7 +15,7 @@ import pytest
 from arena.backends.base import BackendError
 from arena.backends.vllm import engine as module
 from arena.backends.vllm.engine import Engine
-from tests.arena.backends.vllm.played import Play, hurry, is_gone, wait_for
+from tests.arena.backends.vllm.played import Play, are_gone, hurry, wait_for
 from tests.arena.helpers.played import PATIENCE
 from tests.paths import ROOT
 
@@ -40,7 +40,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
         engine.close()
     for play, engine in begun:
         assert engine.join(PATIENCE)
-        assert all(is_gone(pid) for start in play.starts for pid in start)
+        assert are_gone(*play.starts)
 
 
 def test_an_engine_serves_once_it_says_that_it_is_well(begin: Begin) -> None:
@@ -58,7 +58,7 @@ def test_closing_leaves_neither_the_server_nor_what_it_has_started(begin: Begin)
     engine.close()
     assert engine.failure == "vLLM was stopped"
     assert engine.join(PATIENCE)
-    assert all(is_gone(pid) for pid in play.starts[0])
+    assert are_gone(play.starts[0])
     with pytest.raises(BackendError, match="stopped"):
         asyncio.run(engine.wait_until_ready(0))
 
@@ -68,7 +68,7 @@ def test_an_engine_that_ignores_the_signal_is_killed(begin: Begin) -> None:
     asyncio.run(engine.wait_until_ready(0))
     engine.close()
     assert engine.join(PATIENCE)
-    assert all(is_gone(pid) for pid in play.starts[0])
+    assert are_gone(play.starts[0])
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_an_engine_that_is_killed_is_started_again(begin: Begin, victim: int) ->
     asyncio.run(engine.wait_until_ready(PATIENCE))
     assert engine.address != before
     assert len(play.starts) == 2
-    assert all(is_gone(pid) for pid in play.starts[0])
+    assert are_gone(play.starts[0])
 
 
 def test_a_server_whose_engine_is_dead_is_started_again(begin: Begin) -> None:
     play, _ = begin("sick", "works")
     wait_for(lambda: len(play.starts) == 2)
-    assert all(is_gone(pid) for pid in play.starts[0])
+    assert are_gone(play.starts[0])
 
 
 def test_a_restart_that_fails_is_tried_again_after_pauses_that_grow(
@@ -179,4 +179,4 @@ def test_an_arena_that_is_killed_leaves_no_engine_behind(tmp_path: Path) -> None
     wait_for(play.file.with_suffix(".ready").exists)
     arena.kill()
     arena.wait()
-    wait_for(lambda: all(is_gone(pid) for pid in play.starts[0]))
+    assert are_gone(play.starts[0])

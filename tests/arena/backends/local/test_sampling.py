@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from arena.backends.sampling import RowSampler, keep_nucleus
+from arena.backends.local.sampling import RowSampler, keep_likeliest
 from arena.contestants import Sampling
 
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -2.0])
@@ -51,14 +51,14 @@ def test_draws_within_the_nucleus_keep_their_proportions() -> None:
 )
 def test_the_nucleus_is_the_smallest_set_that_reaches_top_p(top_p: float, kept: set[int]) -> None:
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
-    found = keep_nucleus(logits, torch.tensor([[top_p]]))
+    found = keep_likeliest(logits, [0] * len(logits), torch.tensor([[top_p]]))
     assert set(torch.isfinite(found[0]).nonzero().flatten().tolist()) == kept
     assert torch.equal(found[torch.isfinite(found)], logits[torch.isfinite(found)])
 
 
 def test_the_nucleus_is_cut_row_by_row_and_in_any_order_of_tokens() -> None:
     logits = torch.tensor([[0.05, 0.5, 0.15, 0.3], [0.3, 0.15, 0.5, 0.05]]).log()
-    found = keep_nucleus(logits, torch.tensor([[0.6], [0.94]]))
+    found = keep_likeliest(logits, [0] * len(logits), torch.tensor([[0.6], [0.94]]))
     assert torch.isfinite(found).tolist() == [[False, True, False, True], [True, True, True, False]]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from arena.backends.base import BackendError, Reply, Request
-from arena.backends.rows import Row
+from arena.backends.local.rows import Row
 from arena.contestants import ChatStyle, Sampling
 from common.conversation import Conversation
 

@@ -28,8 +28,8 @@ def refusal(folder: Path, style: Any = CHAT) -> str:
     with pytest.raises(BackendError, match=r"cannot be|no chat"):
         replies(backend, ask(style=style))
     backend.close()
-    backend._thread.join(PATIENCE)
-    assert not backend._thread.is_alive()
+    backend._engine._thread.join(PATIENCE)
+    assert not backend._engine._thread.is_alive()
     message = str(caught.value)
     assert message.startswith(str(folder))
     assert "\n" not in message
@@ -121,7 +121,7 @@ def test_a_prompt_that_meets_a_damaged_part_does_not_disturb_the_others(checkpoi
     copy_checkpoint(checkpoint, tmp_path)
     backend = TransformersBackend(checkpoint)
     [whole] = replies(backend, ask("Hot?", max_tokens=8, seed=2))
-    [letter] = backend._tokenizer("\u20ac")["input_ids"][:1]
+    [letter] = backend._engine.asker.tokenizer("\u20ac")["input_ids"][:1]
     backend.close()
     change_weights(tmp_path, lambda tensors: tensors["model.embed_tokens.weight"][letter].fill_(float("nan")))
 

@@ -8,13 +8,18 @@ safetensors are read.
 import hashlib
 import importlib.metadata
 import logging
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arena.backends.base import BackendError
+from arena.backends.local.dtypes import choose_dtype
+from arena.backends.local.quantization import quantized, require_works
 from arena.checkpoints.checkpoint import read_chat_template
-from common.weights import hash_weights
+from common.weights import hash_files, hash_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -33,42 +38,68 @@ class Loaded:
     identity: dict[str, Any]
 
 
-def load_checkpoint(path: Path) -> Loaded:
-    """Load model and tokenizer from a folder, onto the GPU if there is one.
+def load_checkpoint(path: Path, *, dtype: str = "auto", quantization: str | None = None) -> Loaded:
+    """Load model and tokenizer from a folder or a GGUF file, onto the GPU if there is one.
 
     Raises:
-        BackendError: tensors are missing or have another shape. Other errors are those of transformers.
+        BackendError: tensors are missing or have another shape, or the weights cannot be quantized. Other errors are
+            those of transformers.
     """
     import torch
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    tokenizer.chat_template = read_chat_template(path)  # also where transformers does not look
-    verbosity = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()  # its table of missing tensors: here they are an error
-    try:
-        # Weights are often published in bfloat16, which is slow on a CPU and makes replies depend on the batch.
-        on_gpu = torch.cuda.is_available()
+    folder, source = _locate(path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **source)
+    if path.is_dir():
+        tokenizer.chat_template = read_chat_template(path)  # also where transformers does not look
+    config = transformers.AutoConfig.from_pretrained(folder, **source)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = choose_dtype(config, dtype, device)
+    with _without_tables():
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            path,
-            local_files_only=True,
-            trust_remote_code=False,
+            folder,
+            **source,
             use_safetensors=True,
-            dtype="auto" if on_gpu else torch.float32,
+            dtype=chosen,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # so that they can be named
+            **quantized(quantization, chosen),
         )
-    finally:
-        transformers.utils.logging.set_verbosity(verbosity)
     require_every_tensor(report, path)
+    model = model.eval() if quantization else model.to(device).eval()
+    if quantization:
+        require_works(model, quantization)
+    libraries = ["transformers", "torch", *(["bitsandbytes"] if quantization else [])]
     identity = {
         "backend": "transformers",
-        "weights": hash_weights(path),
+        "weights": hash_weights(path) if path.is_dir() else hash_files([path]),
         "template": hash_text(tokenizer.chat_template or ""),
-        "versions": {name: importlib.metadata.version(name) for name in ("transformers", "torch")},
+        "dtype": str(chosen).removeprefix("torch."),
+        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+        **({"quantization": quantization} if quantization else {}),
+        "versions": {name: importlib.metadata.version(name) for name in libraries},
     }
-    return Loaded(model.to("cuda" if on_gpu else "cpu").eval(), tokenizer, identity)
+    return Loaded(model, tokenizer, identity)
+
+
+def _locate(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the folder that transformers loads from, and how: nothing is fetched, and no code is run."""
+    source: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    return (path, source) if path.is_dir() else (path.parent, source | {"gguf_file": path.name})
+
+
+@contextmanager
+def _without_tables() -> Iterator[None]:
+    """Keep transformers from logging a table of missing tensors: here they are an error."""
+    import transformers
+
+    verbosity = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers.utils.logging.set_verbosity(verbosity)
 
 
 def require_every_tensor(report: dict[str, Any], path: Path) -> None:

@@ -93,7 +93,7 @@ TESTED_IN = {
         for name in ("chunks", "client", "reading")
     },
     **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
-    "arena/backends/local/engine.py": "tests/arena/backends/local/test_backend.py",
+    "arena/checkpoints/size.py": "tests/arena/backends/local/test_engine.py",
     "arena/backends/local/writing.py": "tests/arena/backends/local/test_backend.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",

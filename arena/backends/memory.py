@@ -19,6 +19,11 @@ GB = 10**9
 SHARE = 0.8  # of what is free, that weights may take unless told otherwise
 
 
+def in_gb(size: int) -> str:
+    """Return bytes in words, such as 1.5 GB or 0.019 GB."""
+    return f"{size / GB:.1f} GB" if size >= GB else f"{size / GB:.2g} GB"
+
+
 def find_free() -> int:
     """Return the bytes for weights unless told otherwise: most of what a GPU has free, or this machine without one.
 
@@ -71,9 +76,7 @@ class Memory:
             ValueError: it needs more than there is, so that it never fits.
         """
         if self.limit is not None and engine.size > self.limit:
-            raise ValueError(
-                f"{engine.name} needs about {engine.size / GB:.1f} GB, and --memory allows {self.limit / GB:.1f} GB"
-            )
+            raise ValueError(f"{engine.name} needs about {in_gb(engine.size)}, and --memory allows {in_gb(self.limit)}")
         with self._changed:
             self._changed.wait_for(lambda: self._make_room(engine))
             place = self._places.setdefault(engine, _Place())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.backends.base import Backend
-from arena.backends.memory import GB, Memory, find_free
+from arena.backends.memory import Memory, find_free, in_gb
 from arena.checkpoints.size import estimate_size
 from arena.contestants import Contestant, OpenAIContestant, ScriptedContestant, TransformersContestant
 from common.models_yaml import ModelsError
@@ -58,10 +58,10 @@ def require_memory(contestants: Sequence[Contestant], memory: int | None) -> Non
     limit = find_free() if memory is None else memory
     largest = sorted(sizes.values(), reverse=True)[:2]
     if sum(size for size, _ in largest) > limit:
-        named = " and ".join(f"{name} ({size / GB:.1f} GB)" for size, name in largest)
+        named = " and ".join(f"{name} ({in_gb(size)})" for size, name in largest)
         of = "is free" if memory is None else "--memory allows"
         raise ModelsError(
-            f"{named} do not fit into the {limit / GB:.1f} GB that {of}: give more, take quantization or half "
+            f"{named} do not fit into the {in_gb(limit)} that {of}: give more, take quantization or half "
             "precision, or serve them elsewhere (backend: vllm or openai)"
         )
 

@@ -69,10 +69,12 @@ def test_two_that_do_not_fit_together_are_refused_by_name(checkpoint: Path) -> N
     half = alder.model_copy(update={"name": "birch", "dtype": "bfloat16"})
     again = alder.model_copy(update={"name": "cedar"})
     require_memory((alder, half, again), round(size * 1.5) + 1)
-    with pytest.raises(ModelsError, match=r"alder \(0.0 GB\) and birch \(0.0 GB\) do not fit into the 0.0 GB"):
+    with pytest.raises(
+        ModelsError, match=r"alder \([\d.e-]+ GB\) and birch \([\d.e-]+ GB\) do not fit into the [\d.e-]+ GB"
+    ):
         require_memory((alder, half, again), round(size * 1.5) - 2)
     require_memory((alder, again), size)  # the same weights
-    with pytest.raises(ModelsError, match=r"alder \(0.0 GB\) do"):
+    with pytest.raises(ModelsError, match=r"alder \([\d.e-]+ GB\) do"):
         require_memory((alder, again), size - 1)
     require_memory((alder, half, again), None)
 

@@ -9,6 +9,7 @@ from typing import Self
 from arena.backends.base import BackendError, PromptTooLong, Reply, Request
 from arena.backends.local.engine import Engine
 from arena.backends.local.rows import Row
+from arena.backends.memory import Memory
 from arena.backends.prompting import one_line
 from arena.contestants import Sampling, Style
 from arena.guard.prompt_checks import PromptRefused
@@ -26,10 +27,20 @@ class TransformersBackend:
         share_of_cores: int = 1,
         dtype: str = "auto",
         quantization: str | None = None,
+        memory: Memory | None = None,
+        preload: bool = True,
     ) -> None:
         """Load a folder or file for the contestants with these names, which appear in the log."""
         whose = ", ".join(names) or str(path)
-        self._engine = Engine(path, whose, share_of_cores=share_of_cores, dtype=dtype, quantization=quantization)
+        self._engine = Engine(
+            path,
+            whose,
+            share_of_cores=share_of_cores,
+            dtype=dtype,
+            quantization=quantization,
+            memory=memory,
+            preload=preload,
+        )
         self._voice = self._engine.base
 
     def for_adapter(self, folder: Path) -> Self:
@@ -40,8 +51,8 @@ class TransformersBackend:
 
     @property
     def is_loading(self) -> bool:
-        """Return whether the weights are still being loaded."""
-        return not self._voice.is_loaded and not self.failure
+        """Return whether tokenizer, or with preload the weights, are still being loaded for the first time."""
+        return self._engine.is_starting and not self.failure
 
     @property
     def failure(self) -> str:
@@ -49,7 +60,7 @@ class TransformersBackend:
         return str(self._engine.base.failure or self._voice.failure or "")
 
     async def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
-        """Wait for the weights; raise as the Backend protocol describes."""
+        """Wait for the tokenizer; raise as the Backend protocol describes."""
         asker = await self._engine.ready(self._voice, style)
         try:
             asker.check(conversation, style, sampling)
@@ -88,9 +99,5 @@ class TransformersBackend:
             row.is_abandoned = True
 
     def close(self) -> None:
-        """Let the engine end after its current batch, and with it every backend that shares it.
-
-        An adapter's backend has nothing of its own to release: close the one that it was made from.
-        """
-        if self._voice is self._engine.base:
-            self._engine.close()
+        """Let the engine end after its current batch, and with it every backend that shares it."""
+        self._engine.close()

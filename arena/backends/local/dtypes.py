@@ -9,10 +9,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from arena.checkpoints.size import SMALL  # below, the time goes to steps other than reading weights
+
 if TYPE_CHECKING:
     import torch
 
-SMALL = 32_000_000  # parameters; below, the time goes to steps other than reading weights
 FASTER = 1.2  # so many times as fast, or it is not worth it
 ROWS = 8  # of a batch
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16", "sve_bf16")  # torch's names for what a processor can

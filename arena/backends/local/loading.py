@@ -22,11 +22,19 @@ from arena.checkpoints.checkpoint import read_chat_template
 from common.weights import hash_files, hash_weights
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 NAMED = 3  # tensors that an error names; the others are counted
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is known of a checkpoint before its weights are read."""
+
+    tokenizer: "PreTrainedTokenizerFast"
+    config: "PreTrainedConfig"
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,20 @@ class Loaded:
     identity: dict[str, Any]
 
 
-def load_checkpoint(path: Path, *, dtype: str = "auto", quantization: str | None = None) -> Loaded:
-    """Load model and tokenizer from a folder or a GGUF file, onto the GPU if there is one.
+def prepare_checkpoint(path: Path) -> Prepared:
+    """Load the tokenizer and the config of a folder or a GGUF file; errors are those of transformers."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    folder, source = _locate(path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **source)
+    if path.is_dir():
+        tokenizer.chat_template = read_chat_template(path)  # also where transformers does not look
+    return Prepared(tokenizer, transformers.AutoConfig.from_pretrained(folder, **source))
+
+
+def load_checkpoint(path: Path, prepared: Prepared, *, dtype: str = "auto", quantization: str | None = None) -> Loaded:
+    """Load the weights of a folder or a GGUF file, onto the GPU if there is one.
 
     Raises:
         BackendError: tensors are missing or have another shape, or the weights cannot be quantized. Other errors are
@@ -48,14 +68,10 @@ def load_checkpoint(path: Path, *, dtype: str = "auto", quantization: str | None
     import torch
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
     folder, source = _locate(path)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **source)
-    if path.is_dir():
-        tokenizer.chat_template = read_chat_template(path)  # also where transformers does not look
-    config = transformers.AutoConfig.from_pretrained(folder, **source)
+    tokenizer = prepared.tokenizer
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = choose_dtype(config, dtype, device)
+    chosen = choose_dtype(prepared.config, dtype, device)
     with _without_tables():
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             folder,

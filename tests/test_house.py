@@ -92,13 +92,8 @@ TESTED_IN = {
         f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_outcomes.py"
         for name in ("chunks", "client", "reading")
     },
-<<<<<<< HEAD
-    **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
-    "arena/checkpoints/size.py": "tests/arena/backends/local/test_engine.py",
-=======
     "arena/backends/openai/draft.py": "tests/arena/backends/openai/test_backend.py",
-    "arena/backends/local/engine.py": "tests/arena/backends/local/test_backend.py",
->>>>>>> 2f3046b6de9a82325dac3f3cb49f8a487e1d5880
+    "arena/checkpoints/size.py": "tests/arena/backends/local/test_engine.py",
     "arena/backends/local/writing.py": "tests/arena/backends/local/test_backend.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",

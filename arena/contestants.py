@@ -26,6 +26,7 @@ from common.models_yaml import Entry
 
 StopText = Annotated[str, StringConstraints(min_length=1)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
 
 
@@ -147,19 +148,43 @@ class TransformersContestant(CheckpointContestant):
     quantization: Literal["int8", "nf4"] | None = None
 
 
-class VllmContestant(CheckpointContestant):
-    """A checkpoint, served by a vLLM that runs beside the arena; contestants of one path share it.
+ARENA_SETS = {
+    "model": "path",
+    "revision": "revision",
+    "dtype": "dtype",
+    "max-model-len": "context",
+    "kv-cache-memory-bytes": "memory",
+    "tensor-parallel-size": "devices",
+    **dict.fromkeys(("enable-lora", "lora-modules", "max-loras", "max-lora-rank"), "adapter"),
+    **dict.fromkeys(("served-model-name", "generation-config", "host", "port", "uds", "api-key", "root-path"), ""),
+}
+"""vLLM's options that come from other keys of a contestant (those), or from the arena ("")."""
 
-    context: tokens of prompt and reply together, by default the model's. memory: GB of key-value cache on a CPU, or
-    the share of a GPU's memory. devices: GPUs that share each layer (tensor parallelism). options: more of vLLM's own
-    command-line options, such as {"enforce-eager": true}.
+
+class VllmContestant(CheckpointContestant):
+    """A checkpoint in a folder or on the Hub, served by a vLLM beside the arena; contestants of one path share it.
+
+    context: tokens of prompt and reply together, by default the model's. memory: GB of key-value cache, beside the
+    weights; by default 4 on a CPU, and on a GPU what vLLM takes. devices: GPUs that share each layer (tensor
+    parallelism). options: more of vLLM's own command-line options, such as {"enforce-eager": true}.
     """
 
     backend: Literal["vllm"]
     context: int | None = Field(default=None, gt=0, strict=True)
     memory: float | None = Field(default=None, gt=0, strict=True)
     devices: int = Field(default=1, gt=0, strict=True)
-    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    options: dict[OptionName, str | int | float | bool] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _vllm_takes_it(self) -> Self:
+        if self.sampling.temperature > HOTTEST["vllm"]:
+            raise ValueError(f"vLLM takes a temperature of at most {HOTTEST['vllm']:g}: lower it")
+        for name in self.options:
+            if (key := ARENA_SETS.get(name)) is not None:
+                raise ValueError(
+                    f"the arena sets vLLM's option {name} itself: {f'write {key}' if key else 'leave it out'}"
+                )
+        return self
 
 
 Dialect = Literal["vllm", "llamacpp", "ollama", "openai"]

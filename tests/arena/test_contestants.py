@@ -28,3 +28,22 @@ def test_a_key_of_another_kind_is_refused(change: dict[str, Any]) -> None:
 def test_names_are_all_words_that_identify_a_contestant_each_once() -> None:
     named = ADAPTER.validate_python(CHECKPOINT | {"known_as": ["Llama", "alder"]})
     assert names_of([named, ADAPTER.validate_python(SCRIPTED)]) == ("alder", "Llama", "birch")
+
+
+VLLM = CHECKPOINT | {"backend": "vllm"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"options": {"api-key": "x"}}, "the arena sets vLLM's option api-key itself: leave it out"),
+        ({"options": {"max-model-len": 100}}, "the arena sets vLLM's option max-model-len itself: write context"),
+        ({"options": {"--enforce-eager": True}}, "should match pattern"),
+        ({"sampling": {"temperature": 2.5}}, "vLLM takes a temperature of at most 2"),
+        ({"quantization": "int8"}, "Extra inputs"),
+    ],
+)
+def test_what_vllm_would_take_otherwise_than_meant_is_refused(change: dict[str, Any], why: str) -> None:
+    assert ADAPTER.validate_python(VLLM | {"options": {"enforce-eager": True}, "sampling": {"temperature": 2.0}})
+    with pytest.raises(ValidationError, match=why):
+        ADAPTER.validate_python(VLLM | change)

@@ -155,10 +155,14 @@ class OpenAIBackend:
                 self._pool.is_well(turn)
                 return Opened(reading, turn, retries=len(tried))
 
+    def _asked(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Return where a request is sent, and the part of its body that holds what was said."""
+        return path_of(request.style), question(request.conversation, request.style)
+
     def _read(self, request: Request, endpoint: Endpoint, sent: Mapping[str, Any], until: float) -> Reading:
-        body = {**question(request.conversation, request.style), **sent}
+        path, asked = self._asked(request)
         return Reading(
-            endpoint.stream(path_of(request.style), body),
+            endpoint.stream(path, {**asked, **sent}),
             asked=self._contestant.model,
             dialect=self._contestant.dialect,
             max_tokens=request.sampling.max_tokens,

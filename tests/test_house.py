@@ -92,7 +92,7 @@ TESTED_IN = {
         f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_outcomes.py"
         for name in ("chunks", "client", "reading")
     },
-    **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
+    "arena/backends/openai/draft.py": "tests/arena/backends/openai/test_backend.py",
     "arena/checkpoints/size.py": "tests/arena/backends/local/test_engine.py",
     "arena/backends/local/writing.py": "tests/arena/backends/local/test_backend.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",

@@ -227,6 +227,11 @@ def test_where_the_tokens_are_told_so_is_the_room() -> None:
     assert run(asked()) == 2 * 8000
 
 
+def test_a_context_that_the_reply_alone_fills_is_the_contestants_fault() -> None:
+    message, _ = failure_of(error(400, **(TOO_LONG["llamacpp"] | {"n_ctx": 96})), dialect="llamacpp")
+    assert message == "has a context of 96: lower max_tokens"
+
+
 # Refusals: named with the cure, and nobody is asked again.
 
 REFUSALS = {

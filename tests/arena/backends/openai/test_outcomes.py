@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from arena.backends.base import BackendError, PromptTooLong
-from arena.backends.openai import client, pool
+from arena.backends.openai import client
 from arena.backends.openai.outcomes import read_retry_after
 from tests.arena.backends.openai.scripts import (
     DONE,
@@ -34,10 +34,7 @@ from tests.arena.backends.openai.scripts import (
 BROKEN = b"zz no chunk\r\n"  # in the place of a chunk's length: the connection is cut
 
 
-@pytest.fixture(autouse=True)
-def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "FIRST_REST", 0.02)
-    monkeypatch.setattr(pool, "LOOK_SECONDS", 0.005)
+pytestmark = pytest.mark.usefixtures("short_rests")
 
 
 def nobody() -> str:

@@ -60,7 +60,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	@touch $@
 
-.venv/dev.done: requirements-dev.txt .venv/arena.done
+.venv/dev.done: requirements-dev.txt requirements-quantization.txt .venv/arena.done
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
 	@touch $@
 

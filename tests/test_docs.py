@@ -49,9 +49,10 @@ def fill_ledger(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def checkout(tiny_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkout(tiny_family: Path, smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
-    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "open").mkdir(parents=True)
+    (folder / "checkpoints" / "open" / "smollm2").symlink_to(smollm2)
     for name in ("nano", "demo", "mini"):
         (folder / "checkpoints" / name).symlink_to(tiny_family)
     for name in ("app.py", "models.yaml", "Makefile", "arena", "common", "ratings", "training", "benchmarks"):
@@ -112,7 +113,7 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             words += ["--prompts", "1"]
         elif words[2] == "benchmarks.board":
             words += ["--battles", "10"]
-        elif words[2:4] != ["training", "chat"] and words[2] == "training":
+        elif words[2] == "training" and words[3] not in ("chat", "fetch"):
             words += tiny_settings
         done = subprocess.run(
             words, cwd=checkout, capture_output=True, text=True, input="Hello!\n", timeout=SECONDS, check=False

@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    JsonValue,
     StringConstraints,
     Tag,
     field_validator,
@@ -161,24 +162,56 @@ class VllmContestant(CheckpointContestant):
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
+Dialect = Literal["vllm", "llamacpp", "ollama", "openai"]
+NOT_TAKEN: dict[Dialect, tuple[str, ...]] = {
+    "vllm": (),
+    "llamacpp": (),
+    "ollama": ("top_k", "min_p", "repetition_penalty"),
+    "openai": ("top_k", "min_p", "repetition_penalty"),
+}
+"""Keys of `sampling` that a dialect's API does not take: the server's own values hold."""
+
+HOTTEST: dict[Dialect, float] = {"vllm": 2.0, "openai": 2.0}
+"""The highest temperature that a dialect takes, where it has one."""
+
+
 class OpenAIContestant(Contestant):
     """A model behind one endpoint or several that speak OpenAI's API.
 
     model: its name there. dialect: whose server it is, as they differ in what they take and say. api_key_env: the
     environment variable that holds the key. headers_env: more headers, each with the variable that holds its value.
+    context: tokens of prompt and reply together, by default what the server says. token_seconds: the longest wait for
+    the first token, and from each to the next. options: more of the request's body, such as {"reasoning_effort":
+    "low"}; null leaves out what would be sent.
     """
 
     backend: Literal["openai"]
-    base_url: tuple[HttpUrl, ...]
+    base_url: tuple[HttpUrl, ...] = Field(min_length=1)
     model: str = Field(min_length=1)
-    dialect: Literal["vllm", "llamacpp", "ollama", "openai"]
+    dialect: Dialect
     api_key_env: EnvironmentName | None = None
     headers_env: dict[HeaderName, EnvironmentName] = Field(default_factory=dict)
+    context: int | None = Field(default=None, gt=0, strict=True)
+    token_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False, strict=True)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("base_url", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _sampling_is_taken(self) -> Self:
+        """Refuse sampling that the server would leave out without a word."""
+        for key in NOT_TAKEN[self.dialect]:
+            if getattr(self.sampling, key) != Sampling.model_fields[key].default:
+                raise ValueError(f"the API of dialect {self.dialect} takes no {key}: leave it out of sampling")
+        hottest = HOTTEST.get(self.dialect)
+        if hottest is not None and self.sampling.temperature > hottest:
+            raise ValueError(f"dialect {self.dialect} takes a temperature of at most {hottest:g}: lower it")
+        if owned := sorted({"model", "messages", "prompt", "stream", "stream_options", "n"} & self.options.keys()):
+            raise ValueError(f"{owned[0]} is written by the arena: leave it out of options")
+        return self
 
 
 class ScriptedContestant(Contestant):

@@ -17,6 +17,11 @@ class Draw:
     b: str
     probability: float
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Return both, side a first."""
+        return self.a, self.b
+
 
 def draw_pair(names: Sequence[str], rng: random.Random) -> Draw:
     """Draw two different contestants, uniformly over unordered pairs, and put them on random sides.

@@ -119,8 +119,9 @@ class Service:
     async def _start(self, visitor: str, prompt: str, address: str) -> Battle:
         place = self._take_place(visitor, address)
         try:
-            unfit = await self._require_room_for(prompt)
-            battle = self._draw(visitor, prompt, unfit)
+            names = self._candidates()
+            unfit = await self._require_room_for(prompt, names)
+            battle = await self._draw(visitor, prompt, [name for name in names if name not in unfit])
             if await asyncio.to_thread(self._store.has_voted, visitor, prompt):
                 battle.flag = VOTED_BEFORE
             await asyncio.to_thread(self._store.begin, battle)
@@ -139,12 +140,26 @@ class Service:
         fight.add_done_callback(lambda _: self._places.pop(place))
         return battle
 
-    def _draw(self, visitor: str, prompt: str, unfit: set[str]) -> Battle:
-        names = [name for name in self.bench.available(self._contestants) if name not in unfit]
-        if len(names) < 2:
-            raise BattleError("No two models can answer at the moment. Try again in a minute.")
-        draw = draw_pair(names, self._rng)
-        pace = self._speeds.pace((draw.a, draw.b)) if self._is_paced else Pace(math.inf)
+    def _candidates(self) -> list[str]:
+        """Return who may be drawn: who is still being started only where fewer than two others are ready."""
+        names = self.bench.available(self._contestants)
+        ready = [name for name in names if not self._backends[name].is_loading]
+        return ready if len(ready) >= 2 else names
+
+    async def _draw(self, visitor: str, prompt: str, names: list[str]) -> Battle:
+        """Draw a pair and wait until both could begin; who cannot be loaded is benched, and another is drawn."""
+        while True:
+            names = self.bench.available(names)
+            if len(names) < 2:
+                raise BattleError("No two models can answer at the moment. Try again in a minute.")
+            draw = draw_pair(names, self._rng)
+            loads = await asyncio.gather(*(self._backends[name].load() for name in draw.pair), return_exceptions=True)
+            if not any(loads):
+                break
+            for name, error in zip(draw.pair, loads, strict=True):
+                if error is not None:
+                    self.bench.fail(name, str(error) or type(error).__name__)
+        pace = self._speeds.pace(draw.pair) if self._is_paced else Pace(math.inf)
         return Battle(visitor, prompt, draw, self._categories.get(prompt, ""), pace=pace)
 
     async def vote(self, visitor: str, battle_id: str, outcome: Outcome) -> Battle:
@@ -295,15 +310,15 @@ class Service:
         self._places[place] = network(address)
         return place
 
-    async def _require_room_for(self, prompt: str) -> set[str]:
-        """Ask every contestant, not only the two drawn, so that a refusal reveals nothing about the pair.
+    async def _require_room_for(self, prompt: str, names: list[str]) -> set[str]:
+        """Ask every contestant that may be drawn, not only the two, so that a refusal reveals nothing about the pair.
 
         Returns those that fail on the prompt. One that fails on two different prompts in a row is benched. One prompt
         alone does not suffice: else a visitor who knows a prompt that breaks a chat template could remove a contestant.
         """
         rooms: list[int] = []
         unfit: set[str] = set()
-        for name in self.bench.available(self._contestants):
+        for name in names:
             contestant = self._contestants[name]
             try:
                 asked = Conversation.ask(prompt, contestant.system)

@@ -88,6 +88,13 @@ TESTED_IN = {
     "common/options.py": "tests/arena/server/test_options.py",
     "ratings/which.py": "tests/ratings/votes/test_which.py",
     "arena/backends/base.py": "tests/arena/backends/test_local.py",
+    **{
+        f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_outcomes.py"
+        for name in ("chunks", "client", "reading")
+    },
+    **{
+        f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")
+    },
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",
     "arena/ui/interval_plot.py": "tests/arena/ui/test_leaderboard_tab.py",

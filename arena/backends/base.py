@@ -65,19 +65,26 @@ class Backend(Protocol):
 
     @property
     def is_loading(self) -> bool:
-        """Return whether the weights are still being loaded; False once loading has failed."""
+        """Return whether it is still being started, so that load would wait; False once that has failed."""
 
     @property
     def failure(self) -> str:
         """Return why no reply can ever be written, such as weights that cannot be loaded; "" if one can."""
 
     async def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
-        """Wait until the weights are loaded, and require that the conversation can be answered.
+        """Require that the conversation can be answered; weights need not be in memory for that.
 
         Raises:
             PromptTooLong: it leaves no room for the reply.
             PromptRefused: it holds a control token of the model.
-            BackendError: the checkpoint cannot be loaded or asked, for any reason.
+            BackendError: it cannot be asked, for any reason.
+        """
+
+    async def load(self) -> None:
+        """Wait until a reply could begin at once: weights are in memory, an engine runs.
+
+        Raises:
+            BackendError: that is impossible, for any reason.
         """
 
     def stream(self, request: Request) -> AsyncIterator[str | Reply]:

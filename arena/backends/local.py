@@ -77,6 +77,13 @@ class TransformersBackend:
         except Exception as error:  # a checkpoint's own template or tokenizer may raise anything
             raise BackendError(f"{self.path} cannot be asked this prompt: {one_line(error)}") from error
 
+    async def load(self) -> None:
+        """Wait for the weights; raise as the Backend protocol describes."""
+        while not self._loaded.is_set():
+            await asyncio.sleep(0.02)
+        if self._failure:
+            raise self._failure
+
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
         """Yield deltas, then the Reply.
 
@@ -108,10 +115,7 @@ class TransformersBackend:
         self._waiting.put(None)
 
     async def _wait_until_ready(self, style: Style) -> None:
-        while not self._loaded.is_set():
-            await asyncio.sleep(0.02)
-        if self._failure:
-            raise self._failure
+        await self.load()
         if self._chat_failure and isinstance(style, ChatStyle):
             raise self._chat_failure
 

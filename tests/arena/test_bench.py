@@ -127,6 +127,33 @@ def test_one_that_writes_no_reply_voids_one_battle_and_is_then_not_drawn(three: 
     run(test())
 
 
+def test_one_that_cannot_be_loaded_is_benched_and_another_is_drawn(three: Stage) -> None:
+    async def test() -> None:
+        three.backends["cedar"].load_error = BackendError("no memory")
+        for n in range(6):
+            battle = await three.fight("ann", f"Why {n}?")
+            assert battle.state is State.READY
+            assert set(battle.draw.pair) == {"alder", "birch"}
+        three.backends["birch"].load_error = BackendError("no memory")
+        with pytest.raises(BattleError, match="No two models can answer"):
+            await three.service.start("ann", "And why?")
+
+    run(test())
+
+
+def test_one_that_is_being_started_is_not_waited_for_while_two_others_are_ready(three: Stage) -> None:
+    async def test() -> None:
+        cedar = three.backends["cedar"]
+        cedar.is_loading = True
+        for n in range(6):
+            assert "cedar" not in (await three.fight("ann", f"Why {n}?")).draw.pair
+        three.backends["birch"].is_loading = True
+        drawn = {name for n in range(20) for name in (await three.fight("ann", f"How {n}?")).draw.pair}
+        assert drawn == set(NAMES)
+
+    run(test())
+
+
 def test_one_that_works_again_is_drawn_again_after_its_pause(three: Stage, clock: Clock) -> None:
     async def test() -> None:
         three.backends["cedar"].check_error = BackendError("no weights")

@@ -30,7 +30,7 @@ def test_the_seed_chooses_the_reply_and_the_words_make_it_up() -> None:
         *words, last = read(backend, seed)
         assert isinstance(last, Reply)
         assert "".join(map(str, words)) == last.text == text
-    assert read(backend, 7) == read(backend, 7)
+    assert read(backend, 7)[0] == read(backend, 9)[0] == TWO
 
 
 def test_scripted_contestants_come_from_models_yaml_and_need_no_weights(tmp_path: Path) -> None:

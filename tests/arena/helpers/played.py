@@ -51,6 +51,7 @@ class PlayedBackend:
     def __init__(self, *steps: Step, ending: str = "") -> None:
         self.ending = ending
         self.check_error: Exception | None = None
+        self.load_error: Exception | None = None
         self.is_closed = False
         self.is_loading = False
         self.failure = ""
@@ -66,6 +67,10 @@ class PlayedBackend:
     async def check(self, conversation: Conversation, style: Style, sampling: Sampling) -> None:
         if self.check_error is not None:
             raise self.check_error
+
+    async def load(self) -> None:
+        if self.load_error is not None:
+            raise self.load_error
 
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
         self.requests.append(request)

@@ -1,0 +1,1 @@
+"""The backend for endpoints, against a server that plays scripts over real sockets."""

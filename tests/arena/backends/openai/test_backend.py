@@ -1,0 +1,231 @@
+"""A reply from an endpoint, from the request to its record."""
+
+import asyncio
+import traceback
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from arena.backends.base import BackendError
+from arena.backends.openai.backend import OpenAIBackend
+from arena.contestants import FewShotStyle, Sampling, Shot
+from arena.prompt_checks import PromptRefused
+from common.conversation import Conversation
+from tests.arena.backends.openai.scripts import (
+    CHAT,
+    DONE,
+    END,
+    KEY,
+    USAGE,
+    WELL,
+    answer_to,
+    ask,
+    contestant,
+    event,
+    finish,
+    head,
+    open_backend,
+    playing,
+    read,
+    reply,
+    response,
+    run,
+    token,
+)
+
+FEW_SHOT = FewShotStyle(style="few-shot", examples=(Shot(question="Up?", answer="Down."),))
+
+
+def test_text_is_streamed_and_the_record_holds_all_of_it() -> None:
+    pieces, whole, _ = run(answer_to(WELL))
+    assert pieces == ["Hot", " is", " cold"]
+    assert (whole.text, whole.finish, whole.prompt_tokens, whole.tokens) == ("Hot is cold", "end", 7, 3)
+    assert 0 < whole.first_seconds <= whole.seconds
+
+
+def test_a_chat_is_asked_by_its_messages_and_nothing_else() -> None:
+    talk = Conversation.of(["Up?", "Hot?"], ["Down."], system="Be brief.")
+    request = ask()
+    request = type(request)(talk, CHAT, request.sampling, request.seed)
+    _, _, server = run(answer_to(WELL, request=request))
+    [asked] = server.asked
+    assert asked.path == "/v1/chat/completions"
+    assert asked.body["messages"] == talk.as_dicts()
+    assert "prompt" not in asked.body
+
+
+def test_a_base_model_is_asked_by_a_document() -> None:
+    texts = [
+        event(model="birch-1", choices=[{"index": 0, "text": t, "finish_reason": None}]) for t in (" Cold", "\n\nQ")
+    ]
+    pieces, whole, server = run(answer_to([head(), *texts, finish(), DONE, END], request=ask("Hot?", style=FEW_SHOT)))
+    [asked] = server.asked
+    assert asked.path == "/v1/completions"
+    assert asked.body["prompt"] == "Question: Up?\nAnswer: Down.\n\nQuestion: Hot?\nAnswer:"
+    assert asked.body["stop"] == list(FEW_SHOT.stop)
+    assert (pieces, whole.text, whole.finish) == (["Cold"], "Cold", "stop")
+
+
+def test_the_recipe_says_what_would_write_the_reply_again() -> None:
+    _, whole, server = run(
+        answer_to(WELL, request=ask(temperature=0.5, seed=2**40 + 9), api_key_env="K", environment={"K": KEY})
+    )
+    recipe = whole.recipe
+    assert recipe["backend"] == "openai"
+    assert (recipe["model"], recipe["answered"], recipe["system_fingerprint"]) == ("birch-1", "birch-1", "fp_1")
+    assert recipe["endpoint"] == server.address
+    assert recipe["seed"] == 2**40 + 9
+    assert recipe["sent"]["seed"] == 9
+    assert {**recipe["sent"], "messages": server.asked[0].body["messages"]} == server.asked[0].body
+    assert (recipe["retries"], recipe["tokens_from"]) == (0, "usage")
+    assert KEY not in str(recipe)
+
+
+def test_without_token_counts_the_events_are_counted() -> None:
+    _, whole, _ = run(answer_to([head(), token("Hot"), token("."), finish(), DONE, END]))
+    assert (whole.tokens, whole.prompt_tokens, whole.recipe["tokens_from"]) == (2, 0, "events")
+
+
+def test_a_reply_is_whole_once_it_has_its_finish_whatever_follows() -> None:
+    _, whole, _ = run(answer_to([head(), token("Hot"), finish(), b"no chunk"]))
+    assert (whole.text, whole.finish) == ("Hot", "end")
+
+
+@pytest.mark.parametrize(
+    ("reason", "stop_reason", "ended"),
+    [("stop", None, "end"), ("stop", "X", "stop"), ("stop", 7, "end"), ("length", None, "length")],
+)
+def test_how_a_reply_ended(reason: str, stop_reason: Any, ended: str) -> None:
+    _, whole, _ = run(answer_to([head(), token("Hot"), finish(reason, stop_reason=stop_reason), USAGE, DONE, END]))
+    assert whole.finish == ended
+
+
+def test_a_stop_text_ends_a_reply_that_the_endpoint_goes_on_with_and_hangs_up() -> None:
+    style = CHAT.model_copy(update={"stop": ("END",)})
+
+    async def stopped() -> None:
+        async with playing([head(), token("Hot E"), token("ND and"), *[0.02, token("more")] * 200]) as server:
+            pieces, whole = await read(open_backend(server.address), ask(style=style))
+            assert (pieces, whole.text, whole.finish) == (["Hot "], "Hot", "stop")
+            await asyncio.sleep(0.1)
+            assert server.hung_up == 1
+
+    run(stopped())
+
+
+def test_at_its_seconds_a_reply_is_cut_or_its_battle_void() -> None:
+    slow = [head(), token("Hot"), 0.2, token(" is"), 0.2, token(" cold"), 0.2, finish(), END]
+    _, whole, _ = run(answer_to(slow, request=ask(max_seconds=0.3)))
+    assert (whole.text, whole.finish) == ("Hot is", "length")
+    with pytest.raises(BackendError, match=r"had not ended after 0\.3 s \(sampling\.max_seconds\)"):
+        run(answer_to(slow, request=ask(max_seconds=0.3, at_limit="void")))
+    with pytest.raises(BackendError, match=r"had not ended after 0\.1 s \(sampling\.max_seconds\)"):
+        run(answer_to([head(), 0.5, token("Hot")], request=ask(max_seconds=0.1)))
+
+
+def test_a_reader_that_leaves_hangs_up_and_frees_the_place() -> None:
+    async def left() -> None:
+        async with playing([head(), token("Hot"), *[0.02, token("more")] * 200]) as server:
+            backend = open_backend(server.address)
+            async with aclosing(backend.stream(ask())) as events:
+                assert await anext(events) == "Hot"
+            await asyncio.sleep(0.1)
+            assert server.hung_up == 1
+            [member] = backend._pool.members
+            assert (member.in_flight, member.failures) == (0, 0)
+
+    run(left())
+
+
+def test_two_are_asked_at_once() -> None:
+    async def both() -> None:
+        async with playing([head(), 0.2, token("Hot"), finish(), END], reply("Cold")) as server:
+            backend = open_backend(server.address)
+            (_, one), (_, other) = await asyncio.gather(read(backend), read(backend))
+            assert {one.text, other.text} == {"Hot", "Cold"}
+
+    run(both())
+
+
+def test_thoughts_are_life_but_no_text() -> None:
+    thought = event(model="birch-1", choices=[{"index": 0, "delta": {"reasoning_content": "Hm"}}])
+    script = [head(), *[thought, 0.2] * 3, token("Hot"), finish(), USAGE, DONE, END]
+    pieces, whole, _ = run(answer_to(script))
+    assert (pieces, whole.text) == (["Hot"], "Hot")
+
+
+def test_a_key_that_is_not_there_is_named_at_once_and_nobody_is_asked() -> None:
+    backend = open_backend("http://127.0.0.1:9/v1", api_key_env="ALDER_KEY")
+    assert "the environment variable ALDER_KEY is not set" in backend.failure
+    assert not backend.is_loading
+    for asked in (backend.check(Conversation.ask("Hi"), CHAT, Sampling()), read(backend)):
+        with pytest.raises(BackendError, match="ALDER_KEY is not set"):
+            run(asked)
+
+
+def test_after_closing_nobody_is_asked() -> None:
+    async def closed() -> None:
+        backend = open_backend("http://127.0.0.1:9/v1")
+        backend.close()
+        with pytest.raises(BackendError, match="closed"):
+            await read(backend)
+
+    run(closed())
+
+
+def test_control_tokens_of_chat_formats_are_refused_whoever_wrote_them() -> None:
+    backend = open_backend("http://127.0.0.1:9/v1")
+    talk = Conversation.of(["Up?", "Hot?"], ["Down.<|im_end|>"])
+    with pytest.raises(PromptRefused, match="im_end"):
+        run(backend.check(talk, CHAT, Sampling()))
+
+
+def test_an_own_server_is_asked_with_a_key_that_no_variable_holds() -> None:
+    async def asked() -> None:
+        async with playing(WELL) as server:
+            await read(OpenAIBackend(contestant(server.address), key=KEY, environment={}))
+            assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+    run(asked())
+
+
+def test_keys_are_in_no_log_error_or_repr(caplog: pytest.LogCaptureFixture) -> None:
+    echo = f'{{"error": {{"message": "bad {KEY}", "code": "{KEY}", "type": "{KEY}"}}}}'
+    scripts: list[Any] = [
+        WELL,
+        response(401, echo),
+        response(400, echo),
+        response(302, echo, location=f"http://127.0.0.1:9/{KEY}"),
+        response(200, echo),
+        [head(), token(KEY, model=KEY)],
+        [head(), token("Hot", finish=KEY)],
+        [head(), event(error={"message": KEY})],
+        [head(), b"zz" + KEY.encode()],
+        [b"HTTP/1.1 200 " + KEY.encode() + b"\r\nbad header " + KEY.encode() + b"\r\n\r\n"],
+    ]
+
+    async def search() -> list[str]:
+        told = []
+        for script in scripts:
+            async with playing(script) as server:
+                backend = open_backend(
+                    server.address, api_key_env="A", headers_env={"X-Two": "B"}, environment={"A": KEY, "B": f"{KEY}b"}
+                )
+                told += [repr(backend), repr(vars(backend)), repr([vars(m) for m in backend._pool.members])]
+                told += [repr(vars(member.endpoint)) for member in backend._pool.members]
+                try:
+                    await read(backend, ask(max_seconds=1.0))
+                except BackendError as problem:
+                    told += [*traceback.format_exception(problem), repr(problem.args)]
+                    told += [repr(problem.__context__), repr(problem.__cause__)]
+        return told
+
+    with caplog.at_level("DEBUG"):
+        told = run(search())
+    assert len(told) > 4 * len(scripts)
+    assert KEY not in "\n".join(told)
+    # What an endpoint sends in its headers is in the library's own lines for debugging, and nowhere else.
+    lines = [record for record in caplog.records if "receive_response_headers" not in record.getMessage()]
+    assert len(lines) > len(scripts)
+    assert not any(KEY in record.getMessage() or KEY in str(record.exc_info) for record in lines)

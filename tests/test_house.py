@@ -92,9 +92,7 @@ TESTED_IN = {
         f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_outcomes.py"
         for name in ("chunks", "client", "reading")
     },
-    **{
-        f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")
-    },
+    **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",
     "arena/ui/interval_plot.py": "tests/arena/ui/test_leaderboard_tab.py",

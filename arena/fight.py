@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from arena.backends.base import Backend, BackendError, Reply, Request
+from arena.backends.base import Backend, BackendError, PromptTooLong, Reply, Request
 from arena.battle import SAME_REPLIES, SIDES, SKIPPED, Battle, BattleError, Side
 from arena.bench import Bench
 from arena.contestants import Contestant
@@ -88,7 +88,7 @@ class Fights:
             for each in errors:
                 if isinstance(each, ContestantFailed):
                     self._bench.fail(each.name, each.reason)
-                elif not isinstance(each, LedgerUnavailable):
+                elif not isinstance(each, LedgerUnavailable | PromptTooLong):
                     log.error("battle %s failed", battle.id, exc_info=each)
             is_lost = isinstance(errors[0], LedgerUnavailable)
             await self.void(battle, "its replies could not be stored" if is_lost else str(errors[0]))
@@ -136,6 +136,8 @@ class Fights:
                         self._bench.succeed(name)
                         break
                     battle.extend(side, event)
+        except PromptTooLong:  # no fault of the contestant
+            raise
         except (Exception, asyncio.CancelledError) as error:
             if must_stop():  # the other side failed, or the server stops
                 raise

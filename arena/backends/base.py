@@ -91,7 +91,8 @@ class Backend(Protocol):
         """Yield text as it is written, then the Reply, last; closing the iterator early abandons the reply.
 
         Raises:
-            BackendError: no reply was written, for any reason; nothing else is raised.
+            PromptTooLong: only whoever counts the tokens, at an endpoint, could know it; not the contestant's fault.
+            BackendError: no reply was written, for any other reason; nothing else is raised.
         """
 
     def close(self) -> None:

@@ -82,6 +82,10 @@ class OpenAIBackend:
         member = self._pool.any_ready()
         await self._context.require_room(member.endpoint if member else None, conversation, style, sampling.max_tokens)
 
+    async def load(self) -> None:
+        """Be ready, unless no reply can ever be written: whether an endpoint is there shows when it is asked."""
+        self._require_usable()
+
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """Yield text as it comes, then the Reply.
 
@@ -196,7 +200,7 @@ class OpenAIBackend:
         return BackendError(reason)
 
     def _finish(self, reading: Reading, draft: Draft, *, is_cut: bool) -> Finish:
-        """Return how a reply ended. Only vLLM says whether its end was a stop text; of the others "end" may be one."""
+        """Return how a reply ended. dialects.py says who tells whether a stop text did it."""
         if draft.is_stopped or isinstance(reading.stop_reason, str):
             return "stop"
         return "length" if is_cut or reading.finish == "length" else "end"

@@ -119,4 +119,4 @@ def _at(tree: Any, key: str) -> Any:
 
 def _number(tree: Any, key: str) -> int:
     value = _at(tree, key)
-    return value if isinstance(value, int) and 0 < value < 2**31 else 0
+    return value if type(value) is int and 0 < value < 2**31 else 0  # true is no count

@@ -13,7 +13,6 @@ from arena.contestants import Dialect, FewShotStyle, Sampling, Style
 from common.conversation import Conversation
 from common.few_shot import few_shot_document
 
-MOST_STOP_TEXTS = 4  # in OpenAI's API; the others are applied by us alone
 SEED_BITS = 31  # llama.cpp and Ollama take no more, and what is written in JavaScript takes 53
 
 PLAIN = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens"}
@@ -36,6 +35,13 @@ ALWAYS: dict[Dialect, dict[str, Any]] = {
     "openai": {},
 }
 """What a request holds besides, so that sampling means the same everywhere."""
+
+STOP_TEXTS: dict[Dialect, int] = {"vllm": 4, "llamacpp": 0, "ollama": 0, "openai": 4}
+"""How many stop texts are sent: the most that the API takes, or none. All are applied here in any case (draft.py).
+
+llama.cpp and Ollama do not say whether the model or a stop text ended a reply. Without stop texts, hanging up at one
+says so and ends their work as well. A hosted model does not say so either, but might go on writing, and charge for it.
+"""
 
 SNAPSHOT = re.compile(
     r"[-@:](?:\d[\d-]*|latest)"
@@ -62,7 +68,7 @@ def question(conversation: Conversation, style: Style) -> dict[str, Any]:
 
 def settings(request: Request, model: str, dialect: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return all the rest of a request's body; an option that is None leaves out what would be sent."""
-    stop = list(request.style.stop[:MOST_STOP_TEXTS])
+    stop = list(request.style.stop[: STOP_TEXTS[dialect]])
     sent = {
         "model": model,
         "stream": True,

@@ -98,4 +98,4 @@ def read_retry_after(text: str, now: Callable[[], float] = time.time) -> float:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and 0 < value < 2**31 else 0
+    return value if type(value) is int and 0 < value < 2**31 else 0  # true is no count

@@ -64,7 +64,7 @@ class Pool:
             soonest = min(self.members, key=lambda member: member.rests_until)
             wait = max(soonest.rests_until - self._clock(), LOOK_SECONDS)
             if self._clock() + wait >= until:
-                raise BackendError(f"no endpoint is well within the reply's time; last, {soonest.trouble}")
+                raise BackendError(f"no endpoint is well within sampling.max_seconds; last, {soonest.trouble}")
             await asyncio.sleep(wait)
         member.in_flight += 1
         member.is_being_tried = member.failures > 0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from arena import fight as fight_module
-from arena.backends.base import BackendError
+from arena.backends.base import BackendError, PromptTooLong
 from arena.battle import SIDES, Battle, BattleError, State
 from arena.ledger.store import Store
 from arena.service import Service
@@ -55,6 +55,21 @@ def test_a_stream_that_ends_without_a_record_voids_the_battle(stage: Stage) -> N
         await settle()
         assert battle.state is State.VOID
         assert stage.rows("SELECT state FROM battles") == [("void",)]
+
+    run(test())
+
+
+def test_a_prompt_that_only_the_endpoint_finds_too_long_voids_the_battle_and_benches_nobody(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        stage.script("x", Signal(), name="alder")
+        stage.script(stage.backends["alder"].started, PromptTooLong(40), name="birch")
+        battle = await stage.fight()
+        assert battle.state is State.VOID
+        assert battle.void_reason == "the prompt does not fit the context: at most about 40 characters would"
+        assert stage.service.bench.absent() == {}
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
     run(test())
 

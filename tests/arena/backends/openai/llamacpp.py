@@ -48,7 +48,8 @@ def serve(gguf: str, name: str) -> None:
     parameters.port = 0
     parameters.n_parallel = SLOTS
     parameters.n_ctx = SLOTS * CONTEXT
-    parameters.cpuparams.n_threads = 2
+    parameters.cpuparams.n_threads = 1  # several spin while they wait for one that has no core
+    parameters.cpuparams_batch.n_threads = 1
     parameters.verbosity = 0
     server = xllamacpp.Server(parameters)
     print(server.listening_address, flush=True)

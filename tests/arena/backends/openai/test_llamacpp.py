@@ -57,12 +57,14 @@ def test_the_recipe_names_the_server_s_model_and_build(backend: Backend, llamacp
     assert reply.recipe["sent"]["cache_prompt"] is False
 
 
-def test_a_system_message_changes_the_reply(backend: Backend) -> None:
-    request = ask("Who are you?")
-    talk = Conversation.of(["Who are you?"], [], "You are a pirate called Anna. Always say that your name is Anna.")
-    plain, told = (run(read(backend, each))[1] for each in (request, replace(request, conversation=talk)))
-    assert "Anna" in told.text
-    assert "Anna" not in plain.text
+def test_a_system_message_takes_the_place_of_the_template_s_own(backend: Backend, llamacpp: str) -> None:
+    talk = Conversation.of(["Who are you?"], [], "You are a pirate.")
+    prompt = props(llamacpp, "/apply-template", messages=talk.as_dicts())["prompt"]
+    assert "You are a pirate." in prompt
+    assert "SmolLM" not in prompt
+    plain, told = (run(read(backend, each))[1] for each in (ask("Who are you?"), replace(ask(""), conversation=talk)))
+    assert told.prompt_tokens < plain.prompt_tokens
+    assert told.text != plain.text
 
 
 def test_the_turns_before_are_known_to_the_reply(backend: Backend) -> None:
@@ -101,13 +103,12 @@ def test_a_repetition_penalty_bites(backend: Backend) -> None:
     assert plain.lower().count("hello") > punished.lower().count("hello")
 
 
-def test_a_prompt_is_measured_by_the_server_to_the_token(backend: Backend) -> None:
+def test_a_prompt_is_measured_by_the_server_s_own_tokens(backend: Backend) -> None:
     sampling = ask("").sampling
     with pytest.raises(PromptTooLong) as refusal:
         run(backend.check(Conversation.ask("hot " * 2000), CHAT, sampling))
-    room = refusal.value.room
-    assert 2 * CONTEXT < room < 5 * CONTEXT  # letters; one of these words is one token
-    run(backend.check(Conversation.ask("hot " * (room // 4 - 8)), CHAT, sampling))
+    assert 3 * CONTEXT < refusal.value.room < 4 * CONTEXT  # letters: each word is one token
+    run(backend.check(Conversation.ask("hot " * (refusal.value.room // 4 - 40)), CHAT, sampling))
 
 
 def test_a_prompt_that_only_the_server_knows_to_be_too_long_is_no_strike(llamacpp: str) -> None:

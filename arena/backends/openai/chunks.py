@@ -1,8 +1,9 @@
 """The events of a stream, as far as they are believed: types are checked, and whatever else they hold is left out."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from arena.backends.base import BackendError
 
@@ -11,29 +12,7 @@ LONGEST_WORD = 200  # characters of a model's name or fingerprint that are kept
 FINISHES = ("stop", "length")
 KNOWN_FAILURES = ("content_filter", "tool_calls", "function_call", "error", "abort")  # named in the log, no others
 
-Word = Annotated[
-    str | None, BeforeValidator(lambda text: _clean(text)[:LONGEST_WORD] if isinstance(text, str) else text)
-]
-Text = Annotated[str | None, BeforeValidator(lambda text: _clean(text) if isinstance(text, str) else text)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-class Delta(BaseModel):
-    """What a message grew by. A model that thinks first sends that under one of two names; it is not shown."""
-
-    content: Text = None
-    reasoning_content: Text = None
-    reasoning: Text = None
-
-
-class Choice(BaseModel):
-    """One reply's part: delta in a chat, text in a completion. stop_reason, of vLLM alone: the stop text."""
-
-    index: int = 0
-    delta: Delta | None = None
-    text: Text = None
-    finish_reason: str | None = None
-    stop_reason: str | int | None = None
 
 
 class Usage(BaseModel):
@@ -43,44 +22,22 @@ class Usage(BaseModel):
     completion_tokens: Count = 0
 
 
-class Chunk(BaseModel):
-    """One event; the one with usage has no choices."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One event. is_token: the model wrote something, even if it is not shown, since it thinks first.
 
-    model: Word = None
-    system_fingerprint: Word = None
-    choices: list[Choice] | None = None
+    text: what the reply grew by. finish: "stop" or "length" once the reply has ended. stop_reason, of vLLM alone: the
+    stop text. error: what came in the reply's place. model, fingerprint: what the server says of itself.
+    """
+
+    text: str = ""
+    is_token: bool = False
+    finish: str | None = None
+    stop_reason: str | int | None = None
     usage: Usage | None = None
     error: JsonValue = None
-
-    @property
-    def choice(self) -> Choice | None:
-        """Return the first reply's part, the only one that was asked for."""
-        return next((choice for choice in self.choices or () if choice.index == 0), None)
-
-    @property
-    def text(self) -> str:
-        """Return what the reply grew by."""
-        choice = self.choice
-        return (choice.text or (choice.delta and choice.delta.content) or "") if choice else ""
-
-    @property
-    def is_token(self) -> bool:
-        """Return whether the model wrote something, even if it is not shown."""
-        delta = self.choice and self.choice.delta
-        return bool(self.text or (delta and (delta.reasoning_content or delta.reasoning)))
-
-    @property
-    def finish(self) -> str | None:
-        """Return why the reply ended, "stop" or "length"; None while it has not.
-
-        Raises:
-            BackendError: for another reason.
-        """
-        finish = self.choice.finish_reason if self.choice else None
-        if finish and finish not in FINISHES:
-            reason = finish if finish in KNOWN_FAILURES else "a reason that OpenAI's API does not know"
-            raise BackendError(f"ended the reply for {reason} (finish_reason)")
-        return finish or None
+    model: str | None = None
+    fingerprint: str | None = None
 
 
 def read_chunk(data: str) -> Chunk:
@@ -90,11 +47,57 @@ def read_chunk(data: str) -> Chunk:
         BackendError: it is not what the API sends; says nothing of its content, which may be anything.
     """
     try:
-        return Chunk.model_validate_json(data)
+        event = _Event.model_validate_json(data)
     except ValidationError:
-        pass
-    raise BackendError("sent an event that is not JSON of OpenAI's API")  # outside: no context that holds the event
+        event = None
+    if event is None:  # outside of the handler: no context that holds the event
+        raise BackendError("sent an event that is not JSON of OpenAI's API")
+    choice = next((choice for choice in event.choices or () if choice.index == 0), _NOTHING)
+    delta = choice.delta or _NO_DELTA
+    text = (choice.text or delta.content or "").replace("\0", "\ufffd")  # PostgreSQL stores no U+0000
+    return Chunk(
+        text=text,
+        is_token=bool(text or delta.reasoning_content or delta.reasoning),
+        finish=_read_finish(choice.finish_reason),
+        stop_reason=choice.stop_reason,
+        usage=event.usage,
+        error=event.error,
+        model=_read_word(event.model),
+        fingerprint=_read_word(event.system_fingerprint),
+    )
 
 
-def _clean(text: str) -> str:
-    return text.replace("\0", "\ufffd")  # PostgreSQL stores no U+0000
+class _Delta(BaseModel):
+    content: str | None = None
+    reasoning_content: str | None = None  # thoughts, under the one name or the other
+    reasoning: str | None = None
+
+
+class _Choice(BaseModel):
+    index: int = 0
+    delta: _Delta | None = None  # in a chat
+    text: str | None = None  # in a completion
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+
+
+class _Event(BaseModel):
+    model: str | None = None
+    system_fingerprint: str | None = None
+    choices: list[_Choice] | None = None  # none beside the usage
+    usage: Usage | None = None
+    error: JsonValue = None
+
+
+_NOTHING, _NO_DELTA = _Choice(), _Delta()
+
+
+def _read_finish(reason: str | None) -> str | None:
+    if reason and reason not in FINISHES:
+        told = reason if reason in KNOWN_FAILURES else "a reason that OpenAI's API does not know"
+        raise BackendError(f"ended the reply for {told} (finish_reason)")
+    return reason or None
+
+
+def _read_word(word: str | None) -> str | None:
+    return word[:LONGEST_WORD].replace("\0", "\ufffd") if word else None

@@ -28,7 +28,7 @@ ALWAYS: dict[Dialect, dict[str, Any]] = {
     "vllm": {},
     "llamacpp": {
         "samplers": ["penalties", "temperature", "top_k", "top_p", "min_p"],  # in the order of transformers
-        "repeat_last_n": -1,  # the penalty looks at the whole context, as it does elsewhere
+        "repeat_last_n": 2**15,  # the penalty looks at the whole context, as it does elsewhere; -1 is refused
         "cache_prompt": False,  # with the cache the same seed may write another reply
     },
     "ollama": {},

@@ -108,11 +108,9 @@ class Reading:
         if chunk.model and not is_same_model(self._asked, chunk.model, self._dialect):
             raise BackendError(f"answered as another model than {self._asked!r}")
         self.model = chunk.model or self.model
-        self.fingerprint = chunk.system_fingerprint or self.fingerprint
+        self.fingerprint = chunk.fingerprint or self.fingerprint
         self.usage = chunk.usage or self.usage
-        self.finish = chunk.finish
-        if self.finish and chunk.choice:
-            self.stop_reason = chunk.choice.stop_reason
+        self.finish, self.stop_reason = chunk.finish, chunk.stop_reason
         self.characters += len(chunk.text)
         if self.characters > self._most_characters:
             raise BackendError(f"wrote more than {self._most_characters:,} characters: it does not keep to max_tokens")

@@ -1,7 +1,8 @@
 """Serve the arena: ``python app.py [--models models.yaml] [--db data/arena.db] [--host 127.0.0.1] [--port 7860]``.
 
-docs/running.md has the options for a public address. Exit codes: 0 after SIGTERM, SIGHUP or Ctrl+C, with the ledger
-closed; 2 for bad input, with one line that says what is wrong and how to fix it, before anything is started.
+docs/running.md has the options for a public address; --check asks every contestant and exits. Exit codes: 0 after
+SIGTERM, SIGHUP or Ctrl+C, with the ledger closed; 2 for bad input, with one line that says what is wrong and how to fix
+it, before anything is started.
 """
 
 import argparse
@@ -23,10 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     """Check the input, open the ledger, load the contestants in the background, and serve the page."""
     stopping = Stopping()
     with stopping.by_signal():
-        code = start(argv, stopping)
-        if code == 0:
-            say("stopped")
-        return code
+        return start(argv, stopping)
 
 
 def start(argv: list[str] | None, stopping: Stopping) -> int:
@@ -44,6 +42,8 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
 
     options = parse_options(argv)
     set_up_log()
+    if options.check:
+        return check(options)
     with ExitStack() as opened:
         try:
             models = load_models(options.models)
@@ -60,7 +60,31 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
             say(f"{plural(swept, 'unfinished battle')} of an earlier run {verb} void")
         opened.callback(void_running, store)
         stopping.run(lambda: serve_arena(options, models, store, secret, listener, stopping))
+    say("stopped")
     return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Load and ask every contestant; return 0 if all can fight, 1 if not, 2 if models.yaml cannot be used."""
+    import asyncio
+
+    from arena.backends.opening import open_backends
+    from arena.check import check_contestants
+    from arena.config import load_models
+    from common.models_yaml import ModelsError
+
+    try:
+        models = load_models(options.models)
+    except ModelsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    backends = open_backends(models.contestants, memory=options.memory, preload=False)
+    try:
+        failed = asyncio.run(check_contestants(models.contestants, backends, sys.stdout))
+    finally:
+        for backend in set(backends.values()):
+            backend.close()
+    return 1 if failed else 0
 
 
 def serve_arena(
@@ -73,13 +97,13 @@ def serve_arena(
 ) -> None:
     """Load the contestants in the background, build the page and serve it until it shall stop."""
     from arena.backends.opening import open_backends
-    from arena.limits import Limits
+    from arena.guard.limits import Limits
     from arena.server.listening import address_of
     from arena.server.serving import serve
     from arena.service import Service
     from arena.ui.page import build_page, build_server
 
-    backends = open_backends(models.contestants)
+    backends = open_backends(models.contestants, memory=options.memory, preload=options.preload)
     try:
         service = Service(
             models.contestants,

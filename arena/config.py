@@ -15,8 +15,8 @@ from arena.checkpoints.architecture import read_causal_classes
 from arena.checkpoints.checkpoint import read_checkpoint
 from arena.checkpoints.weights import Unfit
 from arena.contestants import TAGS, AnyContestant, ChatStyle, Contestant, Section, TransformersContestant
-from arena.identity import fold_name
-from arena.limits import ADDRESS, VISITOR, Limits
+from arena.guard.identity import fold_name
+from arena.guard.limits import ADDRESS, VISITOR, Limits
 from common.models_yaml import ModelsError, check_lineage, read_models_yaml, validate
 
 LEVELS = ("chat", "few-shot", *TAGS)  # tags of unions, which are not keys of the file

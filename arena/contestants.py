@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from arena.identity import can_be_looked_for
+from arena.guard.identity import can_be_looked_for
 from common.models_yaml import Entry
 
 StopText = Annotated[str, StringConstraints(min_length=1)]

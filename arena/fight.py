@@ -12,10 +12,10 @@ from arena.backends.base import Backend, BackendError, PromptTooLong, Reply, Req
 from arena.battle import SAME_REPLIES, SIDES, SKIPPED, Battle, BattleError, Side
 from arena.bench import Bench
 from arena.contestants import Contestant
-from arena.identity import find_name
+from arena.guard.identity import find_name
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger.store import LedgerUnavailable, Store, StoreError
 from arena.pace import Speeds
-from arena.prompt_checks import PromptRefused
 
 GRACE_SECONDS = 10.0  # that a backend gets beyond max_seconds to end a reply itself
 STORE_TRIES = 5  # to store replies, or the end of a battle

@@ -14,16 +14,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from arena.backends.base import Backend, PromptTooLong
+from arena.backends.base import Backend, BackendError, PromptTooLong
 from arena.battle import LEFT, SKIPPED, VOTED_BEFORE, Battle, BattleError, State
 from arena.bench import Bench
 from arena.contestants import Contestant, names_of
 from arena.fight import Fights, must_stop
+from arena.guard.limits import Limits, TooMany, network
+from arena.guard.prompt_checks import PromptRefused, check_prompt
 from arena.ledger.store import LedgerUnavailable, Store, VoteRefused
-from arena.limits import Limits, TooMany, network
 from arena.pace import Pace, Speeds
 from arena.pairing import draw_pair
-from arena.prompt_checks import PromptRefused, check_prompt
 from common.conversation import Conversation
 from common.words import plural
 from ratings.outcomes import Outcome
@@ -316,28 +316,35 @@ class Service:
         Returns those that fail on the prompt. One that fails on two different prompts in a row is benched. One prompt
         alone does not suffice: else a visitor who knows a prompt that breaks a chat template could remove a contestant.
         """
-        rooms: list[int] = []
-        unfit: set[str] = set()
-        for name in names:
-            contestant = self._contestants[name]
-            try:
-                asked = Conversation.ask(prompt, contestant.system)
-                await self._backends[name].check(asked, contestant.prompt, contestant.sampling)
-                self._unfit.pop(name, None)
-            except PromptTooLong as error:
-                rooms.append(error.room)
-            except PromptRefused:
-                raise
-            except (Exception, asyncio.CancelledError) as error:
-                if must_stop():
-                    raise
-                # The fault of this contestant, which must not stop the others.
-                unfit.add(name)
-                reason = str(error) or type(error).__name__
-                if self._unfit.setdefault(name, prompt) != prompt:
-                    self.bench.fail(name, reason)
-                else:
-                    log.warning("%s cannot be asked this prompt: %s", name, reason)
+        answers = await asyncio.gather(*(self._ask(name, prompt) for name in names))
+        rooms = [answer.room for answer in answers if isinstance(answer, PromptTooLong)]
         if rooms:
             raise PromptRefused(f"That prompt is too long for these models: keep it under {min(rooms)} characters.")
-        return unfit
+        return {name for name, answer in zip(names, answers, strict=True) if answer is not None}
+
+    async def _ask(self, name: str, prompt: str) -> Exception | None:
+        """Return None if a contestant can be asked a prompt, a PromptTooLong, or another error that is its own fault.
+
+        Raises:
+            PromptRefused: the prompt holds a control token of its model.
+        """
+        contestant = self._contestants[name]
+        try:
+            asked = Conversation.ask(prompt, contestant.system)
+            await self._backends[name].check(asked, contestant.prompt, contestant.sampling)
+        except PromptTooLong as error:
+            return error
+        except PromptRefused:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            if must_stop():
+                raise
+            # The fault of this contestant, which must not stop the others.
+            reason = str(error) or type(error).__name__
+            if self._unfit.setdefault(name, prompt) != prompt:
+                self.bench.fail(name, reason)
+            else:
+                log.warning("%s cannot be asked this prompt: %s", name, reason)
+            return BackendError(reason)
+        self._unfit.pop(name, None)
+        return None

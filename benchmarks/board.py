@@ -20,9 +20,9 @@ from arena.backends.base import Reply
 from arena.backends.opening import open_backends
 from arena.battle import Battle, BattleError, State
 from arena.config import load_models
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger.claim import Claim, ClaimError
 from arena.ledger.store import Store, StoreError
-from arena.prompt_checks import PromptRefused
 from arena.service import Service
 from common.models_yaml import ModelsError
 from ratings.outcomes import Outcome

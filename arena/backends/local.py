@@ -23,7 +23,7 @@ from arena.backends.prompting import Asker, one_line
 from arena.backends.rows import Row
 from arena.backends.stop_texts import visible_text
 from arena.contestants import ChatStyle, Sampling, Style
-from arena.prompt_checks import PromptRefused
+from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ from arena.backends.base import Backend
 from arena.contestants import Contestant, ScriptedContestant, TransformersContestant
 
 
-def open_backends(contestants: Sequence[Contestant]) -> dict[str, Backend]:
+def open_backends(
+    contestants: Sequence[Contestant], *, memory: int | None = None, preload: bool = True
+) -> dict[str, Backend]:
     """Return a backend for each contestant's name; weights are loaded in the background.
 
     Raises:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena.backends.base import BackendError, PromptTooLong
 from arena.contestants import ChatStyle, FewShotStyle, Sampling, Style
-from arena.prompt_checks import PromptRefused
+from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation, Message
 from common.few_shot import few_shot_document
 

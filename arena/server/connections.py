@@ -15,7 +15,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from arena.limits import network
+from arena.guard.limits import network
 from arena.server.site import unmapped
 
 REQUEST_SECONDS = 10.0  # for a request to arrive completely

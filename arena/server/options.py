@@ -8,7 +8,7 @@ from common.options import Parser
 
 
 def parse_options(argv: list[str] | None) -> argparse.Namespace:
-    """Return models, db, host, port and site; a mistake ends the program with code 2."""
+    """Return what was asked for; a mistake ends the program with code 2."""
     parser = build_parser()
     options = parser.parse_args(argv)
     try:
@@ -25,6 +25,16 @@ def build_parser() -> Parser:
     parser.add_argument("--db", type=ledger, default=Path("data/arena.db"), help="the vote ledger (%(default)s)")
     parser.add_argument("--host", type=host, default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=port, default=7860, help="port to listen on, 0 for any (%(default)s)")
+    parser.add_argument("--check", action="store_true", help="load and ask every contestant, print a table, and exit")
+    parser.add_argument(
+        "--memory", type=gigabytes, metavar="GB", help="for weights in this process; by default most of what is free"
+    )
+    parser.add_argument(
+        "--preload",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="load as many contestants as fit before the first battle, not when they are drawn (default)",
+    )
     parser.add_argument("--root-path", default="", metavar="/PATH", help="path under which a proxy serves the arena")
     parser.add_argument(
         "--proxy",
@@ -57,6 +67,17 @@ def host(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("'' is not an address: for every one of this machine, pass 0.0.0.0")
     return text.removeprefix("[").removesuffix("]") if ":" in text else text
+
+
+def gigabytes(text: str) -> int:
+    """Return bytes."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory: write GB, such as 4 or 0.5")
+    return round(number * 1e9)
 
 
 def port(text: str) -> int:

@@ -18,7 +18,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arena.limits import network
+from arena.guard.limits import network
 from arena.server.gate import APP_ID, JOIN, STREAM
 
 KEPT_SESSIONS = 4000

@@ -15,7 +15,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from arena.battle import BATTLE_ID_LENGTH, SAME_REPLIES, SIDES, Battle, BattleError, Side, State
-from arena.prompt_checks import MAX_CHARACTERS, PromptRefused
+from arena.guard.prompt_checks import MAX_CHARACTERS, PromptRefused
 from arena.service import Service
 from arena.ui.battle_html import (
     INTRO,

@@ -9,8 +9,8 @@ from arena import fight as fight_module
 from arena.backends.base import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
 from arena.bench import FIRST_PAUSE, LONGEST_PAUSE, Bench
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger.store import Store
-from arena.prompt_checks import PromptRefused
 from tests.arena.helpers.played import PlayedBackend, Signal, make_backends, settle
 from tests.arena.helpers.stage import Stage, run
 

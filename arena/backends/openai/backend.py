@@ -25,7 +25,7 @@ from arena.backends.openai.outcomes import ContextExceeded, Silent, Unavailable
 from arena.backends.openai.pool import Member, Pool, Turn
 from arena.backends.openai.reading import OutOfTime, Reading
 from arena.contestants import OpenAIContestant, Sampling, Style
-from arena.prompt_checks import CONTROL_TOKENS, PromptRefused
+from arena.guard.prompt_checks import CONTROL_TOKENS, PromptRefused
 from common.conversation import Conversation
 
 MOST_TRIES = 4

@@ -4,7 +4,7 @@ import pytest
 
 from arena.backends.base import Backend
 from arena.backends.scripted import ScriptedBackend
-from tests.arena.backends.contract import Contract
+from tests.arena.helpers.contract import Contract
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.prompting import Asker, find_control_tokens
 from arena.contestants import Sampling
-from arena.prompt_checks import PromptRefused
+from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, FEW_SHOT
 from tests.arena.backends.tokenizers_of import (

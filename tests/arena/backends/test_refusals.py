@@ -9,7 +9,7 @@ import pytest
 from arena.backends.base import BackendError, PromptTooLong
 from arena.backends.local import TransformersBackend
 from arena.contestants import FewShotStyle, Sampling, Shot
-from arena.prompt_checks import PromptRefused
+from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 from tests.arena.backends.asked import CHAT, CONTEXT, FEW_SHOT, ask, read, replies, run
 

@@ -13,8 +13,8 @@ from unittest.mock import patch
 from arena import fight as fight_module
 from arena.battle import Battle
 from arena.bench import Bench
+from arena.guard.limits import Limits
 from arena.ledger.store import Store
-from arena.limits import Limits
 from arena.service import Service
 from tests.arena.helpers.played import PATIENCE, PlayedBackend, Signal, Step, make_backends, make_contestant, settle
 

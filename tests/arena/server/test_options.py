@@ -21,6 +21,24 @@ def test_a_command_line_is_read_as_it_is_meant() -> None:
     assert (options.host, options.port, parse_options([]).site) == ("::1", 80, Site())
 
 
+@pytest.mark.parametrize(("text", "size"), [("4", 4 * 10**9), ("0.5", 5 * 10**8)])
+def test_memory_is_given_in_gigabytes(text: str, size: int) -> None:
+    assert parse_options(["--memory", text]).memory == size
+
+
+def test_weights_are_loaded_at_the_start_as_far_as_they_fit_unless_that_is_not_wanted() -> None:
+    options = parse_options([])
+    assert (options.memory, options.preload, options.check) == (None, True, False)
+    assert parse_options(["--no-preload"]).preload is False
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "much", ""])
+def test_what_is_no_amount_of_memory_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_options([f"--memory={text}"])
+    assert "write GB, such as 4 or 0.5" in capsys.readouterr().err
+
+
 def test_a_mistake_is_one_line_on_stderr_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         build_parser().error("two\nlines")

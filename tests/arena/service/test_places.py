@@ -8,9 +8,9 @@ import pytest
 from arena import service as service_module
 from arena.backends.base import BackendError, PromptTooLong
 from arena.battle import Battle, BattleError, State
+from arena.guard.limits import Limits
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger.store import LedgerUnavailable, Store
-from arena.limits import Limits
-from arena.prompt_checks import PromptRefused
 from tests.arena.helpers.played import PlayedBackend, Signal, settle
 from tests.arena.helpers.stage import Dim, Stage, run
 

@@ -6,8 +6,8 @@ import pytest
 
 from arena import service as service_module
 from arena.battle import LEFT, Battle, BattleError, State
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger.store import Store
-from arena.prompt_checks import PromptRefused
 from ratings.outcomes import Outcome
 from tests.arena.helpers.played import PlayedBackend, Signal, make_backends, settle
 from tests.arena.helpers.stage import Dim, Slowly, Stage, run

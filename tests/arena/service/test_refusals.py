@@ -5,8 +5,8 @@ import pytest
 from arena import service as service_module
 from arena.backends.base import PromptTooLong
 from arena.battle import BattleError, State
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger.store import Store
-from arena.prompt_checks import PromptRefused
 from tests.arena.helpers.played import Signal, settle
 from tests.arena.helpers.stage import Stage, run
 

@@ -21,9 +21,9 @@ from arena import fight as fight_module
 from arena import service as service_module
 from arena.backends.base import BackendError, Request
 from arena.battle import Battle, BattleError, State
+from arena.guard.prompt_checks import PromptRefused
 from arena.ledger import store as store_module
 from arena.ledger.store import Store
-from arena.prompt_checks import PromptRefused
 from ratings.outcomes import OUTCOMES
 from tests.arena.helpers.played import PlayedBackend, make_reply, settle
 from tests.arena.helpers.stage import Stage, run

@@ -11,7 +11,7 @@ import pytest
 from arena.backends.base import BackendError
 from arena.backends.openai.backend import OpenAIBackend
 from arena.contestants import FewShotStyle, Sampling, Shot
-from arena.prompt_checks import PromptRefused
+from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 from tests.arena.backends.openai.scripts import (
     CHAT,

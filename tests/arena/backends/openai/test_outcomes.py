@@ -91,7 +91,9 @@ def test_one_that_fails_again_and_again_is_given_up(name: str) -> None:
     assert "HTTP" in message or "broke off" in message
 
 
-@pytest.mark.parametrize("address", [nobody(), "http://nobody.invalid/v1", "http://127.0.0.1:1/v1"])
+@pytest.mark.parametrize(
+    "address", [nobody(), "http://nobody.invalid/v1", "http://127.0.0.1:1/v1"], ids=["closed", "no host", "low port"]
+)
 def test_one_that_cannot_be_reached_leaves_the_reply_to_the_others(address: str) -> None:
     async def asked() -> None:
         async with playing(WELL) as server:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.contestants import names_of
-from arena.identity import can_be_looked_for, find_name, fold_name
+from arena.guard.identity import can_be_looked_for, find_name, fold_name
 from tests.arena.helpers.played import make_contestant
 
 WORDS = ("demo-sft", "SmolLM2", "Hugging Face", "alder", "Qwen", "o1", "\u9752\u6728")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.prompt_checks import MAX_CHARACTERS, PromptRefused, check_prompt
+from arena.guard.prompt_checks import MAX_CHARACTERS, PromptRefused, check_prompt
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "\n\t \r\n", "\u3000", None, 5, ["What?"], {"text": "What?"}, b"What?"])

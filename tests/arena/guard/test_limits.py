@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from arena.limits import SWEEP_SECONDS, Limits, TooMany, network
+from arena.guard.limits import SWEEP_SECONDS, Limits, TooMany, network
 
 HOME, OFFICE = "203.0.113.7", "198.51.100.9"
 Pass = Callable[[float], None]

@@ -44,6 +44,7 @@ bench: .venv/dev.done .venv/peers/done
 	$(BIN)/python -m benchmarks.ratings
 	$(BIN)/python -m benchmarks.files --huge 100
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.endpoints
 	$(BIN)/python -m benchmarks.pretraining
 
 coverage: .venv/dev.done

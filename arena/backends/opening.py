@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.backends.base import Backend
-from arena.contestants import Contestant, ScriptedContestant, TransformersContestant
+from arena.contestants import Contestant, OpenAIContestant, ScriptedContestant, TransformersContestant
 
 
 def open_backends(
@@ -29,6 +29,10 @@ def open_backends(
                         Path(contestant.path), names, share_of_cores=len(paths)
                     )
                 opened[contestant.name] = loaded[contestant.path]
+            case OpenAIContestant():
+                from arena.backends.openai.backend import OpenAIBackend
+
+                opened[contestant.name] = OpenAIBackend(contestant)
             case ScriptedContestant():
                 from arena.backends.scripted import ScriptedBackend
 

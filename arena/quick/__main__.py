@@ -76,7 +76,8 @@ def read_keys(names: Sequence[str], servers: int, environment: Mapping[str, str]
     """
     if len(names) not in (0, 1, servers):
         raise ServerError(f"--api-key-env is given {len(names)} times for {servers} servers: give it once, or for each")
-    wanted = [None if name == "-" else name for name in (names * servers if len(names) == 1 else names)]
+    each = list(names) * servers if len(names) == 1 else names
+    wanted = [None if name == "-" else name for name in each]
     for name in wanted:
         if name and not environment.get(name, "").strip().isascii():
             raise ServerError(f"the environment variable {name} holds what no header can: copy the key once more")

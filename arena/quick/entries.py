@@ -5,6 +5,7 @@ name is taken, then the server's address with it, so that the board tells which 
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -76,15 +77,23 @@ def name_contestants(models: Sequence[tuple[str, str]]) -> list[str]:
 
 def _choices(model: str, address: str) -> tuple[str, str, str]:
     """Return names for a model, from the shortest to one with the server's address."""
-    whole = _safe(model)
-    place = _safe(urlsplit(address).netloc)
+    whole, place = _safe(model), _letters(urlsplit(address).netloc)
     return _safe(model.rsplit("/", 1)[-1]), whole, f"{whole[: LONGEST - 1 - len(place)]} {place}"[:LONGEST]
 
 
 def _safe(text: str) -> str:
-    """Return a text as a contestant's name: letters, digits, spaces and _.:+- alone, at most 64, a letter among them."""
-    name = " ".join(re.sub(r"[^\w.:+-]", " ", text).split())[:LONGEST].strip()
-    return name if re.match(r"\w", name) and can_be_looked_for(name) else f"model {name}"[:LONGEST].strip()
+    """Return a text as a contestant's name, with a letter in it and a letter or digit in front."""
+    name = _letters(text)[:LONGEST].strip()
+    return name if name[:1].isalnum() and can_be_looked_for(name) else f"model {name}"[:LONGEST].strip()
+
+
+def _letters(text: str) -> str:
+    """Return a text with a space for each character that no contestant's name may have."""
+    return " ".join("".join(c if _is_letter(c) or c in "_.:+-" else " " for c in text).split())
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character) in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd")
 
 
 def _words(model: str) -> list[str]:

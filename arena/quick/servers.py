@@ -1,8 +1,8 @@
 """Ask an address which models it serves, and whose server it is.
 
 Every server of OpenAI's API lists its models at /v1/models. vLLM and llama.cpp sign that list (owned_by); Ollama has an
-address of its own for its version. What comes back is hostile until it has been looked at: it may be a web page, endless,
-or full of names that are none.
+address of its own for its version. What comes back is hostile until it has been looked at: it may be a web page,
+endless, or full of names that are none.
 """
 
 import json

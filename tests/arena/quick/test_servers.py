@@ -32,7 +32,7 @@ def test_an_address_may_leave_out_its_scheme_and_version(given: str, read: str) 
     "given", ["", "ftp://x", "http://", "http://x:99999", "http://anna:Birch7@x", "http://x?key=Birch7"]
 )
 def test_what_is_no_address_is_refused_without_its_secrets(given: str) -> None:
-    with pytest.raises(ServerError, match="^no address of a server: write ") as refusal:
+    with pytest.raises(ServerError, match=r"^no address of a server: write ") as refusal:
         read_address(given)
     assert "Birch7" not in "".join(traceback.format_exception(refusal.value))
 

@@ -16,12 +16,15 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from arena.backends.base import Reply
 from arena.battle import Battle
+from arena.contestants import AnyContestant
 from arena.ledger.store import Store
 from arena.pairing import draw_pair
 from ratings.outcomes import Outcome
+from tests.arena.quick.scripted import listed, saying
 from tests.paths import ROOT
 
 PAGES = [*sorted(ROOT.glob("[!.]*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -106,7 +109,11 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             continue
         assert words[0] == "python", f"{page.name} shows a command that no test runs: {command}"
         words[0] = sys.executable
-        if words[1] == "app.py":
+        if words[1:3] == ["-m", "arena.quick"]:
+            with saying(listed("alder")) as one, saying(listed("birch")) as other:
+                serve_until_healthy([*words[:3], one, other], checkout)
+            continue
+        if words[1] == "app.py" and "--check" not in words:
             serve_until_healthy(words, checkout)
             continue
         if words[2:4] == ["training", "evaluate"]:
@@ -119,6 +126,16 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             words, cwd=checkout, capture_output=True, text=True, input="Hello!\n", timeout=SECONDS, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
+
+
+def test_every_contestant_that_a_page_shows_is_one() -> None:
+    shown = 0
+    for page in PAGES:
+        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for entry in yaml.safe_load(block).get("contestants", []):
+                assert TypeAdapter(AnyContestant).validate_python(entry).name == entry["name"]
+                shown += 1
+    assert shown > 10
 
 
 def test_the_readme_s_python_does_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 def start(argv: list[str] | None, stopping: Stopping) -> int:
     """Do the work of main, and close everything that was opened."""
     # Imported only now, when signals are handled already; nothing heavy, so that bad input is reported at once.
+    from arena.backends.opening import require_memory
     from arena.config import load_models
     from arena.ledger.claim import Claim, ClaimError
     from arena.ledger.store import Store, StoreError
@@ -47,6 +48,7 @@ def start(argv: list[str] | None, stopping: Stopping) -> int:
     with ExitStack() as opened:
         try:
             models = load_models(options.models)
+            require_memory(models.contestants, options.memory)
             listener = opened.enter_context(listen(options.host, options.port))
             opened.enter_context(closing(Claim(options.db)))
             store = opened.enter_context(closing(Store(options.db)))
@@ -68,13 +70,14 @@ def check(options: argparse.Namespace) -> int:
     """Load and ask every contestant; return 0 if all can fight, 1 if not, 2 if models.yaml cannot be used."""
     import asyncio
 
-    from arena.backends.opening import open_backends
+    from arena.backends.opening import open_backends, require_memory
     from arena.check import check_contestants
     from arena.config import load_models
     from common.models_yaml import ModelsError
 
     try:
         models = load_models(options.models)
+        require_memory(models.contestants, options.memory)
     except ModelsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

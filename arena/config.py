@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from arena.checkpoints.architecture import read_causal_classes
-from arena.checkpoints.checkpoint import read_checkpoint
+from arena.checkpoints.place import place, read_weights, require_adapter, require_quantizable
 from arena.checkpoints.weights import Unfit
 from arena.contestants import TAGS, AnyContestant, ChatStyle, Contestant, Section, TransformersContestant
 from arena.guard.identity import fold_name
@@ -84,19 +84,22 @@ def load_models(path: Path) -> Models:
 def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None) -> Contestant:
     if not isinstance(contestant, TransformersContestant):
         return contestant
-    where = f"{file}: {contestant.name}: path {str(contestant.path)!r}"
-    folder = (file.parent / contestant.path).resolve()
-    if not folder.is_dir():
-        cure = "correct the path, or make a family first (python -m training run nano --out checkpoints/nano)"
-        raise ModelsError(f"{where} is not a folder: {cure}")
+    where = f"{file}: {contestant.name}"
+    adapter = None if contestant.adapter is None else (file.parent / contestant.adapter).resolve()
+    blamed = f"path {contestant.path!r}"
     try:
-        config = read_checkpoint(folder, causal, is_chat=isinstance(contestant.prompt, ChatStyle))
+        placed = place(contestant.path, file.parent, contestant.revision)
+        config = read_weights(placed, causal, is_chat=isinstance(contestant.prompt, ChatStyle))
+        require_quantizable(placed, config, contestant.quantization)
+        blamed = f"adapter {str(contestant.adapter)!r}"
+        if adapter is not None:
+            require_adapter(adapter, placed, config)
     except Unfit as error:
-        raise ModelsError(f"{where} {error}") from None
+        raise ModelsError(f"{where}: {blamed} {error}") from None
     context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
     if context is not None and contestant.sampling.max_tokens >= context:
         raise ModelsError(
-            f"{file}: {contestant.name}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "
+            f"{where}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "
             f"in a context of {context} tokens: lower it"
         )
-    return contestant.model_copy(update={"path": str(folder)})
+    return contestant.model_copy(update={"path": str(placed), "adapter": adapter})

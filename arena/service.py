@@ -229,9 +229,9 @@ class Service:
         return await self._read(self._store.battle, battle_id)
 
     @property
-    def is_loading(self) -> bool:
-        """Return whether the weights of some contestant are still being loaded."""
-        return any(backend.is_loading for backend in self._backends.values())
+    def loading(self) -> tuple[int, int]:
+        """Return how many contestants are still being started, and how many there are."""
+        return sum(self._backends[name].is_loading for name in self._contestants), len(self._contestants)
 
     async def health(self) -> dict[str, Any]:
         """Return the arena's health for monitoring; the ledger is checked at most once per HEALTH_SECONDS.
@@ -248,7 +248,7 @@ class Service:
         }
         failed = sorted(name for name in self._contestants if self._backends[name].failure)
         is_ok = ledger == "ok" and len(self._contestants.keys() - benched.keys() - set(failed)) >= 2
-        models = "loading" if self.is_loading else "loaded"
+        models = "loading" if self.loading[0] else "loaded"
         return {
             "status": "ok" if is_ok else "failing",
             "ledger": ledger,

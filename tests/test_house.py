@@ -87,12 +87,14 @@ def test_every_package_says_in_a_sentence_or_two_what_it_holds() -> None:
 TESTED_IN = {
     "common/options.py": "tests/arena/server/test_options.py",
     "ratings/which.py": "tests/ratings/votes/test_which.py",
-    "arena/backends/base.py": "tests/arena/backends/test_local.py",
+    "arena/backends/base.py": "tests/arena/backends/local/test_backend.py",
     **{
         f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_outcomes.py"
         for name in ("chunks", "client", "reading")
     },
-    **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
+    "arena/backends/openai/draft.py": "tests/arena/backends/openai/test_backend.py",
+    "arena/checkpoints/size.py": "tests/arena/backends/local/test_engine.py",
+    "arena/backends/local/writing.py": "tests/arena/backends/local/test_backend.py",
     "arena/fight.py": "tests/arena/service/test_failures.py",
     "arena/service.py": "tests/arena/service/test_battles.py",
     "arena/ui/interval_plot.py": "tests/arena/ui/test_leaderboard_tab.py",

@@ -5,6 +5,8 @@ use stays; of the rest as much goes as the newcomer needs, and where that is not
 """
 
 import logging
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,28 @@ from typing import Protocol
 log = logging.getLogger(__name__)
 
 GB = 10**9
+SHARE = 0.8  # of what is free, that weights may take unless told otherwise
+
+
+def in_gb(size: int) -> str:
+    """Return bytes in words, such as 1.5 GB or 0.019 GB."""
+    return f"{size / GB:.1f} GB" if size >= GB else f"{size / GB:.2g} GB"
+
+
+def find_free() -> int:
+    """Return the bytes for weights unless told otherwise: most of what a GPU has free, or this machine without one.
+
+    Asks nvidia-smi, since torch would take seconds.
+    """
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    if tool := shutil.which("nvidia-smi"):
+        asked = [tool, "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
+        sizes = [int(line) * 2**20 for line in told.stdout.split() if line.isdigit()]
+        free = sizes[0] if sizes else free  # weights go to the first one
+    return round(free * SHARE)
 
 
 class Engine(Protocol):
@@ -52,9 +76,7 @@ class Memory:
             ValueError: it needs more than there is, so that it never fits.
         """
         if self.limit is not None and engine.size > self.limit:
-            raise ValueError(
-                f"{engine.name} needs about {engine.size / GB:.1f} GB, and --memory allows {self.limit / GB:.1f} GB"
-            )
+            raise ValueError(f"{engine.name} needs about {in_gb(engine.size)}, and --memory allows {in_gb(self.limit)}")
         with self._changed:
             self._changed.wait_for(lambda: self._make_room(engine))
             place = self._places.setdefault(engine, _Place())

@@ -1,34 +1,34 @@
-"""The backend of each contestant; contestants with the same weights share one model in memory."""
+"""The backend of each contestant; contestants of the same weights share one engine, its memory and its batches."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 from arena.backends.base import Backend
+from arena.backends.memory import Memory, find_free, in_gb
+from arena.checkpoints.size import estimate_size
 from arena.contestants import Contestant, OpenAIContestant, ScriptedContestant, TransformersContestant
+from common.models_yaml import ModelsError
 
 
 def open_backends(
     contestants: Sequence[Contestant], *, memory: int | None = None, preload: bool = True
 ) -> dict[str, Backend]:
-    """Return a backend for each contestant's name; weights are loaded in the background.
+    """Return a backend for each contestant's name; what is loaded at the start is loaded in the background.
+
+    memory: bytes for the weights in this process, by default most of what is free. preload: load as many as fit at
+    the start, and not when they are drawn.
 
     Raises:
         TypeError: there is no backend for this kind of contestant.
     """
-    paths = dict.fromkeys(c.path for c in contestants if isinstance(c, TransformersContestant))
-    loaded: dict[object, Backend] = {}
+    here = [each for each in contestants if isinstance(each, TransformersContestant)]
     opened: dict[str, Backend] = {}
+    opened |= _open_weights(here, memory, preload=preload) if here else {}
     for contestant in contestants:
         match contestant:
             case TransformersContestant():
-                if contestant.path not in loaded:
-                    from arena.backends.local import TransformersBackend
-
-                    names = tuple(c.name for c in contestants if getattr(c, "path", None) == contestant.path)
-                    loaded[contestant.path] = TransformersBackend(
-                        Path(contestant.path), names, share_of_cores=len(paths)
-                    )
-                opened[contestant.name] = loaded[contestant.path]
+                pass
             case OpenAIContestant():
                 from arena.backends.openai.backend import OpenAIBackend
 
@@ -39,4 +39,62 @@ def open_backends(
                 opened[contestant.name] = ScriptedBackend(contestant.replies)
             case _:
                 raise TypeError(f"no backend writes for {type(contestant).__name__}")
+    return {contestant.name: opened[contestant.name] for contestant in contestants}
+
+
+def require_memory(contestants: Sequence[Contestant], memory: int | None) -> None:
+    """Require that any two contestants whose weights are loaded in this process fit into memory together.
+
+    Raises:
+        ModelsError: names the largest two, with their estimated sizes.
+    """
+    sizes: dict[Hashable, tuple[int, str]] = {}
+    for each in contestants:
+        if isinstance(each, TransformersContestant) and weights_of(each) not in sizes:
+            size = estimate_size(Path(each.path), dtype=each.dtype, quantization=each.quantization)
+            sizes[weights_of(each)] = size, each.name
+    if not sizes:
+        return
+    limit = find_free() if memory is None else memory
+    largest = sorted(sizes.values(), reverse=True)[:2]
+    if sum(size for size, _ in largest) > limit:
+        named = " and ".join(f"{name} ({in_gb(size)})" for size, name in largest)
+        of = "is free" if memory is None else "--memory allows"
+        raise ModelsError(
+            f"{named} do not fit into the {in_gb(limit)} that {of}: give more, take quantization or half "
+            "precision, or serve them elsewhere (backend: vllm or openai)"
+        )
+
+
+def _open_weights(
+    contestants: Sequence[TransformersContestant], memory: int | None, *, preload: bool
+) -> dict[str, Backend]:
+    """Return the backends of contestants whose weights are loaded in this process."""
+    from arena.backends.local import TransformersBackend
+
+    room = Memory(find_free() if memory is None else memory)
+    names: dict[Hashable, list[str]] = {}
+    for contestant in contestants:
+        names.setdefault(weights_of(contestant), []).append(contestant.name)
+    engines: dict[Hashable, Any] = {}
+    opened: dict[str, Backend] = {}
+    for contestant in contestants:
+        weights = weights_of(contestant)
+        if weights not in engines:
+            engines[weights] = TransformersBackend(
+                Path(contestant.path),
+                tuple(names[weights]),
+                share_of_cores=len(names),
+                dtype=contestant.dtype,
+                quantization=contestant.quantization,
+                memory=room,
+                preload=preload,
+            )
+        engine = engines[weights]
+        opened[contestant.name] = engine.for_adapter(contestant.adapter) if contestant.adapter else engine
     return opened
+
+
+def weights_of(contestant: TransformersContestant) -> Hashable:
+    """Return what contestants of one engine have in common."""
+    return contestant.path, contestant.dtype, contestant.quantization

@@ -86,6 +86,31 @@ def require_whole(file: Path) -> None:
     Raises:
         Unfit: it is a Git LFS pointer, damaged or cut off.
     """
+    length, tree = _parse_header(file)
+    try:
+        end = max(int(entry["data_offsets"][1]) for name, entry in tree.items() if name != "__metadata__")
+    except (ValueError, AttributeError, TypeError, LookupError):
+        raise Unfit(f"has a damaged {file.name} (its header names no tensors): {AGAIN}") from None
+    size = file.stat().st_size
+    if size != 8 + length + end:
+        raise Unfit(f"has a damaged {file.name} ({size} of {8 + length + end} bytes are there): {AGAIN}")
+
+
+def read_header(file: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor in a safetensors file.
+
+    Raises:
+        Unfit: it is a Git LFS pointer or damaged.
+    """
+    _, tree = _parse_header(file)
+    try:
+        return {name: tuple(map(int, entry["shape"])) for name, entry in tree.items() if name != "__metadata__"}
+    except (ValueError, AttributeError, TypeError, LookupError):
+        raise Unfit(f"has a damaged {file.name} (its header gives no shapes): {AGAIN}") from None
+
+
+def _parse_header(file: Path) -> tuple[int, dict[str, Any]]:
+    """Return the length of a safetensors file's header, and the header."""
     require_no_pointer(file)
     size = file.stat().st_size
     with file.open("rb") as stream:
@@ -95,11 +120,11 @@ def require_whole(file: Path) -> None:
         header = stream.read(length)
     try:
         tree = json.loads(header)
-        end = max(int(entry["data_offsets"][1]) for name, entry in tree.items() if name != "__metadata__")
-    except (ValueError, RecursionError, AttributeError, TypeError, LookupError):
-        raise Unfit(f"has a damaged {file.name} (its header names no tensors): {AGAIN}") from None
-    if size != 8 + length + end:
-        raise Unfit(f"has a damaged {file.name} ({size} of {8 + length + end} bytes are there): {AGAIN}")
+    except (ValueError, RecursionError):
+        tree = None
+    if not isinstance(tree, dict):
+        raise Unfit(f"has a damaged {file.name} (its header names no tensors): {AGAIN}")
+    return length, tree
 
 
 def _explain_absence(folder: Path) -> str:

@@ -62,6 +62,12 @@ def waiting(text: str, began: float) -> Markup:
     return WAITING.format(text, int(time.monotonic() - began))
 
 
+def loading_text(missing: int, number: int) -> str:
+    """Return what a visitor reads whose battle cannot begin yet; which models are missing would tell who is drawn."""
+    ready = f"{number - missing} of {number} models are loaded" if missing else "The models are being loaded"
+    return f"{ready}. Your prompt is kept."
+
+
 def lost_html(battle: Battle) -> Markup:
     """Return the message about a battle that failed while nobody looked."""
     return hint(LOST.format("The server restarted" if battle.void_reason == RESTARTED else "A model failed"))

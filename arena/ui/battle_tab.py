@@ -25,6 +25,7 @@ from arena.ui.battle_html import (
     PIECES,
     alert,
     asked_html,
+    loading_text,
     lost_html,
     message_html,
     reply_html,
@@ -124,7 +125,7 @@ class BattleTab:
         starting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         began = time.monotonic()
         while not (await asyncio.wait({starting}, timeout=LOAD_LOOK_SECONDS))[0]:
-            yield {self.message: waiting("The models are being loaded. Your prompt is kept.", began)}
+            yield {self.message: waiting(loading_text(*self.service.loading), began)}
         try:
             battle = starting.result()
         except (PromptRefused, BattleError) as refusal:

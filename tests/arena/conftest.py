@@ -95,25 +95,25 @@ def backend(checkpoint: Path) -> "Iterator[TransformersBackend]":
     made = TransformersBackend(checkpoint)
     yield made
     made.close()
-    made._thread.join(PATIENCE)
-    assert not made._thread.is_alive()
+    made._engine._thread.join(PATIENCE)
+    assert not made._engine._thread.is_alive()
 
 
 @pytest.fixture
 def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the number of rows whenever generate is called."""
-    from arena.backends import local as module
+    from arena.backends.local import engine as module
     from arena.contestants import Sampling
     from tests.arena.backends.asked import CHAT, run
 
     run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
-    generate, sizes = backend._model.generate, []
+    generate, sizes = backend._engine.writer.model.generate, []
 
     def counting(ids: "torch.Tensor", **options: Any) -> Any:
         sizes.append(len(ids))
         return generate(ids, **options)
 
-    monkeypatch.setattr(backend._model, "generate", counting)
+    monkeypatch.setattr(backend._engine.writer.model, "generate", counting)
     # Nothing waits longer than for this: a batch that is whole by then is gathered on any machine.
     monkeypatch.setattr(module, "GATHER_SECONDS", 0.3)
     return sizes

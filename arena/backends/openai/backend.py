@@ -98,8 +98,7 @@ class OpenAIBackend:
         until = began + request.sampling.max_seconds
         sent = settings(request, self._contestant.model, self._contestant.dialect, self._contestant.options)
         opened = await self._open(request, sent, until)
-        first_seconds = self._clock() - began
-        reading, draft = opened.reading, Draft(request.style.stop)
+        reading, draft, first_seconds = opened.reading, Draft(request.style.stop), self._clock() - began
         is_cut = False
         try:
             try:
@@ -117,15 +116,7 @@ class OpenAIBackend:
         finally:
             self._pool.give_back(opened.turn)
             await reading.close()
-        yield Reply(
-            text=draft.text,
-            finish=self._finish(reading, draft, is_cut=is_cut),
-            prompt_tokens=reading.usage.prompt_tokens if reading.usage else 0,
-            tokens=reading.usage.completion_tokens if reading.usage else reading.pieces,
-            seconds=self._clock() - began,
-            first_seconds=first_seconds,
-            recipe=self._recipe(request, sent, opened),
-        )
+        yield self._record(request, sent, opened, draft, is_cut=is_cut, began=began, first_seconds=first_seconds)
 
     def close(self) -> None:
         """Hang up, and take no more requests."""
@@ -177,7 +168,7 @@ class OpenAIBackend:
         )
 
     def _has_tried_enough(self, error: Unavailable, tried: list[Member]) -> bool:
-        """Return whether to give up; an endpoint that was silent is not asked a second time."""
+        """Return whether to give up; where all were asked, one that was silent is not asked a second time."""
         is_alone = isinstance(error, Silent) and len(set(map(id, tried))) == len(self._pool.members)
         return is_alone or len(tried) >= MOST_TRIES
 
@@ -186,6 +177,8 @@ class OpenAIBackend:
         match error:
             case ContextExceeded():
                 room = error.context - request.sampling.max_tokens
+                if error.context and room <= 0:
+                    return self._blame(turn, BackendError(f"has a context of {error.context}: lower max_tokens"))
                 return too_long(request.conversation, request.style, used=error.used, room=room)
             case OutOfTime():
                 return self._blame(turn, BackendError(f"is late: {_overdue(request.sampling)}"))
@@ -199,11 +192,29 @@ class OpenAIBackend:
         self._pool.has_failed(turn, reason, error.retry_after if isinstance(error, Unavailable) else 0.0)
         return BackendError(reason)
 
-    def _finish(self, reading: Reading, draft: Draft, *, is_cut: bool) -> Finish:
-        """Return how a reply ended. dialects.py says who tells whether a stop text did it."""
-        if draft.is_stopped or isinstance(reading.stop_reason, str):
-            return "stop"
-        return "length" if is_cut or reading.finish == "length" else "end"
+    def _record(
+        self,
+        request: Request,
+        sent: Mapping[str, Any],
+        opened: Opened,
+        draft: Draft,
+        *,
+        is_cut: bool,
+        began: float,
+        first_seconds: float,
+    ) -> Reply:
+        """Return the Reply; a stop text ended it if the draft met one or the endpoint says so."""
+        reading = opened.reading
+        finish: Finish = "length" if is_cut or reading.finish == "length" else "end"
+        return Reply(
+            text=draft.text,
+            finish="stop" if draft.is_stopped or isinstance(reading.stop_reason, str) else finish,
+            prompt_tokens=reading.usage.prompt_tokens if reading.usage else 0,
+            tokens=reading.usage.completion_tokens if reading.usage else reading.pieces,
+            seconds=self._clock() - began,
+            first_seconds=first_seconds,
+            recipe=self._recipe(request, sent, opened),
+        )
 
     def _recipe(self, request: Request, sent: Mapping[str, Any], opened: Opened) -> dict[str, Any]:
         reading, contestant = opened.reading, self._contestant

@@ -37,15 +37,16 @@ class Endpoint:
         self.address, self._model, self._keys = address, model, keys
         # A kept connection saves a handshake of TLS. Without TLS it saves next to nothing, and costs a failed request
         # whenever the server has closed it in the same moment.
-        kept = 20 if address.startswith("https:") else 0
+        has_tls, is_here = address.startswith("https:"), _is_loopback(address)
         self._client = httpx2.AsyncClient(
             auth=self._keys,
             headers={"Accept-Encoding": "identity"},  # a compressed stream could unfold to any size
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # takes none
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),  # reading has deadlines of its own
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=kept),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20 if has_tls else 0),
             transport=transport,
-            trust_env=not _is_loopback(address),  # proxies are for what is elsewhere
+            trust_env=not is_here,  # proxies are for what is elsewhere
+            verify=has_tls or not is_here,  # without TLS and proxies, loading certificates is lost time
         )
 
     def __repr__(self) -> str:

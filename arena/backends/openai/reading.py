@@ -70,7 +70,9 @@ class Reading:
         try:
             async with asyncio.timeout(USAGE_SECONDS):
                 async for chunk in self._chunks:
-                    self.usage = chunk.usage or self.usage
+                    self.usage = chunk.usage
+                    if self.usage:
+                        return
         except Exception:
             return
 

@@ -26,7 +26,7 @@ def test_a_generation_that_fails_is_reported_to_its_readers_and_the_next_one_wor
         return await asyncio.gather(*(read(backend, ask(seed=s)) for s in (1, 2)), return_exceptions=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend._model, "generate", fail)
+        patch.setattr(backend._engine.writer.model, "generate", fail)
         failed = run(both())
     assert [str(error) for error in failed] == ["generation failed: out of memory"] * 2
     assert all(isinstance(error, BackendError) for error in failed)
@@ -75,7 +75,7 @@ def test_a_long_prompt_to_a_base_model_is_asked_with_fewer_examples(backend: Tra
 
 def test_a_prompt_and_reply_that_fill_the_context_to_the_last_token_are_written(backend: TransformersBackend) -> None:
     request = ask("xq" * 20, max_tokens=1)
-    used = len(backend._asker.encode(request.conversation, CHAT, 1))
+    used = len(backend._engine.asker.encode(request.conversation, CHAT, 1))
     full = ask("xq" * 20, max_tokens=CONTEXT - used, temperature=2.0)
     run(backend.check(full.conversation, CHAT, full.sampling))
     with pytest.raises(PromptTooLong):
@@ -86,7 +86,7 @@ def test_a_prompt_and_reply_that_fill_the_context_to_the_last_token_are_written(
 @pytest.fixture
 def late(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return a function that lets an hour pass for the first row of a batch after so many tokens."""
-    take = backend._take
+    take = backend._engine.writer._take
 
     def after(tokens: int) -> None:
         steps = 0
@@ -98,7 +98,7 @@ def late(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> Calla
                 rows[0].began -= 3600
             take(rows, drawn)
 
-        monkeypatch.setattr(backend, "_take", taking)
+        monkeypatch.setattr(backend._engine.writer, "_take", taking)
 
     run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
     return after
@@ -148,14 +148,14 @@ def test_a_reply_that_ends_in_time_is_not_touched(backend: TransformersBackend) 
 def test_one_reply_that_cannot_be_decoded_does_not_end_the_others(
     backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extend = backend._extend
+    extend = backend._engine.writer._extend
 
-    def failing(row: Any, token: int) -> None:
+    def failing(row: Any, token: int) -> Any:
         if row.request.seed == 1:
             raise UnicodeError("no letter")
-        extend(row, token)
+        return extend(row, token)
 
-    monkeypatch.setattr(backend, "_extend", failing)
+    monkeypatch.setattr(backend._engine.writer, "_extend", failing)
 
     async def both() -> list[Any]:
         return await asyncio.gather(*(read(backend, ask(seed=s)) for s in (1, 2)), return_exceptions=True)
@@ -173,7 +173,7 @@ def test_whatever_a_tokenizer_raises_is_the_backends_own_error(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(backend._asker, "_encode", fail)
+    monkeypatch.setattr(backend._engine.asker, "_encode", fail)
     for attempt in (backend.check(Conversation.ask("Hi"), CHAT, Sampling()), read(backend, ask())):
         with pytest.raises(BackendError, match="cannot be asked this prompt: "):
             run(attempt)

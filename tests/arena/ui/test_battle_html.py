@@ -8,7 +8,17 @@ from markupsafe import Markup
 from arena.backends.base import Reply
 from arena.battle import LEFT, RESTARTED, SAME_REPLIES, VOTED_BEFORE, Battle
 from arena.pairing import Draw
-from arena.ui.battle_html import alert, asked_html, hint, lost_html, message_html, reply_html, reveal_html, waiting
+from arena.ui.battle_html import (
+    alert,
+    asked_html,
+    hint,
+    loading_text,
+    lost_html,
+    message_html,
+    reply_html,
+    reveal_html,
+    waiting,
+)
 from arena.ui.render import GrowingReplies
 from ratings.outcomes import Outcome
 
@@ -98,3 +108,8 @@ def test_a_void_battle_says_why(reason: str, message: str, lost: str) -> None:
 def test_a_ready_battle_warns_a_visitor_who_has_voted_on_the_prompt_before() -> None:
     assert "a vote would not count" in message_html(make_battle(flag=VOTED_BEFORE))
     assert "a vote would not count" not in message_html(make_battle())
+
+
+def test_while_models_are_loaded_their_number_is_told_and_no_name() -> None:
+    assert loading_text(2, 5) == "3 of 5 models are loaded. Your prompt is kept."
+    assert loading_text(0, 5) == "The models are being loaded. Your prompt is kept."

@@ -156,11 +156,15 @@ def test_a_battle_that_is_called_off_before_the_first_token_frees_the_place() ->
 
 
 def test_proxies_of_the_environment_are_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    assert run(answer_to(WELL))[1].text == "Hot is cold"
-    with pytest.raises(BackendError, match="refuses connections"):
-        run(read(open_backend("http://example.invalid/v1"), ask(max_seconds=0.2)))
+    async def asked() -> None:
+        async with playing(WELL) as proxy, playing(WELL) as server:
+            monkeypatch.setenv("http_proxy", proxy.address.removesuffix("/v1"))
+            await read(open_backend(server.address))
+            assert (len(proxy.asked), len(server.asked)) == (0, 1)
+            await read(open_backend("http://other.invalid/v1"))
+            assert [each.path for each in proxy.asked] == ["http://other.invalid/v1/chat/completions"]
+
+    run(asked())
 
 
 def test_cookies_are_not_kept() -> None:
@@ -246,6 +250,7 @@ def test_keys_are_in_no_log_error_or_repr(caplog: pytest.LogCaptureFixture) -> N
         [head(), token("Hot", finish=KEY)],
         [head(), event(error={"message": KEY})],
         [head(), b"zz" + KEY.encode()],
+        [head(), token("Hot"), b"zz" + KEY.encode()],
         [b"HTTP/1.1 200 " + KEY.encode() + b"\r\nbad header " + KEY.encode() + b"\r\n\r\n"],
     ]
 

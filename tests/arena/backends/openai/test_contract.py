@@ -12,8 +12,8 @@ import pytest
 
 from arena.backends.base import Backend
 from arena.backends.openai.backend import OpenAIBackend
-from tests.arena.backends.contract import Contract
 from tests.arena.backends.openai.scripts import contestant
+from tests.arena.helpers.contract import Contract
 
 CONTEXT = 2000
 WORDS = ("hot", "cold", "up", "down", "sea", "fox", "hen", "eight", "legs", "sun", "moon", "tree", "house", "river")

@@ -12,8 +12,8 @@ from arena.backends.base import Backend, BackendError, PromptTooLong
 from arena.backends.openai.backend import OpenAIBackend
 from arena.contestants import ChatStyle, FewShotStyle, OpenAIContestant, Shot
 from common.conversation import Conversation
-from tests.arena.backends.contract import CHAT, Contract, ask, read, run
 from tests.arena.backends.openai.llamacpp import CONTEXT, serving
+from tests.arena.helpers.contract import CHAT, Contract, ask, read, run
 
 CAPITALS = FewShotStyle(
     style="few-shot",

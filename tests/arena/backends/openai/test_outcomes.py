@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from arena.backends.base import BackendError, PromptTooLong
-from arena.backends.openai import pool
+from arena.backends.openai import client
 from arena.backends.openai.outcomes import read_retry_after
 from tests.arena.backends.openai.scripts import (
     DONE,
@@ -34,10 +34,7 @@ from tests.arena.backends.openai.scripts import (
 BROKEN = b"zz no chunk\r\n"  # in the place of a chunk's length: the connection is cut
 
 
-@pytest.fixture(autouse=True)
-def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "FIRST_REST", 0.02)
-    monkeypatch.setattr(pool, "LOOK_SECONDS", 0.005)
+pytestmark = pytest.mark.usefixtures("short_rests")
 
 
 def nobody() -> str:
@@ -227,6 +224,11 @@ def test_where_the_tokens_are_told_so_is_the_room() -> None:
     assert run(asked()) == 2 * 8000
 
 
+def test_a_context_that_the_reply_alone_fills_is_the_contestants_fault() -> None:
+    message, _ = failure_of(error(400, **(TOO_LONG["llamacpp"] | {"n_ctx": 96})), dialect="llamacpp")
+    assert message == "has a context of 96: lower max_tokens"
+
+
 # Refusals: named with the cure, and nobody is asked again.
 
 REFUSALS = {
@@ -248,6 +250,23 @@ def test_a_refusal_names_its_cure_and_is_final(name: str) -> None:
     message, asked = failure_of(script, api_key_env="ALDER_KEY", environment={"ALDER_KEY": "k-1"})
     assert asked == 1
     assert re.search(words, message)
+
+
+def test_a_refusal_that_never_ends_is_read_in_part() -> None:
+    endless = [head("application/json").replace(b"200", b"401")]
+    assert "refused the key" in failure_of(lambda: for_ever(sent("x" * 9000), before=endless))[0]
+
+
+def test_a_key_is_in_no_refusal_even_if_it_looks_like_a_code() -> None:
+    fields = {"api_key_env": "ALDER_KEY", "environment": {"ALDER_KEY": "Alder_Birch_Oak"}}
+    message, _ = failure_of(error(400, code="Alder_Birch_Oak", type="birch", param="top_p"), **fields)
+    assert message == "refused the request (HTTP 400, top_p)"
+
+
+def test_a_reply_of_endless_thoughts_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MOST_STREAM_BYTES", 20_000)
+    thought = event(choices=[{"delta": {"reasoning": "Hm. " * 100}}])
+    assert "sent more than 20,000 bytes" in failure_of(lambda: for_ever(thought, 0.0, [head()]))[0]
 
 
 def test_an_endpoint_that_wants_a_key_says_where_to_name_it() -> None:

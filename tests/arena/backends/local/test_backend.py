@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from arena.backends import local as module
 from arena.backends.base import Reply, Request
 from arena.backends.local import TransformersBackend
+from arena.backends.local import engine as module
 from arena.backends.opening import open_backends
 from arena.contestants import ChatStyle, Sampling, TransformersContestant
 from common.conversation import Conversation
@@ -23,13 +23,15 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def force(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | list[int]], list[int]]:
     """Return a function that makes the model write this text, or these tokens, and returns the tokens."""
-    from arena.backends import sampling
+    from arena.backends.local import sampling
 
     run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
 
     def write(text: str | list[int]) -> list[int]:
         is_text = isinstance(text, str)
-        tokens: list[int] = backend._tokenizer(text, add_special_tokens=False)["input_ids"] if is_text else text
+        tokens: list[int] = (
+            backend._engine.asker.tokenizer(text, add_special_tokens=False)["input_ids"] if is_text else text
+        )
 
         class Forced(sampling.RowSampler):
             step = -1
@@ -100,7 +102,7 @@ def test_requests_that_arrive_together_share_one_generate(backend: TransformersB
 def test_requests_that_together_would_overrun_the_context_do_not_share_a_batch(
     backend: TransformersBackend, calls: list[int]
 ) -> None:
-    context = backend._model.config.max_position_embeddings
+    context = backend._engine.writer.model.config.max_position_embeddings
     long_prompt, long_reply = ask("Up? " * 20, max_tokens=2), ask("Up?", max_tokens=context - 30)
     written = replies(backend, long_prompt, long_reply, ask("Up?", max_tokens=2))
     assert written[0].prompt_tokens + long_reply.sampling.max_tokens > context
@@ -123,7 +125,7 @@ def test_a_reply_is_cut_at_max_tokens_and_says_so(
     assert len(tokens) > 7
     [reply] = replies(backend, ask(max_tokens=max_tokens))
     assert (reply.finish, reply.tokens) == ("length", max_tokens)
-    assert reply.text == backend._tokenizer.decode(tokens[:max_tokens]).strip()
+    assert reply.text == backend._engine.asker.tokenizer.decode(tokens[:max_tokens]).strip()
 
 
 @pytest.mark.parametrize("end", ["<|end|>", "<|endoftext|>"])
@@ -133,7 +135,7 @@ def test_an_end_token_ends_the_reply_and_is_not_shown(
     tokens = force(f"  Cold. {end}More.")
     deltas, reply = run(read(backend, ask()))
     assert (reply.text, reply.finish) == ("Cold.", "end")
-    assert reply.tokens == tokens.index(backend._tokenizer.convert_tokens_to_ids(end)) + 1
+    assert reply.tokens == tokens.index(backend._engine.asker.tokenizer.convert_tokens_to_ids(end)) + 1
     assert "".join(deltas).rstrip() == "Cold."
 
 
@@ -164,7 +166,7 @@ def test_bytes_that_are_no_text_become_replacement_characters_and_break_nothing(
     first, *_ = force("\u20ac")
     tokens = force([first, *force("bc"), first, first, *force("d<|end|>")])
     deltas, reply = run(read(backend, ask()))
-    assert reply.text == "".join(deltas) == backend._tokenizer.decode(tokens, skip_special_tokens=True)
+    assert reply.text == "".join(deltas) == backend._engine.asker.tokenizer.decode(tokens, skip_special_tokens=True)
     assert "\ufffdbc\ufffd" in reply.text
 
 
@@ -181,7 +183,7 @@ def test_what_was_streamed_is_the_beginning_of_the_reply(backend: TransformersBa
 def test_a_reader_that_leaves_frees_its_row(
     backend: TransformersBackend, calls: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    has_left, steps, take = threading.Event(), [], backend._take
+    has_left, steps, take = threading.Event(), [], backend._engine.writer._take
 
     def taking(rows: Any, tokens: Any) -> None:
         steps.append(1)
@@ -189,7 +191,7 @@ def test_a_reader_that_leaves_frees_its_row(
         if rows[0].shown:
             assert has_left.wait(PATIENCE)
 
-    monkeypatch.setattr(backend, "_take", taking)
+    monkeypatch.setattr(backend._engine.writer, "_take", taking)
 
     async def leave_early() -> None:
         stream = backend.stream(ask(max_tokens=200, seed=3))
@@ -254,7 +256,7 @@ def test_different_weights_have_different_hashes(checkpoint: Path, tmp_path: Pat
 
 def test_the_record_counts_tokens_and_seconds(backend: TransformersBackend) -> None:
     [reply] = replies(backend, ask(max_tokens=5))
-    assert reply.prompt_tokens == len(backend._asker.encode(Conversation.ask("What is hot?"), CHAT, 5))
+    assert reply.prompt_tokens == len(backend._engine.asker.encode(Conversation.ask("What is hot?"), CHAT, 5))
     assert 1 <= reply.tokens <= 5
     assert 0 < reply.first_seconds <= reply.seconds < PATIENCE
 
@@ -262,7 +264,7 @@ def test_the_record_counts_tokens_and_seconds(backend: TransformersBackend) -> N
 def test_contestants_that_share_weights_share_the_model(checkpoint: Path, tmp_path: Path) -> None:
     copy_checkpoint(checkpoint, tmp_path)
     contestants = tuple(
-        TransformersContestant(name=name, stage="base", path=path, prompt=style)
+        TransformersContestant(name=name, stage="base", path=str(path), prompt=style)
         for name, path, style in (("one", checkpoint, CHAT), ("two", checkpoint, FEW_SHOT), ("three", tmp_path, CHAT))
     )
     backends = open_backends(contestants)

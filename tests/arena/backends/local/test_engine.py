@@ -1,0 +1,101 @@
+"""Weights come into memory when they are asked for, and leave it for others."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from arena.backends.base import BackendError
+from arena.backends.local import TransformersBackend
+from arena.backends.memory import Memory
+from arena.checkpoints.size import count_parameters, estimate_size
+from arena.contestants import Sampling
+from common.conversation import Conversation
+from tests.arena.backends.asked import CHAT, ask, copy_checkpoint, replies, run
+from tests.arena.helpers.played import PATIENCE
+
+Open = Callable[..., TransformersBackend]
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    made: list[TransformersBackend] = []
+
+    def open_one(path: Path, **options: object) -> TransformersBackend:
+        made.append(TransformersBackend(path, (path.name,), **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield open_one
+    for backend in made:
+        backend.close()
+
+
+def is_loaded(backend: TransformersBackend) -> bool:
+    return backend._engine.base.is_loaded
+
+
+def wait(backend: TransformersBackend) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while backend.is_loading:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_with_preload_weights_are_loaded_at_once_as_far_as_they_fit(
+    checkpoint: Path, tmp_path: Path, opened: Open
+) -> None:
+    memory = Memory(round(estimate_size(checkpoint) * 1.5))
+    first = opened(checkpoint, memory=memory)
+    wait(first)
+    second = opened(copy_checkpoint(checkpoint, tmp_path / "other"), memory=memory)
+    wait(second)
+    assert (is_loaded(first), is_loaded(second)) == (True, False)
+    assert replies(second, ask())[0].text == replies(first, ask())[0].text
+
+
+def test_without_preload_a_prompt_is_checked_before_any_weights_are_there(checkpoint: Path, opened: Open) -> None:
+    backend = opened(checkpoint, preload=False)
+    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    wait(backend)
+    assert not is_loaded(backend)
+    run(backend.load())
+    assert is_loaded(backend)
+
+
+def test_two_that_do_not_fit_together_take_turns_and_write_what_they_write_alone(
+    checkpoint: Path, tmp_path: Path, opened: Open
+) -> None:
+    memory = Memory(round(estimate_size(checkpoint) * 1.5))
+    one = opened(checkpoint, memory=memory, preload=False)
+    two = opened(copy_checkpoint(checkpoint, tmp_path / "other"), memory=memory, preload=False)
+    texts = [replies(backend, ask(seed=4))[0].text for backend in (one, two, one, two)]
+    assert len(set(texts)) == 1
+    assert (is_loaded(one), is_loaded(two)) == (False, True)
+
+
+def test_what_never_fits_is_a_failure_that_names_both_figures(checkpoint: Path, opened: Open) -> None:
+    backend = opened(checkpoint, memory=Memory(10), preload=False)
+    with pytest.raises(BackendError, match=r"tiny needs about 0\.0\d+ GB, and --memory allows 1e-08 GB"):
+        run(backend.load())
+    assert "needs about" in backend.failure
+
+
+def test_weights_that_cannot_be_loaded_give_their_room_back(checkpoint: Path, tmp_path: Path, opened: Open) -> None:
+    memory = Memory(round(estimate_size(checkpoint) * 1.5))
+    folder = copy_checkpoint(checkpoint, tmp_path / "broken", hidden_size=16)
+    broken = opened(folder, memory=memory)
+    wait(broken)
+    assert broken.failure
+    well = opened(checkpoint, memory=memory)
+    wait(well)
+    assert is_loaded(well)
+
+
+def test_the_size_is_that_of_the_tensors(checkpoint: Path, backend: TransformersBackend) -> None:
+    run(backend.load())
+    parameters = sum(each.numel() for each in backend._engine.writer.model.parameters())
+    # Tied weights are stored once, and not all of them are in the file.
+    assert 0.5 * parameters <= count_parameters(checkpoint) <= parameters
+    assert estimate_size(checkpoint, dtype="bfloat16") * 2 == pytest.approx(estimate_size(checkpoint), abs=2)
+    assert estimate_size(checkpoint.parent) == 0

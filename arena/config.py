@@ -14,7 +14,15 @@ from pydantic import AfterValidator, Field, model_validator
 from arena.checkpoints.architecture import read_causal_classes
 from arena.checkpoints.place import place, read_weights, require_adapter, require_quantizable
 from arena.checkpoints.weights import Unfit
-from arena.contestants import TAGS, AnyContestant, ChatStyle, Contestant, Section, TransformersContestant
+from arena.contestants import (
+    TAGS,
+    AnyContestant,
+    ChatStyle,
+    CheckpointContestant,
+    Contestant,
+    Section,
+    TransformersContestant,
+)
 from arena.guard.identity import fold_name
 from arena.guard.limits import ADDRESS, VISITOR, Limits
 from common.models_yaml import ModelsError, check_lineage, read_models_yaml, validate
@@ -82,7 +90,7 @@ def load_models(path: Path) -> Models:
 
 
 def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None) -> Contestant:
-    if not isinstance(contestant, TransformersContestant):
+    if not isinstance(contestant, CheckpointContestant):
         return contestant
     where = f"{file}: {contestant.name}"
     adapter = None if contestant.adapter is None else (file.parent / contestant.adapter).resolve()
@@ -90,13 +98,17 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
     try:
         placed = place(contestant.path, file.parent, contestant.revision)
         config = read_weights(placed, causal, is_chat=isinstance(contestant.prompt, ChatStyle))
-        require_quantizable(placed, config, contestant.quantization)
+        if isinstance(contestant, TransformersContestant):
+            require_quantizable(placed, config, contestant.quantization)
+        elif placed.is_file():
+            raise Unfit("is a GGUF file, and vLLM reads folders of safetensors: take one, or backend: transformers")
         blamed = f"adapter {str(contestant.adapter)!r}"
         if adapter is not None:
             require_adapter(adapter, placed, config)
     except Unfit as error:
         raise ModelsError(f"{where}: {blamed} {error}") from None
     context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
+    context = getattr(contestant, "context", None) or context
     if context is not None and contestant.sampling.max_tokens >= context:
         raise ModelsError(
             f"{where}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "

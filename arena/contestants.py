@@ -234,7 +234,7 @@ class OpenAIContestant(Contestant):
         hottest = HOTTEST.get(self.dialect)
         if hottest is not None and self.sampling.temperature > hottest:
             raise ValueError(f"dialect {self.dialect} takes a temperature of at most {hottest:g}: lower it")
-        if owned := sorted({"model", "messages", "prompt", "stream", "stream_options", "n"} & self.options.keys()):
+        if owned := sorted({"model", "messages", "prompt", "stream", "n"} & self.options.keys()):
             raise ValueError(f"{owned[0]} is written by the arena: leave it out of options")
         return self
 

@@ -92,13 +92,8 @@ TESTED_IN = {
         f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_outcomes.py"
         for name in ("chunks", "client", "reading")
     },
-<<<<<<< HEAD
-    **{f"arena/backends/openai/{name}.py": "tests/arena/backends/openai/test_backend.py" for name in ("draft", "keys")},
-    "arena/checkpoints/size.py": "tests/arena/backends/local/test_engine.py",
-=======
     "arena/backends/openai/draft.py": "tests/arena/backends/openai/test_backend.py",
-    "arena/backends/local/engine.py": "tests/arena/backends/local/test_backend.py",
->>>>>>> 2f3046b6de9a82325dac3f3cb49f8a487e1d5880
+    "arena/checkpoints/size.py": "tests/arena/backends/local/test_engine.py",
     "arena/backends/local/writing.py": "tests/arena/backends/local/test_backend.py",
     "arena/backends/vllm/child.py": "tests/arena/backends/vllm/test_engine.py",
     "arena/backends/vllm/leash.py": "tests/arena/backends/vllm/test_engine.py",
@@ -167,6 +162,7 @@ TESTED_IN = {
         f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
         for name in ("list", "number", "passage", "word")
     },
+    "training/parents/open_models.py": "tests/training/parents/test_fetch.py",
     "training/evaluate/limits.py": "tests/training/evaluate/test_policy.py",
 }
 

@@ -7,7 +7,13 @@ from typing import Any
 from arena.backends.base import Backend
 from arena.backends.memory import Memory, find_free, in_gb
 from arena.checkpoints.size import estimate_size
-from arena.contestants import Contestant, OpenAIContestant, ScriptedContestant, TransformersContestant
+from arena.contestants import (
+    Contestant,
+    OpenAIContestant,
+    ScriptedContestant,
+    TransformersContestant,
+    VllmContestant,
+)
 from common.models_yaml import ModelsError
 
 
@@ -23,11 +29,17 @@ def open_backends(
         TypeError: there is no backend for this kind of contestant.
     """
     here = [each for each in contestants if isinstance(each, TransformersContestant)]
+    beside = [each for each in contestants if isinstance(each, VllmContestant)]
     opened: dict[str, Backend] = {}
-    opened |= _open_weights(here, memory, preload=preload) if here else {}
+    if here:
+        opened |= _open_weights(here, memory, preload=preload)
+    if beside:
+        from arena.backends.vllm.backend import open_engines
+
+        opened |= open_engines(beside)
     for contestant in contestants:
         match contestant:
-            case TransformersContestant():
+            case TransformersContestant() | VllmContestant():
                 pass
             case OpenAIContestant():
                 from arena.backends.openai.backend import OpenAIBackend

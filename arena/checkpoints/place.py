@@ -113,4 +113,11 @@ def _fetch(name: str, revision: str) -> Path:
             f"is not in the Hub's local cache, and fetching it failed ({type(error).__name__}): connect to the network "
             f"for the first start, or fetch it elsewhere (hf download {name} --revision {revision}) and give the folder"
         ) from None
+    try:
+        require_weights(Path(folder), read_json(Path(folder) / "config.json"))
+    except (OSError, Unfit) as error:  # without a network the library returns what there is of it
+        reason = str(error) if isinstance(error, Unfit) else "has no config.json"
+        raise Unfit(
+            f"is not whole in the Hub's local cache: it {reason}. Connect to the network, or take one with safetensors"
+        ) from None
     return Path(folder)

@@ -84,7 +84,8 @@ def keep_likeliest(
         rank = torch.tensor([min(k or logits.shape[1], logits.shape[1]) for k in top_k], device=logits.device)[:, None]
         ordered = ordered.masked_fill(ordered < ordered.gather(1, rank - 1), float("-inf"))
         probabilities = ordered.softmax(-1)
-        is_beyond = probabilities.cumsum(-1) - probabilities >= top_p  # the first token always stays
+        wanted = torch.where(top_p < 1, top_p, float("inf"))  # a sum may round to 1 before the last token
+        is_beyond = probabilities.cumsum(-1) - probabilities >= wanted  # the first token always stays
         least = ordered.masked_fill(is_beyond, float("inf")).masked_fill(ordered == float("-inf"), float("inf"))
         least = least.min(-1, keepdim=True).values
     if min_p is not None and (min_p > 0).any():

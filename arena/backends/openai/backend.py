@@ -17,7 +17,7 @@ import httpx2
 
 from arena.backends.base import BackendError, Finish, Reply, Request
 from arena.backends.openai.client import Endpoint
-from arena.backends.openai.context import ContextWindow, too_long
+from arena.backends.openai.context import ContextWindow, most_tokens, too_long
 from arena.backends.openai.dialects import left_to_server, path_of, question, settings
 from arena.backends.openai.draft import Draft
 from arena.backends.openai.keys import read_keys
@@ -183,6 +183,8 @@ class OpenAIBackend:
                 room = error.context - request.sampling.max_tokens
                 if error.context and room <= 0:
                     return self._blame(turn, BackendError(f"has a context of {error.context}: lower max_tokens"))
+                if 2 * most_tokens(request.conversation, request.style) < room:
+                    return self._blame(turn, BackendError(f"says that a short prompt exceeds {error.context} tokens"))
                 return too_long(request.conversation, request.style, used=error.used, room=room)
             case OutOfTime():
                 return self._blame(turn, BackendError(f"is late: {_overdue(request.sampling)}"))

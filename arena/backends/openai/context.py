@@ -50,10 +50,10 @@ class ContextWindow:
             raise BackendError(
                 f"max_tokens {max_tokens} leaves no room for a prompt in {self.tokens} tokens of context"
             )
-        size = len(_text_of(conversation, style).encode("utf-8", "replace"))
-        if size + FRAME_TOKENS + MESSAGE_TOKENS * len(conversation.messages) <= room:
+        size = most_tokens(conversation, style)
+        if size <= room:
             return
-        used = await self._count(endpoint, conversation, style) or size // BYTES_PER_TOKEN + FRAME_TOKENS
+        used = await self._count(endpoint, conversation, style) or size // BYTES_PER_TOKEN
         if used > room:
             raise too_long(conversation, style, used=used, room=room)
 
@@ -88,6 +88,12 @@ class ContextWindow:
                     tokens = _at(await _ask(endpoint, f"{root}/tokenize", body), "tokens")
                     return len(tokens) if isinstance(tokens, list) else 0
         return 0
+
+
+def most_tokens(conversation: Conversation, style: Style) -> int:
+    """Return how many tokens a conversation may have: one for each byte, and those of its chat template."""
+    size = len(_text_of(conversation, style).encode("utf-8", "replace"))
+    return size + FRAME_TOKENS + MESSAGE_TOKENS * len(conversation.messages)
 
 
 def too_long(conversation: Conversation, style: Style, *, used: int = 0, room: int = 0) -> PromptTooLong:

@@ -10,10 +10,13 @@ import pytest
 from arena.backends.base import BackendError
 from arena.backends.local import TransformersBackend
 from arena.checkpoints.checkpoint import read_checkpoint
+from arena.checkpoints.gguf import read_gguf
 from arena.checkpoints.weights import Unfit
 from arena.contestants import Sampling
 from common.conversation import Conversation
+from common.weights import hash_files
 from tests.arena.backends.asked import CHAT, FEW_SHOT, ask, change_weights, copy_checkpoint, read, replies, run
+from tests.arena.helpers.adapters import make_llama_gguf
 from tests.arena.helpers.played import PATIENCE
 from training.stages.tokenizer import CHAT_TEMPLATE
 
@@ -225,3 +228,15 @@ def test_an_adapter_is_merged_as_its_refusal_says(checkpoint: Path, tmp_path: Pa
     AutoTokenizer.from_pretrained(adapter, local_files_only=True).save_pretrained(merged)
     read_checkpoint(merged, None, is_chat=True)
     assert answers(merged) != answers(checkpoint)
+
+
+def test_a_gguf_file_writes_what_the_folder_it_was_made_from_writes(checkpoint: Path, tmp_path: Path) -> None:
+    file = make_llama_gguf(tmp_path / "model.gguf", checkpoint)
+    read_gguf(file, None, is_chat=True)
+    one, other = TransformersBackend(checkpoint), TransformersBackend(file)
+    for prompt in ("What is hot?", "Mia"):
+        [wanted], [found] = (replies(each, ask(prompt, temperature=0.0)) for each in (one, other))
+        assert (found.text, found.tokens) == (wanted.text, wanted.tokens)
+    assert found.recipe["weights"] == hash_files([file])
+    one.close()
+    other.close()

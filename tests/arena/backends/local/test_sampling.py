@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import chisquare
+from transformers import (
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from arena.backends.local.sampling import RowSampler, keep_likeliest
 from arena.contestants import Sampling
@@ -104,3 +113,58 @@ def test_tokens_that_a_model_rules_out_break_no_row() -> None:
     assert sampler.is_broken.tolist() == [False]
     sampler(IDS, torch.full((1, 6), float("-inf")))
     assert sampler.is_broken.tolist() == [True]
+
+
+def as_transformers(sampling: Sampling, said: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Return one row's logits (1, V) after transformers' own processors, in the order in which it applies them."""
+    steps = [
+        RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty),
+        TemperatureLogitsWarper(sampling.temperature),
+        *([TopKLogitsWarper(sampling.top_k)] if sampling.top_k else []),
+        TopPLogitsWarper(sampling.top_p),
+        MinPLogitsWarper(sampling.min_p),
+    ]
+    for step in steps:
+        logits = step(said, logits)
+    return logits
+
+
+SAMPLINGS = st.builds(
+    Sampling,
+    temperature=st.sampled_from([0.3, 0.8, 1.0, 2.5]),
+    top_k=st.sampled_from([0, 1, 3, 20, 1000]),
+    top_p=st.sampled_from([0.1, 0.5, 0.9, 0.95, 1.0]),
+    min_p=st.sampled_from([0.0, 0.02, 0.3, 1.0]),
+    repetition_penalty=st.sampled_from([0.5, 1.0, 1.3, 3.0]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows=st.lists(SAMPLINGS, min_size=1, max_size=5), seed=st.integers(0, 2**32))
+def test_each_row_of_a_batch_is_masked_as_transformers_masks_it_alone(rows: list[Sampling], seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn((len(rows), 60), generator=generator)
+    prompts = [torch.randint(0, 60, (4 + n,), generator=generator).tolist() for n in range(len(rows))]
+    drawn = RowSampler(rows, [seed] * len(rows), prompts)(IDS, logits)
+    for sampling, prompt, row, found in zip(rows, prompts, logits, drawn, strict=True):
+        expected = as_transformers(sampling, torch.tensor([prompt]), row[None])[0]
+        assert torch.equal(found.isfinite(), expected.isfinite())
+        noise = RowSampler([Sampling(temperature=1.0, top_p=1.0)], [seed])(IDS, torch.zeros((1, 60)))[0]
+        kept = found.isfinite()
+        assert torch.allclose(found[kept], (expected + noise)[kept], atol=1e-4)
+
+
+def test_the_penalty_counts_the_prompt_and_every_token_said_but_no_padding() -> None:
+    sampling = Sampling(temperature=0.0, repetition_penalty=2.0)
+    logits = torch.tensor([[4.0, 3.0, -1.0, 2.5]])
+    sampler = RowSampler([sampling, sampling], [1, 1], [[0], [0, 2]])
+    ids = torch.tensor([[3, 0], [0, 2]])  # 3 pads the first row
+    assert sampler(ids, logits.repeat(2, 1)).tolist() == [[2.0, 3.0, -1.0, 2.5], [2.0, 3.0, -2.0, 2.5]]
+    said = torch.cat([ids, torch.tensor([[1], [3]])], dim=1)
+    assert sampler(said, logits.repeat(2, 1)).tolist() == [[2.0, 1.5, -1.0, 2.5], [2.0, 3.0, -2.0, 1.25]]
+
+
+def test_equally_likely_tokens_are_kept_or_masked_together() -> None:
+    logits = torch.tensor([[2.0, 1.0, 1.0, 0.0]])
+    assert keep_likeliest(logits, [2], torch.tensor([[1.0]])).isfinite().tolist() == [[True, True, True, False]]
+    assert keep_likeliest(logits, [0], torch.tensor([[0.7]])).isfinite().tolist() == [[True, True, True, False]]

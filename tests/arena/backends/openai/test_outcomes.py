@@ -206,8 +206,8 @@ def test_a_prompt_beyond_the_context_is_too_long_and_the_endpoint_stays_well(dia
         async with playing(script) as server:
             backend = open_backend(server.address, dialect=dialect)
             with pytest.raises(PromptTooLong) as caught:
-                await read(backend, ask("Hot? " * 400))
-            assert 0 < caught.value.room < 2000
+                await read(backend, ask("Hot? " * 2000))
+            assert 0 < caught.value.room < 10_000
             assert len(server.asked) == 1
             assert backend._pool.members[0].failures == 0
 
@@ -227,6 +227,11 @@ def test_where_the_tokens_are_told_so_is_the_room() -> None:
 def test_a_context_that_the_reply_alone_fills_is_the_contestants_fault() -> None:
     message, _ = failure_of(error(400, **(TOO_LONG["llamacpp"] | {"n_ctx": 96})), dialect="llamacpp")
     assert message == "has a context of 96: lower max_tokens"
+
+
+def test_a_short_prompt_does_not_exceed_a_large_context() -> None:
+    message, _ = failure_of(error(400, **TOO_LONG["llamacpp"]), dialect="llamacpp")
+    assert message == "says that a short prompt exceeds 8192 tokens"
 
 
 # Refusals: named with the cure, and nobody is asked again.

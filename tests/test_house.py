@@ -49,6 +49,7 @@ def test_sql_is_written_only_where_ledgers_are_kept_and_read() -> None:
         ),
         ("import arena.ui.page", "torch transformers"),
         ("import app", "torch gradio transformers"),
+        ("import arena.quick.__main__", "torch gradio transformers"),
         ("import ratings.compute, ratings.export", "torch gradio pandas plotly scipy"),
         ("import training.__main__", "torch transformers gradio"),
     ],

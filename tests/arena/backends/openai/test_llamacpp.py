@@ -10,7 +10,7 @@ import pytest
 
 from arena.backends.base import Backend, BackendError, PromptTooLong
 from arena.backends.openai.backend import OpenAIBackend
-from arena.contestants import ChatStyle, FewShotStyle, OpenAIContestant, Shot
+from arena.contestants import ChatStyle, FewShotStyle, OpenAIContestant, Shot, Style
 from common.conversation import Conversation
 from tests.arena.backends.openai.llamacpp import CONTEXT, serving
 from tests.arena.helpers.contract import CHAT, Contract, ask, read, run
@@ -55,6 +55,14 @@ def test_the_recipe_names_the_server_s_model_and_build(backend: Backend, llamacp
     assert (reply.recipe["answered"], reply.recipe["endpoint"]) == ("smollm2", llamacpp)
     assert reply.recipe["system_fingerprint"]
     assert reply.recipe["sent"]["cache_prompt"] is False
+
+
+@pytest.mark.parametrize("style", [CHAT, CAPITALS], ids=["chat", "few-shot"])
+def test_each_token_has_its_log_probability(llamacpp: str, style: Style) -> None:
+    _, reply = run(read(open_backend(llamacpp, logprobs=True), ask("Capital of France?", style, max_tokens=6)))
+    logprobs = reply.recipe["logprobs"]
+    assert 1 <= len(logprobs) <= 6
+    assert all(-20 < each <= 0 for each in logprobs)
 
 
 def test_a_system_message_takes_the_place_of_the_template_s_own(backend: Backend, llamacpp: str) -> None:

@@ -26,6 +26,7 @@ from arena.contestants import (
 from arena.guard.identity import fold_name
 from arena.guard.limits import ADDRESS, VISITOR, Limits
 from common.models_yaml import ModelsError, check_lineage, read_models_yaml, validate
+from common.words import one_line
 
 LEVELS = ("chat", "few-shot", *TAGS)  # tags of unions, which are not keys of the file
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions")  # the architectures' names for their context length
@@ -90,11 +91,12 @@ def load_models(path: Path) -> Models:
 
 
 def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None) -> Contestant:
-    if not isinstance(contestant, CheckpointContestant):
-        return contestant
     where = f"{file}: {contestant.name}"
-    adapter = None if contestant.adapter is None else (file.parent / contestant.adapter).resolve()
-    blamed = f"path {contestant.path!r}"
+    if not isinstance(contestant, CheckpointContestant):
+        _require_room(where, contestant, getattr(contestant, "context", None))
+        return contestant
+    blamed = f"path {one_line(contestant.path)!r}"
+    adapter = None
     try:
         placed = place(contestant.path, file.parent, contestant.revision)
         config = read_weights(placed, causal, is_chat=isinstance(contestant.prompt, ChatStyle))
@@ -102,16 +104,23 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
             require_quantizable(placed, config, contestant.quantization)
         elif placed.is_file():
             raise Unfit("is a GGUF file, and vLLM reads folders of safetensors: take one, or backend: transformers")
-        blamed = f"adapter {str(contestant.adapter)!r}"
-        if adapter is not None:
+        if contestant.adapter is not None:
+            blamed = f"adapter {one_line(str(contestant.adapter))!r}"
+            adapter = (file.parent / contestant.adapter).resolve()
             require_adapter(adapter, placed, config)
     except Unfit as error:
         raise ModelsError(f"{where}: {blamed} {error}") from None
+    except (OSError, ValueError) as error:  # of the file system: too long, no name at all, no plain file
+        why = getattr(error, "strerror", None) or error
+        raise ModelsError(f"{where}: {blamed} cannot be read ({why}): correct it") from None
     context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
-    context = getattr(contestant, "context", None) or context
+    _require_room(where, contestant, getattr(contestant, "context", None) or context)
+    return contestant.model_copy(update={"path": str(placed), "adapter": adapter})
+
+
+def _require_room(where: str, contestant: Contestant, context: int | None) -> None:
     if context is not None and contestant.sampling.max_tokens >= context:
         raise ModelsError(
             f"{where}: max_tokens {contestant.sampling.max_tokens} leaves no room for a prompt "
             f"in a context of {context} tokens: lower it"
         )
-    return contestant.model_copy(update={"path": str(placed), "adapter": adapter})

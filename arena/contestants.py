@@ -3,6 +3,9 @@
 To add a kind, write its class here, put it into AnyContestant, and give its backend a line in backends/opening.py.
 """
 
+import ipaddress
+import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -27,23 +30,47 @@ from common.models_yaml import Entry
 StopText = Annotated[str, StringConstraints(min_length=1)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
+
+
+HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)
+PATH = re.compile(r"(?:/[\w.~%!$&'()*+,;=:@-]*)*", re.ASCII)
+OWN_HEADERS = ("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te",
+               "trailer", "transfer-encoding", "upgrade", "user-agent")  # fmt: skip
 
 
 def _require_address(text: str) -> str:
     try:
         parts = urlsplit(text)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        host, is_port = parts.hostname or "", parts.port != 0
+        is_host = bool(ipaddress.IPv6Address(host) if "[" in parts.netloc else HOST_NAME.fullmatch(host))
+        is_address = parts.scheme in ("http", "https") and is_host and is_port and bool(PATH.fullmatch(parts.path))
     except ValueError:
         is_address = False
-    if not is_address:
+    if not is_address or not (text.isascii() and text.isprintable()):
         raise ValueError("write an address such as http://127.0.0.1:8000/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("write the address alone, and name the key's environment variable as api_key_env")
     return text.rstrip("/")
 
 
+def _require_free(name: str) -> str:
+    if name.lower() in OWN_HEADERS:
+        raise ValueError(f"the arena writes the header {name} itself: leave it out")
+    return name
+
+
+def _require_json(options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(options, allow_nan=False)
+    except ValueError:
+        raise ValueError("JSON has no NaN and no infinity: write a number") from None
+    return options
+
+
 HttpUrl = Annotated[str, AfterValidator(_require_address)]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$"), AfterValidator(_require_free)]
+Options = Annotated[dict[str, JsonValue], AfterValidator(_require_json)]
+Tokens = Annotated[int, Field(gt=0, le=10**8, strict=True)]
 
 
 class Section(BaseModel):
@@ -63,10 +90,10 @@ class Sampling(Section):
 
     temperature: float = Field(default=0.8, ge=0, le=5, strict=True)
     top_p: float = Field(default=0.95, gt=0, le=1, strict=True)
-    top_k: int = Field(default=0, ge=0, strict=True)
+    top_k: int = Field(default=0, ge=0, le=10**8, strict=True)
     min_p: float = Field(default=0.0, ge=0, le=1, strict=True)
     repetition_penalty: float = Field(default=1.0, gt=0, le=10, strict=True)
-    max_tokens: int = Field(default=96, gt=0, strict=True)
+    max_tokens: Tokens = 96
     max_seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False, strict=True)
     at_limit: Literal["cut", "void"] = "cut"
 
@@ -170,9 +197,9 @@ class VllmContestant(CheckpointContestant):
     """
 
     backend: Literal["vllm"]
-    context: int | None = Field(default=None, gt=0, strict=True)
+    context: Tokens | None = None
     memory: float | None = Field(default=None, gt=0, strict=True)
-    devices: int = Field(default=1, gt=0, strict=True)
+    devices: int = Field(default=1, gt=0, le=1024, strict=True)
     options: dict[OptionName, str | int | float | bool] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -216,10 +243,10 @@ class OpenAIContestant(Contestant):
     dialect: Dialect
     api_key_env: EnvironmentName | None = None
     headers_env: dict[HeaderName, EnvironmentName] = Field(default_factory=dict)
-    context: int | None = Field(default=None, gt=0, strict=True)
+    context: Tokens | None = None
     token_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False, strict=True)
     logprobs: bool = Field(default=False, strict=True)
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    options: Options = Field(default_factory=dict)
 
     @field_validator("base_url", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ says so and how to see the traceback.
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,6 +19,8 @@ from common.words import one_line
 
 DONE, REFUSED, FAULT, STOPPED = 0, 2, 70, 130
 """Exit statuses: done; the input or the machine did not allow it; a fault of the program (EX_SOFTWARE); Ctrl-C."""
+
+AGAIN_SECONDS = 0.01
 
 TRACEBACK = "ARENA_TRACEBACK"
 """Environment variable under which the traceback of whatever went wrong is shown before its line."""
@@ -69,7 +72,16 @@ def _watched() -> _Interrupts:
     if present is signal.default_int_handler:
         with suppress(ValueError):  # only the main thread has signals
             signal.signal(signal.SIGINT, made)
+            sys.unraisablehook = _interrupt_again
     return made
+
+
+def _interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """Send Ctrl-C once more where it met a callback of the interpreter, which cannot let it through."""
+    if ignored.exc_type is KeyboardInterrupt:
+        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _told(problem: BaseException, named: tuple[type[Exception], ...]) -> tuple[str, int]:

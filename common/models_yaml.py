@@ -11,7 +11,11 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from common.words import one_line
 from common.yaml_files import YamlError, read_yaml
+
+SECRET = {"base_url", "api_key_env", "headers_env", "options"}
+"""Keys whose values may hold a password or a key by mistake, so that no error shows them."""
 
 NAME = r"^[\w][\w .:+-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
@@ -119,9 +123,10 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
     where = " ".join(where.split())
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key: remove it or correct its spelling"
-    got = "" if parts[-1:] == ["base_url"] else f", got {first['input']!r}"  # an address may hold a password
+    got = _shown(first["input"]) if not SECRET & set(parts) else ""
     if first["type"].startswith("union_tag"):
         key = first["ctx"]["discriminator"].strip("'()")
+        got = _shown(first["ctx"].get("tag", first["input"]))
         return f"{where}.{key}: give one of {first['ctx'].get('expected_tags', 'the known kinds')}{got}"
     if first["type"] == "string_pattern_mismatch" and parts[-1] == "name":
         return f"{where}: begin with a letter or digit; then up to 63 letters, digits, spaces, or any of _.:+-{got}"
@@ -130,6 +135,12 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
     if first["type"] == "value_error" and not parts:
         return str(first["msg"]).removeprefix("Value error, ")
     return f"{where}: {first['msg']}{got}"
+
+
+def _shown(value: Any) -> str:
+    """Return what was given, if it is one short value: a whole entry would hide the mistake, and may hold a key."""
+    is_one = value is None or isinstance(value, bool | int | float | str) or value in ([], {})
+    return f", got {one_line(repr(value), 200)}" if is_one else ""
 
 
 def _is_union(place: tuple[str | int, ...]) -> bool:

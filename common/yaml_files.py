@@ -21,15 +21,17 @@ class UniqueKeys(Loader):  # type: ignore[misc]
         """Return the mapping.
 
         Raises:
-            yaml.MarkedYAMLError: a key occurs twice.
+            yaml.MarkedYAMLError: a key occurs twice, or is no single value.
         """
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                problem = "a list or a mapping cannot be a key"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             if key.value in seen:
                 problem = f"the key {key.value!r} is written twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            if isinstance(key.value, str):
-                seen.add(key.value)
+            seen.add(key.value)
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return mapping
 

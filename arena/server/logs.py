@@ -58,3 +58,5 @@ def set_up_log() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(Sparing())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for library in ("httpx2", "httpcore2"):  # below this they write what an endpoint answers, a key that it echoes too
+        logging.getLogger(library).setLevel(logging.WARNING)

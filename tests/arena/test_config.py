@@ -123,6 +123,10 @@ def test_the_shipped_models_yaml_names_the_shipped_families(root: Path) -> None:
 
 
 BAD = {
+    "a path of no file system": (put("contestants", 0, "path", "a\0b"), ["path", "cannot be read"]),
+    "a path that is too long": (put("contestants", 0, "path", "a" * 5000), ["path", "cannot be read", "too long"]),
+    "a path that is no file": (put("contestants", 0, "path", "/proc/self/mem"), ["path", "/proc/self/mem"]),
+    "an adapter of no file system": (put("contestants", 0, "adapter", "a\0b"), ["adapter", "cannot be read"]),
     "an empty stop text": (
         put("contestants", 1, "prompt", {"style": "chat", "stop": [""]}),
         ["contestants[1].prompt.stop"],

@@ -110,6 +110,24 @@ def test_name_that_the_terminal_cannot_show_is_escaped(place: dict[str, str]) ->
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no way to see how far a process is")
+def test_ctrl_c_that_meets_a_callback_of_the_interpreter_is_not_lost() -> None:
+    program = """
+import signal, time, weakref
+from common.edge import run_command
+class Thing: pass
+def work():
+    thing = Thing()
+    weakref.finalize(thing, lambda: None)
+    kept = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+    time.sleep(20)
+    return ["done"]
+raise SystemExit(run_command(work, ()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (STOPPED, b"", LINE)
+
+
 def test_ctrl_c_at_any_moment_leaves_no_traceback(tmp_path: Path) -> None:
     votes = tmp_path / "votes.csv"
     votes.write_text("model_a,model_b,winner\n" + "a,b,model_a\nb,c,model_a\nc,a,model_a\n" * 200_000)

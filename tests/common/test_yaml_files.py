@@ -27,6 +27,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (b"a: \x00", "cannot be read as YAML"),
         ("[" * 3000, "nest"),
         ("a: !!python/object/apply:os.getcwd []", "not YAML"),
+        ("{[a, b]: c}", "a list or a mapping cannot be a key"),
+        ("? {a: 1}\n: b", "a list or a mapping cannot be a key"),
     ],
 )
 def test_what_is_no_yaml_is_one_line(tmp_path: Path, content: str | bytes, problem: str) -> None:

@@ -29,6 +29,8 @@ from arena.guard.prompt_checks import CONTROL_TOKENS, PromptRefused
 from common.conversation import Conversation
 
 MOST_TRIES = 4
+FEW_TOKENS = 1024  # that every context has, where an endpoint does not say how many its own has
+WELL_SECONDS = 2.0  # that a battle may wait for an endpoint that rests
 log = logging.getLogger(__name__)
 
 
@@ -58,9 +60,10 @@ class OpenAIBackend:
     ) -> None:
         """Read the keys from the environment; `key` is one that no variable holds, such as that of an own server."""
         self._contestant, self._clock = contestant, clock
-        keys, self._failure = read_keys(contestant, environment, key)
+        self._keys, self._failure = read_keys(contestant, environment, key)
         endpoints = [
-            Endpoint(address, model=contestant.model, keys=keys, transport=transport) for address in contestant.base_url
+            Endpoint(address, model=contestant.model, keys=self._keys, transport=transport)
+            for address in contestant.base_url
         ]
         self._pool = Pool(endpoints, clock=clock, rng=rng)
         self._context = ContextWindow(contestant.model, contestant.dialect, contestant.context, clock=clock)
@@ -83,8 +86,14 @@ class OpenAIBackend:
         await self._context.require_room(member.endpoint if member else None, conversation, style, sampling.max_tokens)
 
     async def load(self) -> None:
-        """Be ready, unless no reply can ever be written: whether an endpoint is there shows when it is asked."""
+        """Require that an endpoint may be asked soon; whether it is really there shows when it is.
+
+        Raises:
+            BackendError: no reply can ever be written, or all endpoints rest for longer than WELL_SECONDS.
+        """
         self._require_usable()
+        if trouble := self._pool.rests_for(WELL_SECONDS):
+            raise BackendError(f"no endpoint is well; last, {trouble}")
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Reply, None]:
         """Yield text as it comes, then the Reply.
@@ -166,6 +175,7 @@ class OpenAIBackend:
             endpoint.stream(path, {**asked, **sent}),
             asked=self._contestant.model,
             dialect=self._contestant.dialect,
+            keys=self._keys,
             max_tokens=request.sampling.max_tokens,
             token_seconds=self._contestant.token_seconds,
             until=until,
@@ -184,8 +194,9 @@ class OpenAIBackend:
                 room = error.context - request.sampling.max_tokens
                 if error.context and room <= 0:
                     return self._blame(turn, BackendError(f"has a context of {error.context}: lower max_tokens"))
-                if 2 * most_tokens(request.conversation, request.style) < room:
-                    return self._blame(turn, BackendError(f"says that a short prompt exceeds {error.context} tokens"))
+                if 2 * most_tokens(request.conversation, request.style) < (room if error.context else FEW_TOKENS):
+                    context = error.context or "its"
+                    return self._blame(turn, BackendError(f"says that a short prompt exceeds {context} tokens"))
                 return too_long(request.conversation, request.style, used=error.used, room=room)
             case OutOfTime():
                 return self._blame(turn, BackendError(f"is late: {_overdue(request.sampling)}"))

@@ -74,6 +74,11 @@ class Pool:
         """Return an endpoint for a question beside the replies, None while all rest."""
         return self._draw(())
 
+    def rests_for(self, seconds: float) -> str:
+        """Return the last trouble, if every endpoint rests for longer than that, "" if one does not."""
+        soonest = min(self.members, key=lambda member: member.rests_until)
+        return soonest.trouble if soonest.rests_until - self._clock() > seconds else ""
+
     def is_well(self, turn: Turn) -> None:
         """Note that a token came."""
         member = turn.member

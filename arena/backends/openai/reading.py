@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from arena.backends.base import BackendError
 from arena.backends.openai.chunks import Chunk, Usage
 from arena.backends.openai.dialects import is_same_model
+from arena.backends.openai.keys import Keys
 from arena.backends.openai.outcomes import Silent
 from arena.contestants import Dialect
 
@@ -33,12 +34,14 @@ class Reading:
         *,
         asked: str,
         dialect: Dialect,
+        keys: Keys,
         max_tokens: int,
         token_seconds: float,
         until: float,
         clock: Callable[[], float],
     ) -> None:
         self._chunks, self._asked, self._dialect = chunks, asked, dialect
+        self._keys, self._tail = keys, ""
         self._most_characters = CHARACTERS_PER_TOKEN * max_tokens + SPARE_CHARACTERS
         self._token_seconds, self._until, self._clock = token_seconds, until, clock
         self._kept: list[str] = []
@@ -108,7 +111,16 @@ class Reading:
             raise OutOfTime
         raise Silent(f"sent no token for {self._token_seconds:g} s (token_seconds)")
 
+    def _require_no_key(self, chunk: Chunk) -> None:
+        """Require that an endpoint does not send its key back, which would end on the page or in the ledger."""
+        if not self._keys.longest:
+            return
+        self._tail = (self._tail + chunk.text)[-self._keys.longest - len(chunk.text) :]
+        if any(self._keys.stand_in(text) for text in (self._tail, chunk.model or "", chunk.fingerprint or "")):
+            raise BackendError(f"sent its own key back: see {self._keys.names}")
+
     def _note(self, chunk: Chunk) -> None:
+        self._require_no_key(chunk)
         if chunk.model and not is_same_model(self._asked, chunk.model, self._dialect):
             raise BackendError(f"answered as another model than {self._asked!r}")
         self.model = chunk.model or self.model

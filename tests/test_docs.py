@@ -16,12 +16,15 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from arena.backends.base import Reply
 from arena.battle import Battle
+from arena.contestants import AnyContestant
 from arena.ledger.store import Store
 from arena.pairing import draw_pair
 from ratings.outcomes import Outcome
+from tests.arena.quick.scripted import listed, saying
 from tests.paths import ROOT
 
 PAGES = [*sorted(ROOT.glob("[!.]*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,9 +52,10 @@ def fill_ledger(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def checkout(tiny_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkout(tiny_family: Path, smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
-    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "open").mkdir(parents=True)
+    (folder / "checkpoints" / "open" / "smollm2").symlink_to(smollm2)
     for name in ("nano", "demo", "mini"):
         (folder / "checkpoints" / name).symlink_to(tiny_family)
     for name in ("app.py", "models.yaml", "Makefile", "arena", "common", "ratings", "training", "benchmarks"):
@@ -105,19 +109,33 @@ def test_every_command_shown_works(page: Path, checkout: Path, tiny_settings: li
             continue
         assert words[0] == "python", f"{page.name} shows a command that no test runs: {command}"
         words[0] = sys.executable
-        if words[1] == "app.py":
+        if words[1:3] == ["-m", "arena.quick"]:
+            with saying(listed("alder")) as one, saying(listed("birch")) as other:
+                serve_until_healthy([*words[:3], one, other], checkout)
+            continue
+        if words[1] == "app.py" and "--check" not in words:
             serve_until_healthy(words, checkout)
             continue
         if words[2:4] == ["training", "evaluate"]:
             words += ["--prompts", "1"]
         elif words[2] == "benchmarks.board":
             words += ["--battles", "10"]
-        elif words[2:4] != ["training", "chat"] and words[2] == "training":
+        elif words[2] == "training" and words[3] not in ("chat", "fetch"):
             words += tiny_settings
         done = subprocess.run(
             words, cwd=checkout, capture_output=True, text=True, input="Hello!\n", timeout=SECONDS, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
+
+
+def test_every_contestant_that_a_page_shows_is_one() -> None:
+    shown = 0
+    for page in PAGES:
+        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for entry in yaml.safe_load(block).get("contestants", []):
+                assert TypeAdapter(AnyContestant).validate_python(entry).name == entry["name"]
+                shown += 1
+    assert shown > 10
 
 
 def test_the_readme_s_python_does_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ def test_sql_is_written_only_where_ledgers_are_kept_and_read() -> None:
         ),
         ("import arena.ui.page", "torch transformers"),
         ("import app", "torch gradio transformers"),
+        ("import arena.quick.__main__", "torch gradio transformers"),
         ("import ratings.compute, ratings.export", "torch gradio pandas plotly scipy"),
         ("import training.__main__", "torch transformers gradio"),
     ],
@@ -162,6 +163,7 @@ TESTED_IN = {
         f"training/data/tasks/{name}_problems.py": "tests/training/data/tasks/test_problems.py"
         for name in ("list", "number", "passage", "word")
     },
+    "training/parents/open_models.py": "tests/training/parents/test_fetch.py",
     "training/evaluate/limits.py": "tests/training/evaluate/test_policy.py",
 }
 

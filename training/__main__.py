@@ -28,7 +28,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str] | None) -> list[str]:
     options = build_parser().parse_args(argv)
-    commands = {"run": run_whole, "evaluate": run_evaluate, "publish": run_publish, "chat": run_chat}
+    commands = {
+        "run": run_whole,
+        "evaluate": run_evaluate,
+        "publish": run_publish,
+        "fetch": run_fetch,
+        "chat": run_chat,
+    }
     stages = {stage.command: stage for stage in STAGES}
     if options.command in stages:
         run_stage(stages[options.command], options)
@@ -89,6 +95,15 @@ def run_publish(options: argparse.Namespace) -> None:
     for folder in publish(options.family, options.out):
         size = sum(path.stat().st_size for path in folder.iterdir())
         print(f"{folder}: {size / 1e6:.1f} MB")
+
+
+def run_fetch(options: argparse.Namespace) -> None:
+    """Fetch an open model, unless it is there."""
+    from training.parents.fetch import fetch
+
+    out = options.out or Path("checkpoints/open") / options.name
+    is_new = fetch(options.name, out, options.source)
+    print(f"{out}: fetched; SOURCE.md in it says from where" if is_new else f"{out}: there already")
 
 
 def run_chat(options: argparse.Namespace) -> None:

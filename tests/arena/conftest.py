@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from arena.ledger.store import Store
+from tests.arena.backends.openai.llamacpp import serving
 from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.served import Arena, serve
 from tests.arena.helpers.stage import Stage
@@ -44,6 +45,13 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     """Serve one arena to all tests of a module; each test is a visitor of its own."""
     with serve(tmp_path_factory.mktemp("arena")) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def llamacpp(smollm2_gguf: Path) -> Iterator[str]:
+    """Serve SmolLM2 by llama.cpp, as the model "smollm2"; return the address of its API."""
+    with serving(next(smollm2_gguf.glob("*.gguf"))) as address:
+        yield address
 
 
 @pytest.fixture

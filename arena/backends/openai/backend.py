@@ -96,7 +96,8 @@ class OpenAIBackend:
         self._require_usable()
         began = self._clock()
         until = began + request.sampling.max_seconds
-        sent = settings(request, self._contestant.model, self._contestant.dialect, self._contestant.options)
+        asked = self._contestant
+        sent = settings(request, asked.model, asked.dialect, asked.options, logprobs=asked.logprobs)
         opened = await self._open(request, sent, until)
         reading, draft, first_seconds = opened.reading, Draft(request.style.stop), self._clock() - began
         is_cut = False
@@ -238,6 +239,7 @@ class OpenAIBackend:
             "left_to_server": left_to_server(contestant.dialect),
             "retries": opened.retries,
             "tokens_from": "usage" if reading.usage else "events",
+            **({"logprobs": reading.logprobs} if contestant.logprobs else {}),
         }
 
 

@@ -13,6 +13,7 @@ FINISHES = ("stop", "length")
 KNOWN_FAILURES = ("content_filter", "tool_calls", "function_call", "error", "abort")  # named in the log, no others
 
 Count = Annotated[int, Field(ge=0, lt=2**31)]
+Logarithm = Annotated[float, Field(le=1e-3, ge=-1e5)]  # a little above 0 by rounding; -9999 stands for none
 
 
 class Usage(BaseModel):
@@ -34,6 +35,7 @@ class Chunk:
     is_token: bool = False
     finish: str | None = None
     stop_reason: str | int | None = None
+    logprobs: tuple[float, ...] = ()
     usage: Usage | None = None
     error: JsonValue = None
     model: str | None = None
@@ -60,6 +62,7 @@ def read_chunk(data: str) -> Chunk:
         is_token=bool(text or delta.reasoning_content or delta.reasoning),
         finish=_read_finish(choice.finish_reason),
         stop_reason=choice.stop_reason,
+        logprobs=choice.logprobs.all if choice.logprobs else (),
         usage=event.usage,
         error=event.error,
         model=_read_word(event.model),
@@ -73,12 +76,27 @@ class _Delta(BaseModel):
     reasoning: str | None = None
 
 
+class _Token(BaseModel):
+    logprob: Logarithm
+
+
+class _Logprobs(BaseModel):
+    content: list[_Token] | None = None  # in a chat
+    token_logprobs: list[Logarithm | None] | None = None  # in a completion
+
+    @property
+    def all(self) -> tuple[float, ...]:
+        in_chat = [token.logprob for token in self.content or ()]
+        return tuple(in_chat or (each for each in self.token_logprobs or () if each is not None))
+
+
 class _Choice(BaseModel):
     index: int = 0
     delta: _Delta | None = None  # in a chat
     text: str | None = None  # in a completion
     finish_reason: str | None = None
     stop_reason: str | int | None = None
+    logprobs: _Logprobs | None = None
 
 
 class _Event(BaseModel):

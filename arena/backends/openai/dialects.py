@@ -66,8 +66,11 @@ def question(conversation: Conversation, style: Style) -> dict[str, Any]:
     return {"messages": conversation.as_dicts()}
 
 
-def settings(request: Request, model: str, dialect: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:
+def settings(
+    request: Request, model: str, dialect: Dialect, options: Mapping[str, Any], *, logprobs: bool = False
+) -> dict[str, Any]:
     """Return all the rest of a request's body; an option that is None leaves out what would be sent."""
+    wanted = {"logprobs": 1 if isinstance(request.style, FewShotStyle) else True} if logprobs else {}
     stop = list(request.style.stop[: STOP_TEXTS[dialect]])
     sent = {
         "model": model,
@@ -77,6 +80,7 @@ def settings(request: Request, model: str, dialect: Dialect, options: Mapping[st
         "seed": request.seed % 2**SEED_BITS,
         **({"stop": stop} if stop else {}),
         **ALWAYS[dialect],
+        **wanted,
         **options,
     }
     return {key: value for key, value in sent.items() if value is not None}

@@ -47,6 +47,8 @@ class Reading:
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.stop_reason: str | int | None = None
+        self.logprobs: list[float] = []
+        self._most_tokens = max_tokens
         self.pieces = self.characters = 0
 
     async def begin(self) -> None:
@@ -113,6 +115,7 @@ class Reading:
         self.fingerprint = chunk.fingerprint or self.fingerprint
         self.usage = chunk.usage or self.usage
         self.finish, self.stop_reason = chunk.finish, chunk.stop_reason
+        self.logprobs += chunk.logprobs[: self._most_tokens - len(self.logprobs)]
         self.characters += len(chunk.text)
         if self.characters > self._most_characters:
             raise BackendError(f"wrote more than {self._most_characters:,} characters: it does not keep to max_tokens")

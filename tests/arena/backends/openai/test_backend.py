@@ -279,3 +279,31 @@ def test_keys_are_in_no_log_error_or_repr(caplog: pytest.LogCaptureFixture) -> N
     lines = [record for record in caplog.records if "receive_response_headers" not in record.getMessage()]
     assert len(lines) > len(scripts)
     assert not any(KEY in record.getMessage() or KEY in str(record.exc_info) for record in lines)
+
+
+def test_log_probabilities_are_recorded_where_they_are_wanted() -> None:
+    def said(text: str, *logprobs: float) -> bytes:
+        return token(text, logprobs={"content": [{"token": "x", "logprob": each, "bytes": None} for each in logprobs]})
+
+    script = [head(), said("Hot", -0.5), said(" is", -1.25, -3.0), finish(logprobs=None), USAGE, DONE, END]
+    _, plain, server = run(answer_to(script))
+    assert "logprobs" not in plain.recipe
+    assert "logprobs" not in server.asked[-1].body
+    _, reply, server = run(answer_to(script, logprobs=True))
+    assert reply.recipe["logprobs"] == [-0.5, -1.25, -3.0]
+    assert server.asked[-1].body["logprobs"] is True
+
+
+def test_log_probabilities_of_a_completion_are_recorded_too() -> None:
+    choice = {"index": 0, "text": "Cold", "logprobs": {"token_logprobs": [None, -0.75]}, "finish_reason": "stop"}
+    script = [head(), event(model="birch-1", choices=[choice]), DONE, END]
+    _, reply, server = run(answer_to(script, request=ask(style=FEW_SHOT), logprobs=True))
+    assert reply.recipe["logprobs"] == [-0.75]
+    assert server.asked[-1].body["logprobs"] == 1
+
+
+@pytest.mark.parametrize("logprob", [2.5, "high", float("nan")])
+def test_a_log_probability_that_is_none_is_a_failure(logprob: object) -> None:
+    bad = token("Hot", logprobs={"content": [{"token": "x", "logprob": logprob}]})
+    with pytest.raises(BackendError, match="not JSON of OpenAI's API"):
+        run(answer_to([head(), bad, finish(), DONE, END], logprobs=True))

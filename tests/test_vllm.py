@@ -64,7 +64,6 @@ def engines(
         )
         for name, style, folder in entries
     ]
-    os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
     backends = open_engines(contestants, tmp_path_factory.mktemp("engines"))
     yield backends
     left = [pid for backend in backends.values() for pid in processes(backend)]

@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.serving [--model checkpoints/demo/sft] [--requests 16] [--tokens 64] [--rounds 5]``
 
-The bare batched ``generate`` is the limit: the same tokens without streaming, stop texts or seeds of their own.
+The bare batched ``generate`` is the limit: the same tokens without streaming, stop texts or seeds of their own. All
+compute in the dtype that the arena takes.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
     options = parser.parse_args(argv)
     if not (options.model / "config.json").is_file():
         print(
@@ -47,17 +49,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def print_table(model: Path, options: argparse.Namespace) -> None:
     """Run all ways in turn and print their medians."""
+    arena, dtype = arena_backend(model, options.requests, options.tokens, options.dtype)
     ways = {
-        "one bare generate (limit)": bare_generate(model, options.requests, options.tokens),
-        "arena backend, batched": arena_backend(model, options.requests, options.tokens),
-        "a thread a request": thread_a_request(model, options.requests, options.tokens),
+        "one bare generate (limit)": bare_generate(model, options.requests, options.tokens, dtype),
+        "arena backend, batched": arena,
+        "a thread a request": thread_a_request(model, options.requests, options.tokens, dtype),
     }
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(options.rounds):
         for name, way in ways.items():  # in turn, so that a slow minute hits all alike
             rows[name].append(way())
     print(
-        f"{options.requests} requests of {options.tokens} tokens, {options.model}, median of {options.rounds} rounds\n"
+        f"{options.requests} requests of {options.tokens} tokens, {options.model} in {dtype}, "
+        f"median of {options.rounds} rounds\n"
     )
     print(f"{'':28}{'tokens/s':>10}{'of limit':>10}{'first token':>13}")
     limit = statistics.median(speed for speed, _ in rows["one bare generate (limit)"])
@@ -67,9 +71,9 @@ def print_table(model: Path, options: argparse.Namespace) -> None:
         print(f"{name:28}{speed:10,.0f}{speed / limit:10.2f}{shown}")
 
 
-def arena_backend(path: Path, requests: int, tokens: int) -> Callable[[], tuple[float, float]]:
-    """Return a round through the arena's backend."""
-    backend = TransformersBackend(path)
+def arena_backend(path: Path, requests: int, tokens: int, dtype: str) -> tuple[Callable[[], tuple[float, float]], str]:
+    """Return a round through the arena's backend, and the dtype that it takes."""
+    backend = TransformersBackend(path, dtype=dtype)
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=tokens)
 
     async def reply(seed: int) -> Reply:
@@ -79,7 +83,6 @@ def arena_backend(path: Path, requests: int, tokens: int) -> Callable[[], tuple[
         raise RuntimeError("the stream ended without a reply")
 
     async def all_at_once() -> list[Reply]:
-        await backend.check(Conversation.ask(PROMPT), ChatStyle(style="chat"), sampling)
         return await asyncio.gather(*(reply(seed) for seed in range(requests)))
 
     def play() -> tuple[float, float]:
@@ -88,13 +91,14 @@ def arena_backend(path: Path, requests: int, tokens: int) -> Callable[[], tuple[
         seconds = time.monotonic() - began
         return sum(r.tokens for r in replies) / seconds, statistics.median(r.first_seconds for r in replies)
 
+    asyncio.run(backend.load())
     play()
-    return play
+    return play, asyncio.run(reply(0)).recipe["dtype"]
 
 
-def bare_generate(path: Path, requests: int, tokens: int) -> Callable[[], tuple[float, float]]:
+def bare_generate(path: Path, requests: int, tokens: int, dtype: str) -> Callable[[], tuple[float, float]]:
     """Return a round of one batched generate that samples with the global generator."""
-    model, inputs = _load(path)
+    model, inputs = _load(path, dtype)
 
     def play() -> tuple[float, float]:
         began = time.monotonic()
@@ -106,11 +110,11 @@ def bare_generate(path: Path, requests: int, tokens: int) -> Callable[[], tuple[
     return play
 
 
-def thread_a_request(path: Path, requests: int, tokens: int) -> Callable[[], tuple[float, float]]:
+def thread_a_request(path: Path, requests: int, tokens: int, dtype: str) -> Callable[[], tuple[float, float]]:
     """Return a round with a thread and a text streamer a request, as transformers' documentation shows streaming."""
     from transformers import AutoTokenizer, TextIteratorStreamer
 
-    model, inputs = _load(path)
+    model, inputs = _load(path, dtype)
     tokenizer = AutoTokenizer.from_pretrained(path)
 
     def one(firsts: list[float]) -> None:
@@ -147,13 +151,13 @@ def _without_ends(model: Path, copy: Path) -> Path:
     return copy
 
 
-def _load(path: Path):  # type: ignore[no-untyped-def]
+def _load(path: Path, dtype: str):  # type: ignore[no-untyped-def]
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(path)
     messages = [{"role": "user", "content": PROMPT}]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    return AutoModelForCausalLM.from_pretrained(path).eval(), dict(tokenizer(text, return_tensors="pt"))
+    return AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval(), dict(tokenizer(text, return_tensors="pt"))
 
 
 def _full_length(tokens: int) -> dict[str, int | bool]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from arena.ledger.store import Store
-from common.conversation import Conversation
 from tests.arena.backends.openai.llamacpp import serving
 from tests.arena.helpers.played import PATIENCE
 from tests.arena.helpers.served import Arena, serve
@@ -103,10 +102,9 @@ def backend(checkpoint: Path) -> "Iterator[TransformersBackend]":
 def calls(backend: "TransformersBackend", monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the number of rows whenever generate is called."""
     from arena.backends.local import engine as module
-    from arena.contestants import Sampling
-    from tests.arena.backends.asked import CHAT, run
+    from tests.arena.backends.asked import run
 
-    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    run(backend.load())
     generate, sizes = backend._engine.writer.model.generate, []
 
     def counting(ids: "torch.Tensor", **options: Any) -> Any:

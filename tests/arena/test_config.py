@@ -1,15 +1,18 @@
 """models.yaml: valid files are read, and mistakes are reported in one line."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from arena.config import ModelsError, load_models
-from arena.contestants import ChatStyle, FewShotStyle, Sampling
+from arena.contestants import AnyContestant, ChatStyle, FewShotStyle, Sampling
 from tests.arena.helpers.folders import make_folder
+from tests.paths import ROOT
 
 Tree = dict[str, Any]
 FEW_SHOT = {"style": "few-shot", "examples": [{"question": "Up?", "answer": "Down."}]}
@@ -336,3 +339,17 @@ def test_limits_that_say_nothing_are_refused(folder: Path, rate: str) -> None:
     message = refusal(write(folder, good() | {"limits": {"visitor": rate}}))
     assert "limits.visitor" in message
     assert 'write limits as "15/minute; 300/hour"' in message
+
+
+def test_every_snippet_of_the_docs_is_a_valid_file_of_contestants() -> None:
+    page = (ROOT / "docs" / "contestants.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(snippets) >= 3
+    entries = TypeAdapter(tuple[AnyContestant, ...])
+    kinds = {each.backend for snippet in snippets for each in entries.validate_python(_contestants(snippet))}
+    assert "transformers" in kinds
+
+
+def _contestants(snippet: str) -> Any:
+    tree = yaml.safe_load(snippet)
+    return tree["contestants"] if isinstance(tree, dict) else tree

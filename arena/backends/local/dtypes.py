@@ -4,6 +4,7 @@ Half precision makes a reply depend on its company now and then: a batch of anot
 in bfloat16 the difference can turn a close draw. Small models gain nothing from it and keep float32.
 """
 
+import functools
 import logging
 import time
 from collections import Counter
@@ -31,10 +32,20 @@ def choose_dtype(config: Any, wanted: str, device: str) -> "torch.dtype":
     layers, parameters = count_layers(config)
     if half is None or parameters < SMALL or not layers:
         return torch.float32
-    full_ms, half_ms = (time_layers(layers, dtype, device) for dtype in (torch.float32, half))
-    chosen = half if full_ms >= FASTER * half_ms else torch.float32
-    log.info("%s: its layers take %.1f ms in %s and %.1f ms in float32", chosen, half_ms, half, full_ms)
-    return chosen
+    return half if is_faster(half, frozenset(layers.items()), device) else torch.float32
+
+
+@functools.cache
+def is_faster(half: "torch.dtype", layers: frozenset[tuple[tuple[int, int], int]], device: str) -> bool:
+    """Measure once whether layers of these shapes are clearly faster in half precision than in float32.
+
+    Models of the same shapes get the same answer, so that a parent and its child are not compared in two dtypes.
+    """
+    import torch
+
+    full_ms, half_ms = (time_layers(Counter(dict(layers)), dtype, device) for dtype in (torch.float32, half))
+    log.info("a model's layers take %.1f ms in %s and %.1f ms in float32", half_ms, half, full_ms)
+    return full_ms >= FASTER * half_ms
 
 
 def find_half(device: str) -> "torch.dtype | None":

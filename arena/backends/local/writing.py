@@ -44,8 +44,12 @@ class Writer:
 
         from arena.backends.local.sampling import RowSampler, RowsDone, RowStreamer
 
-        send_all([(row, self._end_overdue(row)) for row in rows if row.is_overdue])
-        if all(row.is_done for row in rows):
+        for row in rows:
+            if row.adapter not in self.recipes:  # its row would be written by the base
+                row.fail("its adapter cannot be loaded")
+        send_all([(row, self._end_overdue(row)) for row in rows if not row.is_done and row.is_overdue])
+        rows = [row for row in rows if not row.is_done]
+        if not rows:
             return
         width = max(len(row.prompt_ids) for row in rows)
         ids = torch.tensor([[self._pad] * (width - len(r.prompt_ids)) + r.prompt_ids for r in rows])  # (B, T)

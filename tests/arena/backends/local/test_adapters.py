@@ -1,5 +1,6 @@
 """Contestants with adapters of one base share its memory and its batches, and each writes what its adapter writes."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,7 @@ import pytest
 
 from arena.backends.base import BackendError
 from arena.backends.local import TransformersBackend
-from arena.contestants import Sampling
-from common.conversation import Conversation
-from tests.arena.backends.asked import CHAT, ask, read, replies, run
+from tests.arena.backends.asked import ask, read, replies, run
 from tests.arena.helpers.adapters import make_adapter
 
 pytestmark = pytest.mark.slow
@@ -60,15 +59,13 @@ def test_each_row_of_a_shared_batch_writes_what_its_adapter_alone_writes(
     prompts = ["What is hot?", "What is hot?", "Who is Mia? " * 3, "Why?"]
 
     async def together() -> list[str]:
-        import asyncio
-
         for view in views:
-            await view.check(Conversation.ask("Hi"), CHAT, Sampling())
+            await view.load()
         asked = (read(view, ask(prompt, **GREEDY)) for view, prompt in zip(views, prompts, strict=True))  # type: ignore[arg-type]
         return [reply.text for _, reply in await asyncio.gather(*asked)]
 
     sizes: list[int] = []
-    run(base.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    run(base.load())
     write = base._engine.writer.write
     monkeypatch.setattr(base._engine.writer, "write", lambda rows: (sizes.append(len(rows)), write(rows)))
     texts = run(together())
@@ -90,6 +87,23 @@ def test_the_recipe_tells_base_and_adapter(base: TransformersBackend, adapters: 
     assert set(recipes[1]["versions"]) == {"transformers", "torch", "peft"}
 
 
+def test_an_adapter_that_fails_when_it_is_first_needed_writes_nothing_as_the_base(
+    checkpoint: Path, adapters: tuple[Path, Path], tmp_path: Path
+) -> None:
+    lazy = TransformersBackend(checkpoint, preload=False)
+    bad = lazy.for_adapter(tmp_path / "none")
+    good = lazy.for_adapter(adapters[0])
+
+    async def all_at_once() -> list[object]:
+        asked = (read(view, ask()) for view in (bad, good, lazy))
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    failed, *written = run(all_at_once())
+    assert isinstance(failed, BackendError)
+    assert len({reply.text for _, reply in written}) == 2
+    lazy.close()
+
+
 def test_an_adapter_asked_for_twice_is_loaded_once(base: TransformersBackend, adapters: tuple[Path, Path]) -> None:
     assert base.for_adapter(adapters[0])._voice is base.for_adapter(adapters[0])._voice
 
@@ -106,10 +120,8 @@ def test_an_adapter_of_another_base_fails_alone(
     good, bad, none = (base.for_adapter(each) for each in (adapters[1], stranger, tmp_path / "none"))
     for view, reason in ((bad, "name different modules"), (none, "not an adapter")):
         with pytest.raises(BackendError, match=reason):
-            run(view.check(Conversation.ask("Hi"), CHAT, Sampling()))
+            run(view.load())
         assert reason in view.failure
         assert not view.is_loading
     assert replies(good, ask())[0].tokens > 0
     assert replies(base, ask())[0].tokens > 0
-    good.close()
-    assert replies(base, ask())[0].tokens > 0  # closing one that shares the weights takes nothing from the others

@@ -25,7 +25,7 @@ def force(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> Call
     """Return a function that makes the model write this text, or these tokens, and returns the tokens."""
     from arena.backends.local import sampling
 
-    run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    run(backend.load())
 
     def write(text: str | list[int]) -> list[int]:
         is_text = isinstance(text, str)

@@ -1,6 +1,7 @@
 """Half precision is taken where it is faster and worth it, and never for small models."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ TINY = LlamaConfig(vocab_size=300, hidden_size=32, intermediate_size=64, num_hid
 
 
 @pytest.fixture
-def half(monkeypatch: pytest.MonkeyPatch) -> Any:
+def half(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a function that says how fast half precision is, where float32 takes 10 ms."""
 
     def measured(milliseconds: float | None) -> None:
+        dtypes.is_faster.cache_clear()
         monkeypatch.setattr(dtypes, "find_half", lambda device: None if milliseconds is None else torch.bfloat16)
         times = {torch.float32: 10.0, torch.bfloat16: milliseconds}
         monkeypatch.setattr(dtypes, "time_layers", lambda layers, dtype, device: times[dtype])
 
-    return measured
+    yield measured
+    dtypes.is_faster.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,13 @@ def half(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_bfloat16_is_taken_only_where_it_is_clearly_faster(half: Any, milliseconds: Any, expected: torch.dtype) -> None:
     half(milliseconds)
     assert choose_dtype(LARGE, "auto", "cpu") == expected
+
+
+def test_it_is_measured_once_for_models_of_the_same_shapes(half: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    half(3.0)
+    assert choose_dtype(LARGE, "auto", "cpu") == torch.bfloat16
+    monkeypatch.setattr(dtypes, "time_layers", lambda layers, dtype, device: pytest.fail("measured again"))
+    assert choose_dtype(LARGE, "auto", "cpu") == torch.bfloat16
 
 
 def test_small_models_keep_float32_unmeasured(half: Any) -> None:

@@ -27,7 +27,7 @@ def refusal(folder: Path, style: Any = CHAT) -> str:
     """Return why a checkpoint answers nobody."""
     backend = TransformersBackend(folder)
     with pytest.raises(BackendError) as caught:
-        run(backend.check(Conversation.ask("Hi"), style, Sampling()))
+        run(load_and_check(backend, style))
     with pytest.raises(BackendError, match=r"cannot be|no chat"):
         replies(backend, ask(style=style))
     backend.close()
@@ -37,6 +37,11 @@ def refusal(folder: Path, style: Any = CHAT) -> str:
     assert message.startswith(str(folder))
     assert "\n" not in message
     return message
+
+
+async def load_and_check(backend: TransformersBackend, style: Any) -> None:
+    await backend.load()
+    await backend.check(Conversation.ask("Hi"), style, Sampling())
 
 
 def answers(folder: Path, style: Any = CHAT) -> str:

@@ -8,9 +8,7 @@ import pytest
 from arena.backends.base import BackendError
 from arena.backends.local import TransformersBackend, quantization
 from arena.backends.local.quantization import quantized
-from arena.contestants import Sampling
-from common.conversation import Conversation
-from tests.arena.backends.asked import CHAT, ask, replies, run
+from tests.arena.backends.asked import ask, replies, run
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -62,5 +60,5 @@ def test_kernels_that_fail_on_this_machine_are_a_reason_that_names_the_kind(
     monkeypatch.setattr(transformers.LlamaForCausalLM, "forward", forward)
     backend = TransformersBackend(checkpoint, quantization="int8")
     with pytest.raises(BackendError, match=r"int8 does not work for its shapes on this machine \(mat1 needs 16 rows\)"):
-        run(backend.check(Conversation.ask("Hi"), CHAT, Sampling()))
+        run(backend.load())
     backend.close()

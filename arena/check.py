@@ -25,7 +25,7 @@ _HEAD = ("contestant", "backend", "", "load", "first token", "tokens/s", "says")
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of one contestant; seconds, and tokens a second after the first."""
+    """What came of one contestant; seconds, and tokens a second from the request to the end."""
 
     name: str
     backend: str
@@ -38,8 +38,7 @@ class Checked:
         """Return its row."""
         if self.reply is None:
             return self.name, self.backend, "FAILS", f"{self.load:.1f} s", "", "", self.problem
-        writing = self.reply.seconds - self.reply.first_seconds
-        speed = f"{(self.reply.tokens - 1) / writing:.0f}" if self.reply.tokens > 1 and writing > 0 else ""
+        speed = f"{self.reply.tokens / self.reply.seconds:.0f}" if self.reply.seconds > 0 else ""
         said = " ".join(self.reply.text.split())
         shown = repr(said if len(said) <= SHOWN else f"{said[: SHOWN - 1]}…")
         return (

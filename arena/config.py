@@ -110,9 +110,9 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
             require_adapter(adapter, placed, config)
     except Unfit as error:
         raise ModelsError(f"{where}: {blamed} {error}") from None
-    except (OSError, ValueError) as error:  # of the file system: too long, no name at all, no plain file
-        why = getattr(error, "strerror", None) or error
-        raise ModelsError(f"{where}: {blamed} cannot be read ({why}): correct it") from None
+    except Exception as error:  # the file system's, or of a damaged file, which may raise anything
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise ModelsError(f"{where}: {blamed} cannot be read ({one_line(why, 120)}): correct it") from None
     context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
     _require_room(where, contestant, getattr(contestant, "context", None) or context)
     return contestant.model_copy(update={"path": str(placed), "adapter": adapter})

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from arena.backends.base import Backend, BackendError, PromptTooLong, Reply, Request
@@ -131,7 +132,7 @@ class Fights:
             ):
                 async for event in events:
                     if isinstance(event, Reply):
-                        battle.finish(side, event)
+                        battle.finish(side, _with_system(event, asked.system))
                         self._speeds.learn(name, len(event.text), event.seconds, event.first_seconds)
                         self._bench.succeed(name)
                         break
@@ -155,6 +156,11 @@ class Fights:
         log.log(level, "battle %s is void: %s", battle.id, reason)
         battle.make_void(reason)
         return self.spawn(self._keep_storing(battle, self._store.void, battle.id, reason))
+
+
+def _with_system(reply: Reply, system: str) -> Reply:
+    """Return a reply whose recipe also holds the system's message, which no backend needs to know from the others."""
+    return replace(reply, recipe=reply.recipe | {"system": system}) if system else reply
 
 
 def must_stop() -> bool:

@@ -134,7 +134,9 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
         return f"{where}: is missing"
     if first["type"] == "value_error" and not parts:
         return str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {first['msg']}{got}"
+    if first["type"] == "string_pattern_mismatch" and {"api_key_env", "headers_env"} & set(parts):
+        return f"{where}: write the name of an environment variable, such as MY_API_KEY, which holds the key"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}"
 
 
 def _shown(value: Any) -> str:

@@ -56,6 +56,7 @@ class Asker:
         self.vocabulary = vocabulary
         self.control, self.markup = find_control_tokens(tokenizer)
         self._word = f"q{secrets.token_hex(8)}"  # stands for a prompt; no prompt contains it
+        self._systems: set[str] = set()  # messages that the template is known to take
         self._plain, self._names = copy_with_names(tokenizer, self.markup, self._word)
         if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
             ids = set(tokenizer("Hello", add_special_tokens=False)["input_ids"])
@@ -97,6 +98,8 @@ class Asker:
             PromptRefused: it contains a control token.
             BackendError: the tokenizer knows tokens that the model has no embedding for.
         """
+        if conversation.system and isinstance(style, ChatStyle):
+            self._require_system(conversation.system)
         for said in conversation.turns:
             typed = self._tokens(said.content, add_special_tokens=False)
             self._require_no_more([], [token for token in typed if token not in self.markup])
@@ -108,6 +111,20 @@ class Asker:
         if max(ids, default=0) >= self.vocabulary:
             raise BackendError(f"its tokenizer writes token {max(ids)}, but its weights hold {self.vocabulary} only")
         return ids
+
+    def _require_system(self, system: str) -> None:
+        """Require that the chat template takes a system's message, and does not leave it out without a word."""
+        if system in self._systems:
+            return
+        try:
+            told = self._write(Conversation.ask(self._word, system), CHAT)
+        except Exception as error:  # a template may raise anything
+            raise BackendError(
+                f"its chat template takes no system message ({one_line(error)}): take system out, or another template"
+            ) from error
+        if told in (self._write(Conversation.ask(self._word, system + letter), CHAT) for letter in "ab"):
+            raise BackendError("its chat template leaves the system message out: take system out, or another template")
+        self._systems.add(system)
 
     def _encode(self, conversation: Conversation, style: Style, shots: int) -> list[int]:
         words = [f"{self._word}{n}z" for n in range(len(conversation.turns))]

@@ -8,6 +8,7 @@ from arena.checkpoints.weights import find_weights, read_header, read_json
 FULL, HALF = 4, 2  # bytes for a number
 QUANTIZED = {"int8": 1.1, "nf4": 0.6}  # with what stays in more bits, such as embeddings
 SMALL = 32_000_000  # parameters; below, "auto" is float32
+MOST = 10**15  # parameters; a damaged header may hold any number
 MORE = 1.2  # for what replies need beside the weights
 
 
@@ -35,6 +36,6 @@ def count_parameters(path: Path) -> int:
 
             return sum(int(tensor.n_elements) for tensor in GGUFReader(path).tensors)
         files = find_weights(path, read_json(path / "config.json"))
-        return sum(prod(shape) for file in files for shape in read_header(file).values())
+        return min(sum(prod(shape) for file in files for shape in read_header(file).values()), MOST)
     except Exception:  # a damaged file may raise anything
         return 0

@@ -18,7 +18,7 @@ from arena.quick.servers import Server, ServerError, ask_server, read_address
 from arena.server.options import host, ledger, port
 from common.edge import DONE, REFUSED, STOPPED
 from common.options import Parser
-from common.words import one_line
+from common.words import one_line, plural
 
 MOST = 30  # models, beyond which somebody should choose
 
@@ -93,10 +93,14 @@ def ask_servers(urls: Sequence[str], keys: Sequence[str]) -> list[Server]:
     Raises:
         ServerError: with a line for each that cannot be used.
     """
-    servers, problems = [], []
+    servers: list[Server] = []
+    problems = []
     for number, (url, key) in enumerate(zip(urls, keys, strict=True), 1):
         try:
-            servers.append(ask_server(read_address(url), key))
+            address = read_address(url)
+            if address in [server.address for server in servers]:
+                raise ServerError(f"{address} is given twice: a model would meet itself")
+            servers.append(ask_server(address, key))
         except ServerError as error:
             problems.append(f"URL {number}: {error}")
     if problems:
@@ -116,8 +120,13 @@ def choose(servers: Sequence[Server], patterns: Sequence[str]) -> list[Server]:
     count = sum(len(server.models) for server in chosen)
     listed = ", ".join(model for server in servers for model in server.models[:MOST])
     if count < 2:
-        which = f"match {' or '.join(patterns)}" if patterns else "are listed"
-        raise ServerError(f"a battle needs at least 2 models, and {count} {which} ({listed}): give another URL")
+        which = (
+            f"{'matches' if count == 1 else 'match'} {' or '.join(patterns)}"
+            if patterns
+            else ("is listed" if count == 1 else "are listed")
+        )
+        cure = "give another --only" if patterns else "give another URL"
+        raise ServerError(f"a battle needs at least 2 models, and {plural(count, 'model')} {which} ({listed}): {cure}")
     if count > MOST:
         raise ServerError(f"{count} models are listed, more than {MOST}: choose with --only, such as --only '*8b*'")
     return chosen

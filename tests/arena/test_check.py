@@ -16,7 +16,7 @@ def table(backends: dict[str, PlayedBackend]) -> tuple[int, list[str]]:
 
 
 def test_those_that_can_fight_are_shown_with_their_speed_and_words() -> None:
-    reply = make_reply("It is\n cold. " * 20, tokens=21, seconds=2.5, first_seconds=0.5)
+    reply = make_reply("It is\n cold. " * 20, tokens=25, seconds=2.5, first_seconds=0.5)
     failed, (_, alder, total) = table({"alder": PlayedBackend(reply)})
     assert failed == 0
     name, kind, verdict, load, _, first, _, speed, said = alder.split(maxsplit=8)

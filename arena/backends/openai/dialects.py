@@ -92,10 +92,10 @@ def left_to_server(dialect: Dialect) -> list[str]:
 
 
 def is_same_model(asked: str, answered: str, dialect: Dialect) -> bool:
-    """Return whether the model that answered is the one asked for; llama.cpp always gives its file's name."""
-    if dialect == "llamacpp" or answered == asked:
+    """Return whether the model that answered is the one asked for; llama.cpp may give its file with its folder."""
+    if answered == asked or (dialect == "llamacpp" and answered.replace("\\", "/").rpartition("/")[2] == asked):
         return True
-    is_alias = dialect != "vllm" and answered.startswith(asked)
+    is_alias = dialect in ("ollama", "openai") and answered.startswith(asked)
     return is_alias and SNAPSHOT.fullmatch(answered[len(asked) :]) is not None
 
 

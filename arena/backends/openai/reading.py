@@ -12,6 +12,7 @@ from arena.backends.openai.dialects import is_same_model
 from arena.backends.openai.keys import Keys
 from arena.backends.openai.outcomes import Silent
 from arena.contestants import Dialect
+from common.words import one_line
 
 USAGE_SECONDS = 2.0  # for the token counts, which come after the reply
 SPARE_CHARACTERS = 4096
@@ -122,7 +123,8 @@ class Reading:
     def _note(self, chunk: Chunk) -> None:
         self._require_no_key(chunk)
         if chunk.model and not is_same_model(self._asked, chunk.model, self._dialect):
-            raise BackendError(f"answered as another model than {self._asked!r}")
+            told = f" ({one_line(chunk.model, 80)!r})"
+            raise BackendError(f"answered as another model{told} than {self._asked!r}: correct model or base_url")
         self.model = chunk.model or self.model
         self.fingerprint = chunk.fingerprint or self.fingerprint
         self.usage = chunk.usage or self.usage

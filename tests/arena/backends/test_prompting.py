@@ -268,3 +268,31 @@ def test_in_a_few_shot_document_earlier_turns_follow_the_examples() -> None:
     asks = asker(byte_level())
     text = asks.tokenizer.decode(asks.encode(Conversation.of(["Hot?", "Wet?"], ["Cold."]), FEW_SHOT, 10))
     assert text == "Question: Up?\nAnswer: Down.\n\nQuestion: Hot?\nAnswer: Cold.\n\nQuestion: Wet?\nAnswer:"
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        (
+            "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+            "{{ m.content }}{% endfor %}",
+            r"takes no system message \(no system here\): take system out",
+        ),
+        (
+            "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }}{% endif %}{% endfor %}",
+            "leaves the system message out: take system out",
+        ),
+    ],
+)
+def test_a_template_that_does_not_take_a_system_message_is_named(template: str, problem: str) -> None:
+    asks = asker(byte_level(template=template))
+    assert asks.encode(Conversation.ask("Why?"), CHAT, 10)
+    with pytest.raises(BackendError, match=problem):
+        asks.encode(Conversation.ask("Why?", "Be brief."), CHAT, 10)
+
+
+def test_a_template_that_takes_a_system_message_is_asked_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = asker(byte_level(template=CHATML))
+    first = asks.encode(Conversation.ask("Why?", "Be brief."), CHAT, 10)
+    monkeypatch.setattr(asks, "_systems", frozenset(asks._systems))
+    assert asks.encode(Conversation.ask("Why?", "Be brief."), CHAT, 10) == first

@@ -71,9 +71,18 @@ def test_every_server_that_cannot_be_used_has_its_line(two: list[str], capsys: p
 
 def test_fewer_than_two_models_are_no_battle(two: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     [line] = refusal(capsys, two[0])
-    assert line == "error: a battle needs at least 2 models, and 1 are listed (alder): give another URL"
+    assert line == "error: a battle needs at least 2 models, and 1 model is listed (alder): give another URL"
     [line] = refusal(capsys, *two, "--only", "oak*")
-    assert line == "error: a battle needs at least 2 models, and 0 match oak* (alder, birch): give another URL"
+    assert (
+        line == "error: a battle needs at least 2 models, and 0 models match oak* (alder, birch): give another --only"
+    )
+
+
+def test_one_address_twice_is_no_battle_of_a_model_with_itself(
+    two: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([two[0], two[0].rstrip("/") + "/v1"]) == 2
+    assert "is given twice: a model would meet itself" in capsys.readouterr().err
 
 
 def test_of_many_models_some_are_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

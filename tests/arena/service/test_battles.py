@@ -193,3 +193,21 @@ def test_each_side_gets_the_prompt_and_a_seed_of_its_own(stage: Stage) -> None:
     requests = [request for backend in stage.backends.values() for request in backend.requests]
     assert {request.conversation.prompt for request in requests} == {"Why?"}
     assert len({request.seed for request in requests}) == len(requests) == 10
+
+
+def test_the_system_message_stands_in_the_recipe(store: Store) -> None:
+    stage = Stage(store)
+    service = stage.service
+    told = stage.service._contestants["alder"].model_copy(update={"system": "Be brief."})
+    service._contestants["alder"] = told
+
+    async def test() -> None:
+        battle = await stage.fight()
+        recipes = {battle.contestant(side): battle.replies[side].recipe for side in battle.replies}
+        assert recipes["alder"]["system"] == "Be brief."
+        assert "system" not in recipes["birch"]
+        assert stage.backends["alder"].requests[0].conversation.system == "Be brief."
+        [row] = stage.rows("SELECT record_a, record_b FROM battles")
+        assert sum("Be brief." in record for record in row) == 1
+
+    run(test())

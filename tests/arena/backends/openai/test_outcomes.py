@@ -299,7 +299,7 @@ LYING = {
     "compressed": ([head(content_encoding="gzip"), END], "compressed"),
     "another model": (
         [head(), token("Hot", model="oak-70b"), finish(), END],
-        "answered as another model than 'birch-1'",
+        "answered as another model ('oak-70b') than 'birch-1': correct model or base_url",
     ),
     "another finish": ([head(), token("Hot"), finish("content_filter"), END], "ended the reply for content_filter"),
     "an unknown finish": (

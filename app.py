@@ -81,7 +81,7 @@ def check(options: argparse.Namespace) -> int:
     except ModelsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    backends = open_backends(models.contestants, memory=options.memory, preload=False)
+    backends = open_backends(models.contestants, memory=options.memory, preload=False, logs=options.db.parent)
     try:
         failed = asyncio.run(check_contestants(models.contestants, backends, sys.stdout))
     finally:
@@ -106,7 +106,7 @@ def serve_arena(
     from arena.service import Service
     from arena.ui.page import build_page, build_server
 
-    backends = open_backends(models.contestants, memory=options.memory, preload=options.preload)
+    backends = open_backends(models.contestants, memory=options.memory, preload=options.preload, logs=options.db.parent)
     try:
         service = Service(
             models.contestants,

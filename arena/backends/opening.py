@@ -16,14 +16,16 @@ from arena.contestants import (
 )
 from common.models_yaml import ModelsError
 
+ENGINES = "engines"
+
 
 def open_backends(
-    contestants: Sequence[Contestant], *, memory: int | None = None, preload: bool = True
+    contestants: Sequence[Contestant], *, memory: int | None = None, preload: bool = True, logs: Path = Path("data")
 ) -> dict[str, Backend]:
     """Return a backend for each contestant's name; what is loaded at the start is loaded in the background.
 
     memory: bytes for the weights in this process, by default most of what is free. preload: load as many as fit at
-    the start, and not when they are drawn.
+    the start, and not when they are drawn. logs: the folder for what engines beside the arena print.
 
     Raises:
         TypeError: there is no backend for this kind of contestant.
@@ -36,7 +38,7 @@ def open_backends(
     if beside:
         from arena.backends.vllm.backend import open_engines
 
-        opened |= open_engines(beside)
+        opened |= open_engines(beside, logs / ENGINES)
     for contestant in contestants:
         match contestant:
             case TransformersContestant() | VllmContestant():

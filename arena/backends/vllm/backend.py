@@ -21,7 +21,6 @@ from arena.contestants import OpenAIContestant, Sampling, Style, VllmContestant
 from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 
-LOGS = Path("data/engines")
 RESTART_SECONDS = 300.0  # that load waits for an engine that is started again
 
 
@@ -139,7 +138,7 @@ class VllmBackend:
         return replace(reply, text=reply.text.rstrip("\ufffd").rstrip(), recipe=recipe)
 
 
-def open_engines(contestants: Sequence[VllmContestant], logs: Path = LOGS) -> dict[str, VllmBackend]:
+def open_engines(contestants: Sequence[VllmContestant], logs: Path) -> dict[str, VllmBackend]:
     """Start the engines of contestants, in the background; return a backend for each contestant's name."""
     opened: dict[str, VllmBackend] = {}
     for shared in dict.fromkeys(map(share_an_engine, contestants)):

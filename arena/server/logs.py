@@ -60,3 +60,5 @@ def set_up_log() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for library in ("httpx2", "httpcore2"):  # below this they write what an endpoint answers, a key that it echoes too
         logging.getLogger(library).setLevel(logging.WARNING)
+    # peft imports it wherever it is installed, and it then asks for a package that nobody needs.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

@@ -22,6 +22,7 @@ from arena.contestants import (
     Contestant,
     Section,
     TransformersContestant,
+    served_names,
 )
 from arena.guard.identity import fold_name
 from arena.guard.limits import ADDRESS, VISITOR, Limits
@@ -115,7 +116,8 @@ def _place(contestant: Contestant, file: Path, causal: Mapping[str, str] | None)
         raise ModelsError(f"{where}: {blamed} cannot be read ({one_line(why, 120)}): correct it") from None
     context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
     _require_room(where, contestant, getattr(contestant, "context", None) or context)
-    return contestant.model_copy(update={"path": str(placed), "adapter": adapter})
+    known_as = (*contestant.known_as, *served_names(contestant))
+    return contestant.model_copy(update={"path": str(placed), "adapter": adapter, "known_as": known_as})
 
 
 def _require_room(where: str, contestant: Contestant, context: int | None) -> None:

@@ -32,7 +32,7 @@ EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 
 
-HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)
+HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?", re.ASCII)
 PATH = re.compile(r"(?:/[\w.~%!$&'()*+,;=:@-]*)*", re.ASCII)
 OWN_HEADERS = ("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te",
                "trailer", "transfer-encoding", "upgrade", "user-agent")  # fmt: skip
@@ -46,7 +46,9 @@ def _require_address(text: str) -> str:
         is_address = parts.scheme in ("http", "https") and is_host and is_port and bool(PATH.fullmatch(parts.path))
     except ValueError:
         is_address = False
-    if not is_address or not (text.isascii() and text.isprintable()):
+    if not text.isascii():
+        raise ValueError("write the address in ASCII, a host such as münchen.example as xn--mnchen-3ya.example")
+    if not is_address or not text.isprintable():
         raise ValueError("write an address such as http://127.0.0.1:8000/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("write the address alone, and name the key's environment variable as api_key_env")
@@ -126,6 +128,15 @@ class FewShotStyle(Section):
 Style = ChatStyle | FewShotStyle
 
 
+def _require_shown(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("write it without line breaks and characters that cannot be seen")
+    return text
+
+
+Shown = Annotated[str, StringConstraints(min_length=1, max_length=32), AfterValidator(_require_shown)]
+
+
 def _require_findable(word: str) -> str:
     if not can_be_looked_for(word):
         raise ValueError("write a word with a letter and at least two letters or digits")
@@ -140,7 +151,8 @@ class Contestant(Entry):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    stage: str = Field(min_length=1, max_length=32)
+    stage: Shown
+    tags: tuple[Shown, ...] = ()
     known_as: tuple[Annotated[str, StringConstraints(max_length=64), AfterValidator(_require_findable)], ...] = ()
     prompt: Annotated[Style, Field(discriminator="style")] = ChatStyle(style="chat")
     system: str = Field(default="", max_length=4000)
@@ -275,8 +287,18 @@ class ScriptedContestant(Contestant):
 
 
 def names_of(contestants: Iterable[Contestant]) -> tuple[str, ...]:
-    """Return every word that identifies a contestant, each once: names and known_as."""
-    return tuple(dict.fromkeys(word for each in contestants for word in (each.name, *each.known_as)))
+    """Return every word that identifies a contestant, each once: names, known_as, and served names."""
+    words = (word for each in contestants for word in (each.name, *each.known_as, *served_names(each)))
+    return tuple(dict.fromkeys(words))
+
+
+def served_names(contestant: Contestant) -> tuple[str, ...]:
+    """Return what an endpoint or the Hub calls a model, unless it is a plain word such as "model"."""
+    served = contestant.model if isinstance(contestant, OpenAIContestant) else ""
+    if isinstance(contestant, CheckpointContestant) and contestant.revision and not Path(contestant.path).is_absolute():
+        served = contestant.path
+    own = served.rpartition("/")[2]
+    return (own,) if re.search(r"[\d._:-]", own) else ()
 
 
 def backend(contestant: Any) -> Any:

@@ -6,6 +6,7 @@ models.yaml and opens nothing. Exit codes: 0 done; 2 bad input or a server that 
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from common.edge import DONE, REFUSED, STOPPED
 from common.options import Parser
 from common.words import one_line, plural
 
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 MOST = 30  # models, beyond which somebody should choose
 
 
@@ -79,9 +81,12 @@ def read_keys(names: Sequence[str], servers: int, environment: Mapping[str, str]
     each = list(names) * servers if len(names) == 1 else names
     wanted = [None if name == "-" else name for name in each]
     for name in wanted:
-        if name and not environment.get(name, "").strip().isascii():
+        key = environment.get(name, "").strip() if name else ""
+        if name and not ENVIRONMENT_NAME.fullmatch(name):
+            raise ServerError(f"{name!r} is no name of an environment variable: export the key under another")
+        if not (key.isascii() and (key.isprintable() or not key)):
             raise ServerError(f"the environment variable {name} holds what no header can: copy the key once more")
-        if name and not environment.get(name, "").strip():
+        if name and not key:
             raise ServerError(f"the environment variable {name} is not set: export the key under this name")
     wanted = wanted or [None] * servers
     return wanted, [environment[name].strip() if name else "" for name in wanted]

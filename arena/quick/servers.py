@@ -5,8 +5,8 @@ address of its own for its version. What comes back is hostile until it has been
 endless, or full of names that are none.
 """
 
+import asyncio
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,22 +51,27 @@ def read_address(text: str) -> str:
     return address if urlsplit(address).path else f"{address}/v1"
 
 
-def ask_server(address: str, key: str = "", transport: httpx2.BaseTransport | None = None) -> Server:
+def ask_server(address: str, key: str = "", transport: httpx2.AsyncBaseTransport | None = None) -> Server:
     """Return what an address serves; the key goes there as a bearer token.
 
     Raises:
         ServerError: it is down, wants another key, answers something else than a list of models, or lists none.
     """
+    return asyncio.run(_ask(address, key, transport))
+
+
+async def _ask(address: str, key: str, transport: httpx2.AsyncBaseTransport | None) -> Server:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx2.Client(
+    async with httpx2.AsyncClient(
         headers=headers, timeout=SECONDS, transport=transport, trust_env=not _is_near(address)
     ) as client:
-        rows = _rows(address, _get(client, f"{address}/models", address))
+        rows = _rows(address, await _get(client, f"{address}/models", address))
         models = tuple(dict.fromkeys(row["id"] for row in rows))
         if not models:
             raise ServerError(f"{address} lists no model: load one there")
         owners = {SIGNED[owner] for row in rows if isinstance(owner := row.get("owned_by"), str) and owner in SIGNED}
-        dialect = owners.pop() if len(owners) == 1 else "ollama" if _is_ollama(client, address) else "openai"
+        is_one = len(owners) == 1
+        dialect = owners.pop() if is_one else "ollama" if await _is_ollama(client, address) else "openai"
     return Server(address, dialect, models)
 
 
@@ -81,28 +86,30 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MOST_NAME and value.isprintable() and value == value.strip()
 
 
-def _is_ollama(client: httpx2.Client, address: str) -> bool:
+async def _is_ollama(client: httpx2.AsyncClient, address: str) -> bool:
     try:
-        tree = _get(client, f"{address.removesuffix('/v1')}/api/version", address)
+        tree = await _get(client, f"{address.removesuffix('/v1')}/api/version", address)
     except ServerError:
         return False
     return isinstance(tree, dict) and isinstance(tree.get("version"), str)
 
 
-def _get(client: httpx2.Client, url: str, address: str) -> Any:
+async def _get(client: httpx2.AsyncClient, url: str, address: str) -> Any:
     """Return the JSON at a URL, in words of our own if there is none: httpx2's errors hold the request and its key."""
-    until, part = time.monotonic() + SECONDS, b""
+    part, kind = b"", ""
     try:
-        with client.stream("GET", url) as response:
+        async with asyncio.timeout(SECONDS), client.stream("GET", url) as response:
             if response.status_code in (401, 403):
                 raise ServerError(f"{address} refuses the key (HTTP {response.status_code}): name it as --api-key-env")
             if response.status_code != 200:
                 raise ServerError(f"{address} answers HTTP {response.status_code} for /models: correct the address")
-            for piece in response.iter_bytes():
-                part += piece
-                if len(part) > MOST_BYTES or time.monotonic() > until:
-                    raise ServerError(f"{address} does not come to an end with its list of models")
             kind = response.headers.get("content-type", "")
+            async for piece in response.aiter_bytes():
+                part += piece
+                if len(part) > MOST_BYTES:
+                    raise TimeoutError
+    except TimeoutError:
+        problem = f"{address} does not come to an end with its list of models"
     except httpx2.HTTPError as error:
         problem = f"{address} does not answer ({type(error).__name__}): start the server, or correct the address"
     else:

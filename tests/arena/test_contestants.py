@@ -74,14 +74,9 @@ def test_an_address_that_is_none_is_refused_without_what_may_be_a_password(addre
     "address", ["http://127.0.0.1:8000/v1/", "https://api.example.com/v1", "http://[::1]:8000/v1", "http://gpu_1.lan"]
 )
 def test_an_address_is_taken(address: str) -> None:
-    is_host = "_" not in address
     tree = {"contestants": [OPENAI | {"base_url": address}, OPENAI | {"name": "b1", "base_url": address}]}
-    if is_host:
-        models = validate(Models, tree, Path("models.yaml"), levels=LEVELS)
-        assert models.contestants[0].base_url == (address.rstrip("/"),)  # type: ignore[union-attr]
-    else:
-        with pytest.raises(ModelsError):
-            validate(Models, tree, Path("models.yaml"), levels=LEVELS)
+    models = validate(Models, tree, Path("models.yaml"), levels=LEVELS)
+    assert models.contestants[0].base_url == (address.rstrip("/"),)  # type: ignore[union-attr]
 
 
 SECRETS: dict[str, dict[str, Any]] = {
@@ -102,3 +97,17 @@ def test_no_refusal_shows_what_may_be_a_key(name: str) -> None:
         validate(Models, tree, Path("models.yaml"), levels=LEVELS)
     assert "SECRETPW" not in str(refusal.value)
     assert len(str(refusal.value)) < 300
+
+
+def test_what_a_server_or_the_hub_calls_a_model_gives_it_away_too() -> None:
+    served = OPENAI | {"base_url": "http://h/v1", "model": "maker/birch-7b"}
+    hub = CHECKPOINT | {"name": "hub", "path": "Maker/Oak-3B", "revision": "main"}
+    plain = served | {"name": "plain", "model": "model"}
+    contestants = [ADAPTER.validate_python(entry) for entry in (served, hub, plain)]
+    assert names_of(contestants) == ("alder", "birch-7b", "hub", "Oak-3B", "plain")
+
+
+@pytest.mark.parametrize("change", [{"stage": "\u202esft"}, {"stage": "a\nb"}, {"tags": ["\x1b[31m"]}, {"stage": ""}])
+def test_words_that_are_shown_can_be_seen(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ADAPTER.validate_python(SCRIPTED | change)

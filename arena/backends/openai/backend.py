@@ -195,8 +195,8 @@ class OpenAIBackend:
                 if error.context and room <= 0:
                     return self._blame(turn, BackendError(f"has a context of {error.context}: lower max_tokens"))
                 if 2 * most_tokens(request.conversation, request.style) < (room if error.context else FEW_TOKENS):
-                    context = error.context or "its"
-                    return self._blame(turn, BackendError(f"says that a short prompt exceeds {context} tokens"))
+                    context = f"{error.context} tokens" if error.context else "its context"
+                    return self._blame(turn, BackendError(f"says that a short prompt exceeds {context}"))
                 return too_long(request.conversation, request.style, used=error.used, room=room)
             case OutOfTime():
                 return self._blame(turn, BackendError(f"is late: {_overdue(request.sampling)}"))

@@ -1,9 +1,9 @@
 """The events of a stream, as far as they are believed: types are checked, and whatever else they hold is left out."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from arena.backends.base import BackendError
 
@@ -14,6 +14,18 @@ KNOWN_FAILURES = ("content_filter", "tool_calls", "function_call", "error", "abo
 
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Logarithm = Annotated[float, Field(le=1e-3, ge=-1e5)]  # a little above 0 by rounding; -9999 stands for none
+
+
+def _leniently(default: Any) -> WrapValidator:
+    """Take a default for what is not as it should be: no reply is worth less for it."""
+
+    def read(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError:
+            return default
+
+    return WrapValidator(read)
 
 
 class Usage(BaseModel):
@@ -91,19 +103,19 @@ class _Logprobs(BaseModel):
 
 
 class _Choice(BaseModel):
-    index: int = 0
+    index: Annotated[int, _leniently(0)] = 0
     delta: _Delta | None = None  # in a chat
     text: str | None = None  # in a completion
     finish_reason: str | None = None
-    stop_reason: str | int | None = None
-    logprobs: _Logprobs | None = None
+    stop_reason: Annotated[str | int | None, _leniently(None)] = None
+    logprobs: Annotated[_Logprobs | None, _leniently(None)] = None
 
 
 class _Event(BaseModel):
     model: str | None = None
     system_fingerprint: str | None = None
     choices: list[_Choice] | None = None  # none beside the usage
-    usage: Usage | None = None
+    usage: Annotated[Usage | None, _leniently(None)] = None
     error: JsonValue = None
 
 

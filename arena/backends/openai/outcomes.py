@@ -16,7 +16,7 @@ from arena.backends.base import BackendError
 from arena.backends.openai.dialects import TOO_LONG
 from arena.backends.openai.keys import Keys
 
-LONGEST_RETRY_AFTER = 3600.0  # seconds that an endpoint may ask for
+LONGEST_RETRY_AFTER = 60.0  # seconds that are kept of what an endpoint asks for; then it is tried again
 RETRIED = (408, 425, 429)
 CODE = re.compile(r"[A-Za-z_]{3,48}")
 NUMBERS = re.compile(r"(?:length|size|window)\D{0,24}(\d{1,9})", re.IGNORECASE)

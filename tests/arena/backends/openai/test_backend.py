@@ -302,8 +302,28 @@ def test_log_probabilities_of_a_completion_are_recorded_too() -> None:
     assert server.asked[-1].body["logprobs"] == 1
 
 
-@pytest.mark.parametrize("logprob", [2.5, "high", float("nan")])
-def test_a_log_probability_that_is_none_is_a_failure(logprob: object) -> None:
-    bad = token("Hot", logprobs={"content": [{"token": "x", "logprob": logprob}]})
-    with pytest.raises(BackendError, match="not JSON of OpenAI's API"):
-        run(answer_to([head(), bad, finish(), DONE, END], logprobs=True))
+ODD: dict[str, dict[str, Any]] = {
+    "a list": {"logprobs": []},
+    "a number": {"logprobs": -0.5},
+    "none": {"logprobs": {"content": [{"token": "x", "logprob": None}]}},
+    "above zero": {"logprobs": {"content": [{"token": "x", "logprob": 0.5}]}},
+    "infinite": {"logprobs": {"content": [{"token": "x", "logprob": float("-inf")}]}},
+    "a stop reason that is a list": {"stop_reason": ["x"]},
+    "no index": {"index": None},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("wanted", [False, True])
+def test_what_is_odd_beside_the_text_is_left_out_and_voids_nothing(name: str, wanted: bool) -> None:
+    script = [head(), token("Hot", **ODD[name]), finish(), USAGE, DONE, END]
+    _, reply, _ = run(answer_to(script, logprobs=wanted))
+    assert reply.text == "Hot"
+    assert reply.recipe.get("logprobs", []) == []
+
+
+@pytest.mark.parametrize("usage", [{"prompt_tokens": None}, {"completion_tokens": 4.5}, [], "much", 7])
+def test_odd_counts_are_none(usage: Any) -> None:
+    script = [head(), token("Hot"), finish(), event(model="birch-1", choices=[], usage=usage), DONE, END]
+    _, reply, _ = run(answer_to(script))
+    assert (reply.text, reply.tokens, reply.recipe["tokens_from"]) == ("Hot", 1, "events")

@@ -28,7 +28,7 @@ from arena.guard.identity import can_be_looked_for
 from common.models_yaml import Entry
 
 StopText = Annotated[str, StringConstraints(min_length=1)]
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")]  # a key has small letters
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 
 
@@ -36,6 +36,10 @@ HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1
 PATH = re.compile(r"(?:/[\w.~%!$&'()*+,;=:@-]*)*", re.ASCII)
 OWN_HEADERS = ("accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te",
                "trailer", "transfer-encoding", "upgrade", "user-agent")  # fmt: skip
+
+
+SECRET_OPTIONS = ("access_token", "api_key", "apikey", "auth", "authorization", "hf_token", "key", "password", "secret",
+                  "token")  # fmt: skip
 
 
 def _require_address(text: str) -> str:
@@ -61,6 +65,13 @@ def _require_free(name: str) -> str:
     return name
 
 
+def _require_no_key(options: dict[str, Any]) -> dict[str, Any]:
+    for name in options:
+        if name.lower().replace("-", "_") in SECRET_OPTIONS:
+            raise ValueError("a key does not belong into options, which go into the ledger: name its variable instead")
+    return options
+
+
 def _require_json(options: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(options, allow_nan=False)
@@ -71,7 +82,7 @@ def _require_json(options: dict[str, Any]) -> dict[str, Any]:
 
 HttpUrl = Annotated[str, AfterValidator(_require_address)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$"), AfterValidator(_require_free)]
-Options = Annotated[dict[str, JsonValue], AfterValidator(_require_json)]
+Options = Annotated[dict[str, JsonValue], AfterValidator(_require_no_key), AfterValidator(_require_json)]
 Tokens = Annotated[int, Field(gt=0, le=10**8, strict=True)]
 
 
@@ -223,6 +234,7 @@ class VllmContestant(CheckpointContestant):
                 raise ValueError(
                     f"the arena sets vLLM's option {name} itself: {f'write {key}' if key else 'leave it out'}"
                 )
+        _require_no_key(self.options)
         return self
 
 

@@ -22,6 +22,7 @@ PATIENCE = 2.5  # seconds to wait for two whole replies at most
 STEP = 4  # characters of the shorter reply per step, if both are complete
 HELD = 8  # characters held back, if they are still being written
 FASTEST = 400.0  # characters per second; nobody reads faster
+LAST_SECONDS = 30.0  # that two complete replies may still take: long ones, or of a contestant that was slow for once
 MARGIN = 0.8  # times the rate reached by three of four recent replies, so that writing seldom falls behind
 LEAST_TIMED = 24  # a shorter reply says little about a rate
 KEPT_REPLIES = 20
@@ -38,6 +39,7 @@ class Pace:
     wait: float | None = None
     characters: float = 0.0  # of the longer side
     elapsed: float = 0.0
+    rush: float = 0.0  # the least rate from the moment on when both are complete
     is_whole: bool = False  # both replies were complete before anything was shown
     lengths: dict[str, int] = field(default_factory=dict)  # of the replies that have ended
 
@@ -52,7 +54,9 @@ class Pace:
         reach = [max(0, count - HELD) for side, count in written.items() if side not in self.lengths]
         if 0 in reach:  # neither side begins alone
             return
-        rate = max(self.rate, FASTEST) if self.is_whole else self.rate
+        if len(self.lengths) == len(written) and not self.rush:
+            self.rush = (max(self.lengths.values()) - self.characters) / LAST_SECONDS
+        rate = max(self.rate, self.rush, FASTEST if self.is_whole else 0.0)
         self.characters = min(self.characters + rate * seconds, *reach, math.inf)
 
     def shown(self, side: str) -> int:

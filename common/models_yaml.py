@@ -17,6 +17,8 @@ from common.yaml_files import YamlError, read_yaml
 SECRET = {"base_url", "api_key_env", "headers_env", "options"}
 """Keys whose values may hold a password or a key by mistake, so that no error shows them."""
 
+SHORT = 60  # characters of a list that is shown
+
 NAME = r"^[\w][\w .:+-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 
@@ -135,14 +137,15 @@ def _first_problem(error: ValidationError, levels: Sequence[str]) -> str:
     if first["type"] == "value_error" and not parts:
         return str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch" and {"api_key_env", "headers_env"} & set(parts):
-        return f"{where}: write the name of an environment variable, such as MY_API_KEY, which holds the key"
+        return f"{where}: write the name, in capitals, of the environment variable with the key, such as MY_API_KEY"
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}"
 
 
 def _shown(value: Any) -> str:
-    """Return what was given, if it is one short value: a whole entry would hide the mistake, and may hold a key."""
-    is_one = value is None or isinstance(value, bool | int | float | str) or value in ([], {})
-    return f", got {one_line(repr(value), 200)}" if is_one else ""
+    """Return what was given, if it is short: a whole entry would hide the mistake, and may hold a key."""
+    is_entry = isinstance(value, dict) and value
+    text = repr(value)
+    return "" if is_entry or (isinstance(value, list) and len(text) > SHORT) else f", got {one_line(text, 200)}"
 
 
 def _is_union(place: tuple[str | int, ...]) -> bool:

@@ -117,7 +117,10 @@ class Memory:
             if needed <= 0:
                 break
             log.info("%s makes room for %s", one.name, engine.name)
-            one.unload()
             del self._places[one]
+            try:
+                one.unload()
+            except Exception:  # the other's fault, which must not end this one's thread
+                log.exception("%s could not be unloaded", one.name)
             needed -= one.size
         return True

@@ -21,7 +21,7 @@ from common.edge import DONE, REFUSED, STOPPED
 from common.options import Parser
 from common.words import one_line, plural
 
-ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+ENVIRONMENT_NAME = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 MOST = 30  # models, beyond which somebody should choose
 
 
@@ -83,7 +83,7 @@ def read_keys(names: Sequence[str], servers: int, environment: Mapping[str, str]
     for name in wanted:
         key = environment.get(name, "").strip() if name else ""
         if name and not ENVIRONMENT_NAME.fullmatch(name):
-            raise ServerError(f"{name!r} is no name of an environment variable: export the key under another")
+            raise ServerError("--api-key-env wants the name of an environment variable in capitals, such as MY_API_KEY")
         if not (key.isascii() and (key.isprintable() or not key)):
             raise ServerError(f"the environment variable {name} holds what no header can: copy the key once more")
         if name and not key:

@@ -81,6 +81,8 @@ def test_an_address_is_taken(address: str) -> None:
 
 SECRETS: dict[str, dict[str, Any]] = {
     "the key in the place of its name": {"api_key_env": "sk-SECRETPW"},
+    "a key that looks like a name": {"api_key_env": "gsk_SECRETPW7"},
+    "a key among the options": {"options": {"API-Key": "SECRETPW"}},
     "a header's value": {"headers_env": {"X-Key": "sk-SECRETPW"}},
     "options": {"options": {"model": "x", "api_key": "SECRETPW"}},
     "an entry that is wrong as a whole": {"sampling": {"temperature": 3.0}, "options": {"api_key": "SECRETPW"}},

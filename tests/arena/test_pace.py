@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.pace import FASTEST, HELD, KEPT_REPLIES, MARGIN, PATIENCE, STEP, Pace, Speeds
+from arena.pace import FASTEST, HELD, KEPT_REPLIES, LAST_SECONDS, MARGIN, PATIENCE, STEP, Pace, Speeds
 
 TICK = 0.05
 
@@ -251,3 +251,14 @@ def test_one_slow_reply_among_many_does_not_slow_every_battle_down() -> None:
     for seconds in [1.0] * 10 + [300.0]:
         speeds.learn("x", 100, seconds, 0.0)
     assert speeds.pace(("x",)).rate == pytest.approx(100 * MARGIN)
+
+
+def test_what_is_written_whole_is_shown_within_half_a_minute_however_slow_the_pace() -> None:
+    for lengths in ({"a": 4000, "b": 3000}, {"a": 960_000, "b": 10}):
+        pace = Pace(3.0)
+        seconds = 0.0
+        while not pace.is_done:
+            pace.advance(0.05, lengths, lengths)
+            seconds += 0.05
+            assert seconds < LAST_SECONDS + 1
+        assert seconds > LAST_SECONDS - 1

@@ -3,6 +3,8 @@
     {"prompt": [{"role": "user", ...}], "chosen": [{"role": "assistant", ...}], "rejected": [...], "margin": 0.0, ...}
 
 ``python -m ratings.export`` writes it from votes; stages/pairs.py by synthetic voters, with ``"source": "synthetic"``.
+Pairs whose histories differ stand beside them as whole conversations, in train-conversations.jsonl and
+test-conversations.jsonl, and are read with them.
 Files that others made may hold pairs in any form of pair_rows.py, and one file does where there is no folder. Pairs
 that say nothing, as both replies are the same or both orders are there, are left out and counted.
 """
@@ -80,13 +82,16 @@ def read_pairs(path: Path) -> Pairs:
                 f"folder with {' and '.join(FILES)}, or more pairs"
             )
         return found
-    found = Pairs([], [], [path / name for name in FILES])
+    found = Pairs([], [], [])
     for name, kept in zip(FILES, (found.train, found.test), strict=True):
-        if not (path / name).is_file():
+        whole = path / name.replace(".jsonl", "-conversations.jsonl")
+        files = [file for file in (path / name, whole) if file.is_file()]
+        if not files:
             raise PairsError(f"{path / name} is missing: python -m ratings.export --db FILE --out {path} writes it")
-        rows = [_read_row(row, where) for where, row in _rows(path / name)]
-        _check_margins(path / name, [row for row, _ in rows])
-        kept += _keep(path / name, rows, found)
+        rows = [_read_row(row, where) for file in files for where, row in _rows(file)]
+        _check_margins(files[0], [row for row, _ in rows])
+        kept += _keep(files[0], rows, found)
+        found.files += files
     return found
 
 

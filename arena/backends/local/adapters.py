@@ -35,6 +35,7 @@ class Adapters:
 
         adapter = read_adapter(folder)
         require_fit(adapter, self._shapes)
+        self._require_open_weights()
         options: dict[str, Any] = {"adapter_name": name, "is_trainable": False, "local_files_only": True}
         if self.are_there:
             self.model.load_adapter(folder, **options)
@@ -50,6 +51,16 @@ class Adapters:
         self.model.eval()
         versions = {each: importlib.metadata.version(each) for each in ("transformers", "torch", "peft")}
         return {"adapter": hash_files([folder / CONFIG, folder / WEIGHTS]), "versions": versions}
+
+    def _require_open_weights(self) -> None:
+        """Require that weights stay what they are when peft puts an adapter beside them.
+
+        bitsandbytes 0.50 packs weights in four bits anew at their first use on a CPU, and what peft then reads of them
+        is something else: the base itself would write nonsense.
+        """
+        is_four_bits = getattr(self.model, "is_loaded_in_4bit", False)
+        if is_four_bits and self.model.device.type == "cpu":
+            raise Unfit("cannot stand beside weights in nf4 on a CPU: take quantization: int8, or none")
 
     def _require_applied(self, adapter: Adapter, name: str) -> None:
         """Require that each factor in its weights found its module: peft drops those that its config does not name."""

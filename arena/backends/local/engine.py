@@ -108,9 +108,10 @@ class Engine:
         Raises:
             BackendError: they cannot be.
         """
+        done = threading.Event()  # others may take the room again before anybody looks whether it is loaded
         if not voice.is_loaded:
-            self._waiting.put(self._bring_in)
-        while not (self.base.failure or voice.is_loaded or voice.failure):
+            self._waiting.put(lambda: self._bring_in(done))
+        while not (self.base.failure or voice.is_loaded or voice.failure or done.is_set()):
             await asyncio.sleep(LOOK_SECONDS)
         if failure := self.base.failure or voice.failure:
             raise failure
@@ -126,6 +127,8 @@ class Engine:
 
     def unload(self) -> None:
         """Forget the weights; nobody uses them."""
+        if not self.base.is_loaded:
+            return
         for voice in (self.base, *self._voices.values()):
             voice.is_loaded = False
         del self.writer, self._adapters
@@ -181,12 +184,18 @@ class Engine:
             log.error("%s: %s cannot be asked in the style chat: %s", self.name, self.path, error)
             self._chat_failure = BackendError(f"{self.path} cannot be asked in the style chat: {error}")
 
-    def _bring_in(self) -> None:
+    def _bring_in(self, done: threading.Event | None = None) -> None:
         try:
-            with self._memory.room_for(self):
-                self._load_missing()
-        except ValueError as error:  # more than there is
+            if not self.base.failure:
+                with self._memory.room_for(self):
+                    self._load_missing()
+        except Exception as error:  # the edge of the thread, which must go on: more than there is, or a fault
             self._fail(error)
+        finally:
+            if self.base.failure:
+                self._memory.forget(self)
+            if done:
+                done.set()
 
     def _load_missing(self) -> None:
         """Load the weights and adapters that are not in memory; their room is held."""

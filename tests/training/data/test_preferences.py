@@ -150,6 +150,22 @@ def test_conversations_that_part_early_share_what_both_open_with(make_pairs_fold
     assert row["chosen"] == sides["chosen"][1:]
 
 
+def test_whole_conversations_beside_the_pairs_are_read_with_them(make_pairs_folder: Any) -> None:
+    folder = make_pairs_folder([pair(margin=0.0)], [pair(margin=0.0)])
+    said = [
+        {"role": role, "content": text} for role, text in (("user", "Why?"), ("assistant", "So."), ("user", "And?"))
+    ]
+    other = [said[0], {"role": "assistant", "content": "No."}, said[2]]
+    end = {"role": "assistant", "content": "Thus."}
+    row = {"chosen": [*said, end], "rejected": [*other, end], "margin": 0.0}
+    (folder / "train-conversations.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    read = read_pairs(folder)
+    assert (len(read.train), len(read.test)) == (2, 1)
+    assert [message["content"] for message in read.train[1]["chosen"]] == ["So.", "And?", "Thus."]
+    (folder / "train.jsonl").unlink()
+    assert len(read_pairs(folder).train) == 1
+
+
 def test_pairs_that_say_nothing_are_left_out_and_counted(make_pairs_folder: Any) -> None:
     both = [pair("Again?", "x", "y"), pair("Again?", "y", "x")]
     found = read_pairs(make_pairs_folder([pair(), pair(), pair(rejected="Hi."), *both], [pair() | WHOLE]))

@@ -1,5 +1,6 @@
 """Weights come into memory when they are asked for, and leave it for others."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arena.backends.base import BackendError
-from arena.backends.local import TransformersBackend
+from arena.backends.local import TransformersBackend, engine
 from arena.backends.memory import Memory
 from arena.checkpoints.size import count_parameters, estimate_size
 from arena.contestants import Sampling
@@ -99,3 +100,38 @@ def test_the_size_is_that_of_the_tensors(checkpoint: Path, backend: Transformers
     assert 0.5 * parameters <= count_parameters(checkpoint) <= parameters
     assert estimate_size(checkpoint, dtype="bfloat16") * 2 == pytest.approx(estimate_size(checkpoint), abs=2)
     assert estimate_size(checkpoint.parent) == 0
+
+
+def test_who_waits_for_weights_is_answered_though_others_take_their_room_at_once(
+    checkpoint: Path, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LOOK_SECONDS", 0.1)  # long enough to be evicted before anybody looks
+    memory = Memory(round(estimate_size(checkpoint) * 1.5))
+    folders = [copy_checkpoint(checkpoint, tmp_path / name) for name in "abcd"]
+    backends = [opened(folder, memory=memory, preload=False) for folder in folders]
+
+    async def load_all() -> None:
+        for _ in range(3):
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.gather(*(backend.load() for backend in backends))
+
+    run(load_all())
+
+
+def test_weights_that_two_wait_for_and_that_fail_cost_nobody_else_their_thread(
+    checkpoint: Path, tmp_path: Path, opened: Open
+) -> None:
+    memory = Memory(round(estimate_size(checkpoint) * 1.5))
+    broken = opened(copy_checkpoint(checkpoint, tmp_path / "broken"), memory=memory, preload=False)
+    run(broken.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    weights = tmp_path / "broken" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+    async def load_twice() -> list[object]:
+        return list(await asyncio.gather(broken.load(), broken.load(), return_exceptions=True))
+
+    assert all(isinstance(each, BackendError) for each in run(load_twice()))
+    for name in ("well", "other"):
+        well = opened(copy_checkpoint(checkpoint, tmp_path / name), memory=memory, preload=False)
+        assert replies(well, ask(max_tokens=4))[0].tokens == 4
+        assert well._engine._thread.is_alive()

@@ -9,6 +9,7 @@ from arena.backends.base import BackendError
 from arena.backends.local import TransformersBackend, quantization
 from arena.backends.local.quantization import quantized
 from tests.arena.backends.asked import ask, replies, run
+from tests.arena.helpers.adapters import make_adapter
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -62,3 +63,20 @@ def test_kernels_that_fail_on_this_machine_are_a_reason_that_names_the_kind(
     with pytest.raises(BackendError, match=r"int8 does not work for its shapes on this machine \(mat1 needs 16 rows\)"):
         run(backend.load())
     backend.close()
+
+
+def test_beside_int8_an_adapter_leaves_its_base_as_it_was_and_beside_nf4_on_a_cpu_it_is_refused(tmp_path: Path) -> None:
+    adapter = make_adapter(tmp_path / "adapter", MODEL)
+    for kind in ("int8", "nf4"):
+        backend = TransformersBackend(MODEL, quantization=kind)
+        [before] = replies(backend, ask(PROMPT, temperature=0.0, max_tokens=8))
+        tuned = backend.for_adapter(adapter)
+        if kind == "int8":
+            [other] = replies(tuned, ask(PROMPT, temperature=0.0, max_tokens=8))
+            assert other.text != before.text
+        else:
+            with pytest.raises(BackendError, match="nf4 on a CPU: take quantization: int8"):
+                run(tuned.load())
+        [after] = replies(backend, ask(PROMPT, temperature=0.0, max_tokens=8))
+        assert after.text == before.text
+        backend.close()

@@ -270,7 +270,7 @@ def test_keys_are_in_no_log_error_or_repr(caplog: pytest.LogCaptureFixture) -> N
                     told += [type(each).__module__ for each in chain(problem)]
         return told
 
-    with caplog.at_level("DEBUG"):
+    with caplog.at_level("DEBUG"), caplog.at_level("DEBUG", "httpx2"), caplog.at_level("DEBUG", "httpcore2"):
         told = run(search())
     assert len(told) > 4 * len(scripts)
     assert KEY not in "\n".join(told)

@@ -174,8 +174,8 @@ def endpoints(address: str, options: argparse.Namespace, tokens: int) -> list[tu
 
 
 @contextmanager
-def service_of(backends: list[tuple[Contestant, Backend]]) -> Iterator[Service]:
-    """Yield a service with a ledger of its own on the disk."""
+def service_of(backends: list[tuple[Contestant, Backend]], *, is_paced: bool = True) -> Iterator[Service]:
+    """Yield a service with a ledger of its own on the disk; without is_paced a battle ends when its replies do."""
     with tempfile.TemporaryDirectory() as folder, closing(Store(Path(folder) / "arena.db")) as store:
         opened = {contestant.name: backend for contestant, backend in backends}
         yield Service(

@@ -21,6 +21,7 @@ from arena.contestants import OpenAIContestant, Sampling, Style, VllmContestant
 from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 
+TOKENS_AT_ONCE = 4  # after the first: an event costs server and client more than a token, and replies are paced anyway
 RESTART_SECONDS = 300.0  # that load waits for an engine that is started again
 
 
@@ -32,11 +33,11 @@ class Encoded(Request):
 
 
 class TokensBackend(OpenAIBackend):
-    """Sends tokens in the place of text."""
+    """Sends tokens in the place of text, and takes the reply a few tokens at a time."""
 
     def _asked(self, request: Request) -> tuple[str, dict[str, Any]]:
         assert isinstance(request, Encoded)
-        return "completions", {"prompt": request.ids}
+        return "completions", {"prompt": request.ids, "stream_interval": TOKENS_AT_ONCE}
 
 
 class VllmBackend:

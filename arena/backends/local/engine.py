@@ -153,14 +153,23 @@ class Engine:
             try:
                 with self._memory.room_for(self):
                     self._load_missing()
-                    if self.base.failure:
-                        raise self.base.failure
-                    self.writer.write(rows)
+                    if self.base.failure is None:
+                        self.writer.write(rows)
             except Exception as error:  # the edge of the thread: every battle of the batch becomes void
                 log.exception("%s: generation failed in %s", self.name, self.path)
-                for row in rows:
-                    if not row.is_done:
-                        row.fail(f"generation failed: {one_line(error)}")
+                _refuse(rows, f"generation failed: {one_line(error)}")
+            if self.base.failure:
+                _refuse(rows, str(self.base.failure))
+        self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        """Answer those who asked before it was known that no reply can be written; later ones are told at once."""
+        while not self._waiting.empty():
+            waiting = self._waiting.get()
+            if isinstance(waiting, Row):
+                _refuse([waiting], str(self.base.failure))
+            elif waiting is not None:
+                waiting()
 
     def _fail(self, error: Exception) -> None:
         log.error("%s: %s cannot be loaded: %s", self.name, self.path, one_line(error))
@@ -204,7 +213,7 @@ class Engine:
                 with LOADING:
                     self._load()
                 self.base.is_loaded = True
-            except Exception as error:
+            except Exception as error:  # a checkpoint may raise anything; logged, and raised for every request
                 self._fail(error)
         for voice in list(self._voices.values()):
             if not (voice.is_loaded or voice.failure or self.base.failure):
@@ -222,7 +231,7 @@ class Engine:
         try:
             with LOADING:
                 identity = self._adapters.load(voice.path, voice.name)
-        except Exception as error:
+        except Exception as error:  # an adapter may raise anything; the others on these weights go on
             log.error("%s: adapter %s cannot be loaded: %s", self.name, voice.path, one_line(error))
             voice.failure = BackendError(f"adapter {voice.path} cannot be loaded: {one_line(error)}")
             if self._adapters.is_broken:
@@ -259,3 +268,9 @@ class Engine:
         """Return whether the longest prompt and the longest reply of a batch together fit the context."""
         prompt = max(len(row.prompt_ids) for row in rows)
         return prompt + max(row.request.sampling.max_tokens for row in rows) <= self.asker.context
+
+
+def _refuse(rows: list[Row], reason: str) -> None:
+    for row in rows:
+        if not row.is_done:
+            row.fail(reason)

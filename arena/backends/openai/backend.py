@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Opened:
-    """A reply whose first token has come, after so many retries."""
+    """A reply whose first token has arrived, after so many retries."""
 
     reading: Reading
     turn: Turn
@@ -146,7 +146,7 @@ class OpenAIBackend:
             raise BackendError(self._failure)
 
     async def _open(self, request: Request, sent: Mapping[str, Any], until: float) -> Opened:
-        """Ask one endpoint after the other until a first token comes."""
+        """Ask one endpoint after the other until a first token arrives."""
         tried: list[Member] = []
         while True:
             turn = await self._pool.take(without=tried, until=until)

@@ -3,7 +3,7 @@
 Power of two choices (Mitzenmacher 2001, IEEE TPDS 12:1094): nearly as even as asking the least busy one of all, and
 no rush of everybody to the one that has just come back. Health is passive: what happens to requests tells it. A failure
 begins a rest that doubles with each failure in a row; after it one request at a time tries the endpoint (half-open),
-until a token comes.
+until a token arrives.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class Pool:
         return soonest.trouble if soonest.rests_until - self._clock() > seconds else ""
 
     def is_well(self, turn: Turn) -> None:
-        """Note that a token came."""
+        """Note that a token has arrived."""
         member = turn.member
         member.failures, member.is_being_tried, member.rests_until = 0, False, float("-inf")
 

@@ -10,7 +10,7 @@ from arena.backends.base import BackendError
 from arena.backends.openai.chunks import Chunk, Usage
 from arena.backends.openai.dialects import is_same_model
 from arena.backends.openai.keys import Keys
-from arena.backends.openai.outcomes import Silent
+from arena.backends.openai.outcomes import ContextExceeded, Silent
 from arena.contestants import Dialect
 from common.words import one_line
 
@@ -66,7 +66,7 @@ class Reading:
 
         Raises:
             OutOfTime: the reply's seconds are over.
-            Silent: no token has come for too long.
+            Silent: no token has arrived for too long.
             BackendError, ContextExceeded: as Endpoint.stream, or the stream is not this model's whole reply.
         """
         return self._kept.pop() if self._kept else await self._next_piece()
@@ -79,7 +79,7 @@ class Reading:
                     self.usage = chunk.usage
                     if self.usage:
                         return
-        except Exception:
+        except (BackendError, ContextExceeded, TimeoutError):
             return
 
     async def close(self) -> None:

@@ -21,7 +21,9 @@ from arena.contestants import OpenAIContestant, Sampling, Style, VllmContestant
 from arena.guard.prompt_checks import PromptRefused
 from common.conversation import Conversation
 
-TOKENS_AT_ONCE = 4  # after the first: an event costs server and client more than a token, and replies are paced anyway
+TOKENS_AT_ONCE = (
+    4  # per event, after the first: events cost server and client more than tokens, and replies are paced anyway
+)
 RESTART_SECONDS = 300.0  # that load waits for an engine that is started again
 
 

@@ -13,7 +13,7 @@ from arena.backends.memory import Memory
 from arena.checkpoints.size import count_parameters, estimate_size
 from arena.contestants import Sampling
 from common.conversation import Conversation
-from tests.arena.backends.asked import CHAT, ask, copy_checkpoint, replies, run
+from tests.arena.backends.asked import CHAT, ask, copy_checkpoint, read, replies, run
 from tests.arena.helpers.played import PATIENCE
 
 Open = Callable[..., TransformersBackend]
@@ -135,3 +135,20 @@ def test_weights_that_two_wait_for_and_that_fail_cost_nobody_else_their_thread(
         well = opened(copy_checkpoint(checkpoint, tmp_path / name), memory=memory, preload=False)
         assert replies(well, ask(max_tokens=4))[0].tokens == 4
         assert well._engine._thread.is_alive()
+
+
+def test_requests_that_wait_behind_weights_that_fail_are_answered_too(
+    checkpoint: Path, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "MAX_BATCH", 1)
+    broken = opened(copy_checkpoint(checkpoint, tmp_path / "broken"), preload=False)
+    run(broken.check(Conversation.ask("Hi"), CHAT, Sampling()))
+    weights = tmp_path / "broken" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+    async def ask_at_once() -> list[object]:
+        return list(await asyncio.gather(*(read(broken, ask()) for _ in range(4)), return_exceptions=True))
+
+    answers = run(ask_at_once())
+    assert [type(answer) for answer in answers] == [BackendError] * 4
+    assert all("cannot be loaded" in str(answer) for answer in answers)

@@ -159,7 +159,7 @@ class Fights:
 
 
 def _with_system(reply: Reply, system: str) -> Reply:
-    """Return a reply whose recipe also holds the system's message, which no backend needs to know from the others."""
+    """Return a reply whose recipe also holds the system's message: added here once, for backends of every kind."""
     return replace(reply, recipe=reply.recipe | {"system": system}) if system else reply
 
 
